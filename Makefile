@@ -1,0 +1,40 @@
+# Every task of a developer's day; `make help` lists them.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List these targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		--editable '.[api,worker,tokenizer,local,train,dev]'
+	touch $@
+
+.PHONY: install
+install: $(STAMP) ## Create the virtual environment and install everything at locked versions
+
+.PHONY: test
+test: $(STAMP) lint ## Install, check style, types and layering, run every test
+	$(BIN)/python -m pytest
+
+.PHONY: lint
+lint: $(STAMP) ## Check format, style, types and import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
+
+.PHONY: format
+format: $(STAMP) ## Format the code and mend what can be mended by itself
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: lock
+lock: ## Write constraints.txt anew from a fresh environment with the newest allowed versions
+	infra/lock.sh constraints.txt
