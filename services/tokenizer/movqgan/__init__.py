@@ -1,0 +1,23 @@
+"""The MoVQGAN image tokenizer, in torch alone: pictures to grids of codes and back."""
+
+from services.tokenizer.movqgan.config import MoVQGANConfig
+from services.tokenizer.movqgan.errors import MoVQGANError
+from services.tokenizer.movqgan.model import MoVQGAN
+from services.tokenizer.movqgan.quantizer import Quantized
+from services.tokenizer.movqgan.weights import (
+    LoadReport,
+    load_movqgan,
+    load_movqgan_with_report,
+    save_movqgan,
+)
+
+__all__ = [
+    "LoadReport",
+    "MoVQGAN",
+    "MoVQGANConfig",
+    "MoVQGANError",
+    "Quantized",
+    "load_movqgan",
+    "load_movqgan_with_report",
+    "save_movqgan",
+]
