@@ -1,0 +1,95 @@
+"""What a data folder remembers between two runs: ports and passwords, and who holds it now."""
+
+import fcntl
+import json
+import os
+import secrets
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Self
+
+from infra.local.ports import free_ports, is_free
+from infra.local.process import ProcessError
+
+
+@dataclass(frozen=True)
+class StackPorts:
+    """One port for every door of the embedded servers."""
+
+    postgres: int
+    valkey: int
+    s3: int
+    s3_grpc: int
+    master: int
+    master_grpc: int
+    volume: int
+    volume_grpc: int
+    filer: int
+    filer_grpc: int
+
+    @classmethod
+    def choose(cls) -> Self:
+        """Ports that are free now."""
+        return cls(*free_ports(len(fields(cls))))
+
+    def all_free(self) -> bool:
+        """Whether every port can be taken again."""
+        return all(is_free(port) for port in asdict(self).values())
+
+
+@dataclass(frozen=True)
+class StackSecrets:
+    """Passwords made once for this folder; they never leave this machine."""
+
+    postgres_password: str
+    valkey_password: str
+    s3_access_key_id: str
+    s3_secret_access_key: str
+
+    @classmethod
+    def generate(cls) -> Self:
+        """Fresh random secrets."""
+        return cls(*(secrets.token_hex(size) for size in (16, 16, 10, 20)))
+
+
+@dataclass(frozen=True)
+class StackState:
+    """The remembered ports and secrets."""
+
+    ports: StackPorts
+    secrets: StackSecrets
+
+
+def load_state(folder: Path) -> StackState:
+    """The folder's ports and secrets, made on first use; a port that someone took is replaced."""
+    file = folder / "stack.json"
+    if file.exists():
+        stored = json.loads(file.read_text())
+        state = StackState(StackPorts(**stored["ports"]), StackSecrets(**stored["secrets"]))
+        if state.ports.all_free():
+            return state
+        state = StackState(StackPorts.choose(), state.secrets)
+    else:
+        state = StackState(StackPorts.choose(), StackSecrets.generate())
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(asdict(state), indent=2))
+    return state
+
+
+@contextmanager
+def exclusive(folder: Path) -> Generator[None]:
+    """Hold the folder; ProcessError when another stack runs on it. The kernel lets go when we die."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ProcessError(
+                f"Another Luminary runs on {folder}; stop it, or choose another folder."
+            ) from error
+        yield
+    finally:
+        os.close(descriptor)
