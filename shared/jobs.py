@@ -79,7 +79,6 @@ TRANSITIONS: dict[tuple[JobState | None, JobEvent], JobState] = {
     (JobState.RUNNING, JobEvent.FAILED): JobState.FAILED,
     (JobState.CANCELING, JobEvent.CANCELED): JobState.CANCELED,
     (JobState.CANCELING, JobEvent.SUCCEEDED): JobState.SUCCEEDED,
-    (JobState.CANCELING, JobEvent.FAILED): JobState.FAILED,
 }
 """`None` is a job that does not exist yet. A canceling job may still finish first: the picture is kept."""
 
@@ -94,6 +93,11 @@ def next_state(state: JobState | None, event: JobEvent) -> JobState:
     if after is None:
         raise IllegalTransitionError(f"a job that is {state or 'unknown'} cannot be {event}")
     return after
+
+
+def target(event: JobEvent) -> JobState:
+    """The state to which the event leads, wherever it happens."""
+    return next(after for (_, name), after in TRANSITIONS.items() if name is event)
 
 
 def sources(event: JobEvent) -> frozenset[JobState]:

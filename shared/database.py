@@ -1,0 +1,64 @@
+"""The engine and the unit of work: the only place, with its asynchronous twin, that ends transactions.
+
+Code that reads and writes takes a `Session` and never commits:
+
+    with database.transaction() as session:
+        job = submit_job(session, new_job)
+"""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.orm import Session, sessionmaker
+
+from shared.settings import DatabaseSettings
+
+
+def sqlalchemy_url(settings: DatabaseSettings) -> URL:
+    """The address with psycopg 3 as its driver."""
+    return make_url(settings.url.get_secret_value()).set(drivername="postgresql+psycopg")
+
+
+def engine_options(settings: DatabaseSettings) -> dict[str, Any]:
+    """Pool and server-side limits, the same for both engines.
+
+    A connection that died with the server is noticed before use (`pool_pre_ping`); prepared statements stay
+    off, since a transaction-pooling proxy would mix them up.
+    """
+    milliseconds = {
+        "statement_timeout": settings.statement_timeout_seconds,
+        "idle_in_transaction_session_timeout": settings.idle_in_transaction_timeout_seconds,
+    }
+    limits = " ".join(f"-c {name}={int(seconds * 1000)}" for name, seconds in milliseconds.items())
+    return {
+        "pool_size": settings.pool_size,
+        "max_overflow": 0,
+        "pool_pre_ping": True,
+        "connect_args": {
+            "options": f"{limits} -c timezone=UTC",
+            "connect_timeout": 5,
+            "prepare_threshold": None,
+            "application_name": "luminary",
+        },
+    }
+
+
+class Database:
+    """The synchronous door, for workers, migrations and tests."""
+
+    def __init__(self, settings: DatabaseSettings) -> None:
+        self.engine: Engine = create_engine(sqlalchemy_url(settings), **engine_options(settings))
+        self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+
+    @contextmanager
+    def transaction(self) -> Generator[Session]:
+        """One unit of work: committed when the block ends, rolled back when it raises."""
+        with self._sessions.begin() as session:
+            yield session
+
+    def dispose(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
