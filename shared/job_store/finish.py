@@ -1,0 +1,97 @@
+"""The ends of an attempt: success, failure, confirmed cancellation; each one transaction behind the fence."""
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from shared.job_errors import JobError
+from shared.job_store.clock import time_after
+from shared.job_store.records import Answer, Lease, LeaseLostError
+from shared.job_store.transitions import held_by, transition_held
+from shared.jobs import JobEvent, JobState, event_after_failure, retry_delay
+from shared.tables import Candidate, Checkpoint, Image, ImageOrigin, ImageTokens, Job, UsageRecord
+
+
+def succeed_job(session: Session, lease: Lease, answer: Answer) -> Job:
+    """Store the answer and end the job, also one whose cancellation came too late. Raises LeaseLostError."""
+    job = transition_held(session, JobEvent.SUCCEEDED, lease, data={"outputs": len(answer.outputs)})
+    store_answer(session, job, answer)
+    return job
+
+
+def confirm_cancel(session: Session, lease: Lease, answer: Answer | None = None) -> Job:
+    """End a canceling job, keeping what was drawn. Raises LeaseLostError."""
+    outputs = len(answer.outputs) if answer else 0
+    job = transition_held(session, JobEvent.CANCELED, lease, data={"outputs": outputs})
+    if answer is not None:
+        store_answer(session, job, answer)
+    return job
+
+
+def fail_job(session: Session, lease: Lease, error: JobError) -> Job:
+    """Count a failure; the job waits for another attempt, or has failed. Raises LeaseLostError.
+
+    A job that was to be canceled anyway is canceled.
+    """
+    held = session.scalars(
+        select(Job).where(held_by(lease)).with_for_update().execution_options(populate_existing=True)
+    ).first()
+    if held is None:
+        raise LeaseLostError(f"attempt {lease.attempt} does not hold job {lease.job_id}")
+    failures = held.failures + 1
+    data = {"code": error.code.value, "message": error.message}
+    if held.state == JobState.CANCELING:
+        return transition_held(session, JobEvent.CANCELED, lease, {"failures": failures}, data)
+    event = event_after_failure(retryable=error.retryable, failures=failures, max_failures=held.max_failures)
+    if event is JobEvent.RETRYING:
+        values = {"failures": failures, "available_at": time_after(retry_delay(failures))}
+    else:
+        values = {"failures": failures, "error_code": error.code.value, "error_message": error.message}
+    return transition_held(session, event, lease, values, data)
+
+
+def store_answer(session: Session, job: Job, answer: Answer) -> None:
+    """Write pictures, tokens, candidates and usage; the checkpoint has served."""
+    for position, output in enumerate(answer.outputs):
+        image = Image(
+            project_id=job.project_id,
+            origin=ImageOrigin.GENERATED.value,
+            media_type=output.image.media_type,
+            storage_key=output.image.storage_key,
+            sha256=output.image.sha256,
+            byte_size=output.image.byte_size,
+            width=output.image.width,
+            height=output.image.height,
+        )
+        session.add(image)
+        session.flush()
+        session.add(
+            ImageTokens(
+                image_id=image.id,
+                tokenizer=output.tokenizer,
+                width=output.image.width,
+                height=output.image.height,
+                grid=output.grid.to_bytes(),
+                sha256=bytes.fromhex(output.grid.sha256()),
+            )
+        )
+        session.add(
+            Candidate(
+                job_id=job.id,
+                image_id=image.id,
+                position=position,
+                score=output.score,
+                partial=output.partial,
+            )
+        )
+    session.add(
+        UsageRecord(
+            job_id=job.id,
+            project_id=job.project_id,
+            task=job.task,
+            images=answer.usage.images,
+            prompt_tokens=answer.usage.prompt_tokens,
+            image_tokens=answer.usage.image_tokens,
+            compute_seconds=answer.usage.compute_seconds,
+        )
+    )
+    session.execute(delete(Checkpoint).where(Checkpoint.job_id == job.id))

@@ -1,0 +1,87 @@
+"""Ids, token grids, error codes, settings and secrets: small values with exact rules."""
+
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr, ValidationError
+
+from shared.ids import IdKind, MalformedIdError, format_id, parse_id
+from shared.job_errors import JOB_ERRORS, JobErrorCode
+from shared.security import generate_api_key, hash_api_key, show_webhook_secret
+from shared.settings import BrokerSettings, JobSettings
+from shared.token_grid import TokenGrid, TokenGridError
+
+
+@given(st.uuids(), st.sampled_from(IdKind))
+def test_an_id_reads_back_as_the_uuid_it_was_made_of(value: UUID, kind: IdKind) -> None:
+    assert parse_id(kind, format_id(kind, value)) == value
+
+
+@given(st.lists(st.uuids(), min_size=2))
+def test_ids_sort_like_their_uuids(values: list[UUID]) -> None:
+    ids = [format_id(IdKind.JOB, value) for value in values]
+    assert sorted(ids) == [format_id(IdKind.JOB, value) for value in sorted(values)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "job_", "img_" + "0" * 26, "job_" + "0" * 25, "job_" + "z" * 26, "job_" + "i" * 26, "0" * 26],
+)
+def test_what_is_no_job_id_is_refused(text: str) -> None:
+    with pytest.raises(MalformedIdError):
+        parse_id(IdKind.JOB, text)
+
+
+@given(st.integers(1, 12), st.integers(1, 12), st.data())
+def test_a_token_grid_survives_its_compact_form(height: int, width: int, data: st.DataObject) -> None:
+    codes = data.draw(st.lists(st.integers(0, 65_535), min_size=height * width, max_size=height * width))
+    grid = TokenGrid(height, width, tuple(codes))
+    assert TokenGrid.from_bytes(grid.to_bytes()) == grid
+    assert TokenGrid.from_rows(grid.rows()) == grid
+
+
+def test_the_hash_of_a_token_grid_is_fixed_for_ever() -> None:
+    assert TokenGrid(1, 2, (1, 513)).to_bytes() == b"LTG1\x01\x00\x02\x00\x01\x00\x01\x02"
+    assert TokenGrid(1, 2, (1, 513)).sha256() != TokenGrid(2, 1, (1, 513)).sha256()
+
+
+@pytest.mark.parametrize("data", [b"", b"LTG1", b"LTG2" + bytes(4), b"LTG1\x01\x00\x01\x00", bytes(100)])
+def test_bytes_that_are_no_token_grid_end_in_one_clear_error(data: bytes) -> None:
+    with pytest.raises(TokenGridError):
+        TokenGrid.from_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "tokens"), [(0, 1, ()), (1, 2, (1,)), (1, 1, (-1,)), (1, 1, (65_536,))]
+)
+def test_numbers_that_are_no_token_grid_are_refused(height: int, width: int, tokens: tuple[int, ...]) -> None:
+    with pytest.raises(TokenGridError):
+        TokenGrid(height, width, tokens)
+
+
+def test_every_error_code_says_whether_a_retry_helps_and_what_to_do() -> None:
+    assert set(JOB_ERRORS) == set(JobErrorCode)
+    assert all(kind.hint.endswith(".") for kind in JOB_ERRORS.values())
+
+
+def test_a_lease_must_outlast_several_heartbeats() -> None:
+    with pytest.raises(ValidationError, match="three times"):
+        JobSettings(lease_seconds=10, heartbeat_seconds=5)
+
+
+def test_a_redis_broker_also_carries_events_and_another_broker_does_not() -> None:
+    assert BrokerSettings(broker_url=SecretStr("redis://host/0")).redis_url is not None
+    assert BrokerSettings(broker_url=SecretStr("amqp://host")).redis_url is None
+
+
+def test_an_api_key_is_found_by_its_hash_and_not_shown_by_it() -> None:
+    key = generate_api_key()
+    assert hash_api_key(key.token) == key.sha256
+    assert key.token.startswith(key.hint)
+    assert len(key.token) > 40
+
+
+def test_webhook_secrets_are_shown_as_standard_webhooks_wants_them() -> None:
+    assert show_webhook_secret(bytes(24)) == "whsec_" + "A" * 32
