@@ -47,7 +47,7 @@ def waiting_queues(session: Session) -> dict[Queue, int]:
         .where(Job.state == JobState.QUEUED.value, Job.available_at <= database_time())
         .group_by(Job.queue)
     )
-    return {Queue(queue): count for queue, count in session.execute(statement).tuples()}
+    return {Queue(queue): count for queue, count in session.execute(statement)}
 
 
 def queue_position(session: Session, job: Job) -> int:
