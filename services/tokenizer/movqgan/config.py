@@ -45,8 +45,11 @@ class MoVQGANConfig:
             _require_count("ch_mult", factor)
         for resolution in self.attn_resolutions:
             _require_count("attn_resolutions", resolution)
-        if not 0 <= self.dropout < 1:
-            raise MoVQGANConfigError(f"dropout is {self.dropout}; it is a probability below 1")
+        dropout, mid_attention = cast("tuple[object, object]", (self.dropout, self.mid_attention))
+        if not isinstance(dropout, int | float) or not 0 <= dropout < 1:
+            raise MoVQGANConfigError(f"dropout is {dropout!r}; it is a probability below 1")
+        if not isinstance(mid_attention, bool):
+            raise MoVQGANConfigError(f"mid_attention is {mid_attention!r}; it is true or false")
         for width in self.level_widths:
             if width % self.norm_groups:
                 raise MoVQGANConfigError(
