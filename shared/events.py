@@ -5,7 +5,7 @@ A listener that hears nothing reads PostgreSQL every few seconds; a publisher th
 
 import json
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -52,14 +52,17 @@ class EventSubscriber:
     def __init__(self, redis_url: str) -> None:
         self._client = redis.asyncio.Redis.from_url(redis_url, socket_connect_timeout=SOCKET_SECONDS)
 
-    async def listen(self, job_id: UUID, quiet_seconds: float) -> AsyncIterator[Mapping[str, Any] | None]:
+    async def listen(self, job_id: UUID, quiet_seconds: float) -> AsyncGenerator[Mapping[str, Any] | None]:
         """Yield the job's events for ever, and None whenever nothing came for `quiet_seconds`.
 
         The first None comes as soon as the subscription stands: what is read from PostgreSQL after it misses
         nothing. Raises redis.RedisError when the connection fails; the caller then polls.
         """
-        async with self._client.pubsub(ignore_subscribe_messages=True) as pubsub:
+        async with self._client.pubsub() as pubsub:
             await pubsub.subscribe(job_channel(job_id))
+            confirmation = await pubsub.get_message(timeout=SOCKET_SECONDS)
+            if confirmation is None:
+                raise redis.TimeoutError("the subscription was not confirmed")
             yield None
             while True:
                 message = await pubsub.get_message(timeout=quiet_seconds)

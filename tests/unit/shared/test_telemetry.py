@@ -1,0 +1,31 @@
+"""Log lines for machines and for people."""
+
+import json
+import logging
+
+import pytest
+
+from shared.telemetry import JsonFormatter, PlainFormatter, log_context
+
+
+@pytest.fixture
+def record() -> logging.LogRecord:
+    """A line with one field of its own."""
+    return logging.makeLogRecord({"name": "worker", "levelname": "INFO", "msg": "claimed", "queue": "edit"})
+
+
+def test_a_json_line_holds_the_message_its_fields_and_its_context(record: logging.LogRecord) -> None:
+    with log_context(job_id="job_1"), log_context(attempt=2):
+        line = json.loads(JsonFormatter("worker").format(record))
+    assert {"service": "worker", "message": "claimed", "level": "info"}.items() <= line.items()
+    assert (line["job_id"], line["attempt"], line["queue"]) == ("job_1", 2, "edit")
+
+
+def test_the_context_ends_with_its_block(record: logging.LogRecord) -> None:
+    with log_context(job_id="job_1"):
+        pass
+    assert "job_id" not in json.loads(JsonFormatter("worker").format(record))
+
+
+def test_a_plain_line_ends_with_its_fields(record: logging.LogRecord) -> None:
+    assert PlainFormatter().format(record).endswith("INFO claimed queue=edit")
