@@ -1,0 +1,65 @@
+"""What a prompt says about a scene, and whether a scene keeps to it.
+
+The same description is put into words for the model and asked back by the judge.
+"""
+
+from dataclasses import dataclass
+from itertools import product
+
+from training.scenes.scene import Scene, SceneObject, holds
+from training.scenes.world import Background, Colour, Kind, Place, Relation, Size
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """One noun phrase; what is None was left unsaid.
+
+    count: 1 asks for at least one, more ask for exactly so many.
+    """
+
+    kind: Kind
+    colour: Colour | None = None
+    size: Size | None = None
+    place: Place | None = None
+    count: int = 1
+
+    def means(self, item: SceneObject, cells: int) -> bool:
+        """Whether the phrase can point at this object."""
+        return (
+            item.kind is self.kind
+            and self.colour in {None, item.colour}
+            and self.size in {None, item.size}
+            and (self.place is None or self.place.corner(item.size, cells) == (item.row, item.column))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A prompt's content: what is mentioned, how the first stands to the second, and where all this is."""
+
+    mentions: tuple[Mention, ...]
+    relation: Relation | None = None
+    background: Background | None = None
+
+    def fits(self, scene: Scene) -> bool:
+        """Whether the scene shows all that the description says."""
+        if self.background not in {None, scene.background}:
+            return False
+        meant = [[o for o in scene.objects if mention.means(o, scene.cells)] for mention in self.mentions]
+        for mention, found in zip(self.mentions, meant, strict=True):
+            if not found or (mention.count > 1 and len(found) != mention.count):
+                return False
+        if self.relation is None:
+            return True
+        pairs = product(meant[0], meant[1])
+        return any(holds(self.relation, first, second) for first, second in pairs if first is not second)
+
+
+def mention_of(item: SceneObject, scene: Scene) -> Mention:
+    """The shortest phrase that points at this object of a scene and at nothing else in it.
+
+    Scenes whose objects all differ in kind or colour always have one.
+    """
+    by_kind = Mention(item.kind)
+    alone = sum(by_kind.means(other, scene.cells) for other in scene.objects) == 1
+    return by_kind if alone else Mention(item.kind, item.colour)

@@ -1,0 +1,209 @@
+"""Training examples of every task, sampled from the scene world."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, TypeVar, assert_never
+
+from numpy.random import Generator
+
+from training.scenes.chains import EditStep, sample_step
+from training.scenes.descriptions import Description, Mention
+from training.scenes.layout import draw_background, draw_novelty, draw_objects, draw_scene, pick, scatter
+from training.scenes.maps import render_map
+from training.scenes.prompts import Row, describe, sample_prompt
+from training.scenes.rendering import Picture, render
+from training.scenes.scene import DEFAULT_CELLS, Scene
+from training.scenes.splits import Split
+from training.scenes.wording import caption, subject_caption
+from training.scenes.world import Background, MapKind, Place
+
+Choice = TypeVar("Choice")
+
+
+class Task(StrEnum):
+    """The tasks of the model, named as in the API."""
+
+    TEXT_TO_IMAGE = "text_to_image"
+    IMAGE_PAIR = "image_pair"
+    SUBJECT = "subject"
+    CONTROL = "control"
+    EDIT = "edit"
+    DENSE = "dense"
+
+
+CONTROLS: Final = (MapKind.DEPTH, MapKind.CANNY, MapKind.HED, MapKind.POSE)
+TARGETS: Final = (MapKind.DEPTH, MapKind.SEGMENTATION, MapKind.EDGES)
+
+MIXTURE: Final[dict[Task, float]] = {
+    Task.EDIT: 0.4,
+    Task.TEXT_TO_IMAGE: 0.28,
+    Task.CONTROL: 0.1,
+    Task.DENSE: 0.08,
+    Task.SUBJECT: 0.08,
+    Task.IMAGE_PAIR: 0.06,
+}
+"""Share of each task; edits learn slowest, since they must copy all the rest exactly."""
+
+PROMPT_ROWS: Final[dict[Row, float]] = {
+    Row.SINGLE_OBJECT: 0.08,
+    Row.TWO_OBJECTS: 0.13,
+    Row.COUNTING: 0.14,
+    Row.COLOURS: 0.09,
+    Row.POSITION: 0.18,
+    Row.COLOUR_ATTRIBUTION: 0.14,
+    Row.PLACE: 0.06,
+    Row.BACKGROUND: 0.06,
+    Row.WHOLE_SCENE: 0.12,
+}
+"""Share of each row among text-to-image prompts; the harder ones have more."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingExample:
+    """One sample: what the model is told and given, and the picture that it should draw.
+
+    prompt:   the user's words; empty for a dense prediction, whose target says it all.
+    scene:    what `result` shows, or for a dense prediction what its map was computed from.
+    given:    the upper panel of a dual-panel task, known beforehand; None when only text is given.
+    partner:  the lower panel of an image pair: the map of `result`, drawn by the model as well.
+    control:  the kind of map that is given (control) or drawn beside (image_pair).
+    target:   the kind of map that `result` is (dense).
+    criterion: what a judge should ask of the picture, where that is a description.
+    step:     the edit, for edits.
+    """
+
+    task: Task
+    prompt: str
+    scene: Scene
+    result: Picture
+    given: Picture | None = None
+    partner: Picture | None = None
+    control: MapKind | None = None
+    target: MapKind | None = None
+    criterion: Description | None = None
+    step: EditStep | None = None
+
+    @property
+    def panels(self) -> tuple[Picture, ...]:
+        """All pictures of the sequence from top to bottom."""
+        if self.given is not None:
+            return self.given, self.result
+        return (self.result,) if self.partner is None else (self.result, self.partner)
+
+
+def sample_example(
+    rng: Generator, task: Task | None = None, split: Split = "train", *, cells: int = DEFAULT_CELLS
+) -> TrainingExample:
+    """One example of a task, or of a task drawn from the mixture.
+
+    Everything comes from `rng`: equal generators give equal examples.
+    """
+    task = _weighted(rng, MIXTURE) if task is None else task
+    match task:
+        case Task.TEXT_TO_IMAGE:
+            return text_to_image_example(rng, _weighted(rng, PROMPT_ROWS), split, cells=cells)
+        case Task.IMAGE_PAIR:
+            return _image_pair_example(rng, split, cells)
+        case Task.SUBJECT:
+            return subject_example(rng, split, cells=cells)
+        case Task.CONTROL:
+            return control_example(rng, pick(rng, CONTROLS), split, cells=cells)
+        case Task.EDIT:
+            return edit_example(sample_step(rng, split, cells=cells))
+        case Task.DENSE:
+            return dense_example(rng, pick(rng, TARGETS), split, cells=cells)
+    assert_never(task)
+
+
+def text_to_image_example(
+    rng: Generator, row: Row, split: Split, *, cells: int = DEFAULT_CELLS
+) -> TrainingExample:
+    """A prompt of this row and a picture that fits it."""
+    case = sample_prompt(rng, row, split, cells=cells)
+    return TrainingExample(
+        Task.TEXT_TO_IMAGE, case.prompt, case.scene, render(case.scene), criterion=case.criterion
+    )
+
+
+def subject_example(rng: Generator, split: Split, *, cells: int = DEFAULT_CELLS) -> TrainingExample:
+    """An object alone on plain ground, and the same object in a scene, now and then with company."""
+    count = 1 if rng.random() < 0.7 else 2
+    while True:
+        objects = draw_objects(rng, count, draw_novelty(rng, split, count))
+        placed = scatter(rng, objects, cells)
+        if placed is not None and len({item.kind for item in placed}) == count:
+            break
+    scene = Scene.of(draw_background(rng), placed, cells)
+    subject, *others = placed
+    place = subject.place(cells) if rng.random() < 0.7 else None
+    mentions = (
+        Mention(subject.kind, subject.colour, subject.size, place),
+        *(Mention(item.kind, item.colour) for item in others),
+    )
+    criterion = Description(mentions, background=scene.background)
+    alone = Scene.of(Background.PLAIN, [subject.at(Place.MIDDLE, cells)], cells)
+    words = subject_caption(rng, criterion)
+    return TrainingExample(
+        Task.SUBJECT, words, scene, render(scene), given=render(alone), criterion=criterion
+    )
+
+
+def control_example(
+    rng: Generator, control: MapKind, split: Split, *, cells: int = DEFAULT_CELLS
+) -> TrainingExample:
+    """A map and a caption, and the picture of both."""
+    scene = draw_scene(rng, split, cells=cells)
+    said = describe(rng, scene)
+    return TrainingExample(
+        Task.CONTROL,
+        caption(rng, said),
+        scene,
+        render(scene),
+        given=render_map(scene, control),
+        control=control,
+        criterion=said,
+    )
+
+
+def edit_example(step: EditStep) -> TrainingExample:
+    """The picture before, the instruction, the picture after."""
+    return TrainingExample(
+        Task.EDIT, step.instruction, step.after, render(step.after), given=render(step.before), step=step
+    )
+
+
+def dense_example(
+    rng: Generator, target: MapKind, split: Split, *, cells: int = DEFAULT_CELLS
+) -> TrainingExample:
+    """A picture and its exact map."""
+    scene = draw_scene(rng, split, cells=cells)
+    return TrainingExample(
+        Task.DENSE, "", scene, render_map(scene, target), given=render(scene), target=target
+    )
+
+
+def _image_pair_example(rng: Generator, split: Split, cells: int) -> TrainingExample:
+    """A caption, and both the picture and its map to be drawn."""
+    scene = draw_scene(rng, split, cells=cells)
+    said = describe(rng, scene)
+    control = pick(rng, CONTROLS)
+    return TrainingExample(
+        Task.IMAGE_PAIR,
+        caption(rng, said),
+        scene,
+        render(scene),
+        partner=render_map(scene, control),
+        control=control,
+        criterion=said,
+    )
+
+
+def _weighted(rng: Generator, shares: dict[Choice, float]) -> Choice:
+    """One of the keys by its share; the shares sum to one."""
+    point = rng.random()
+    *firsts, last = shares
+    for choice in firsts:
+        point -= shares[choice]
+        if point < 0:
+            return choice
+    return last

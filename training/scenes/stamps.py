@@ -1,0 +1,114 @@
+"""Drawings turned into stamps of pixels, each made once and kept.
+
+An object is the same stamp wherever it stands, and its box covers whole token cells. So an object is also
+the same group of tokens everywhere, which is what made a small transformer learn this world three times
+faster than with boxes between the cells.
+"""
+
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.scenes.canvas import SAMPLES, Canvas, Mask, coverage, grown
+from training.scenes.drawings import DRAWINGS
+from training.scenes.filters import blur, canny
+from training.scenes.palette import SEGMENTATION, Tone, tones
+from training.scenes.skeletons import SKELETONS
+from training.scenes.world import Colour, Kind, Size
+
+_OUTLINE_PIXELS = {Size.SMALL: 0.5, Size.LARGE: 0.62}
+_LIMB_PIXELS = 1.6
+_JOINT_PIXELS = 2.6
+_NEUTRAL_GROUND = 205
+"""Grey on which the white drawing of a kind is looked at for its edges."""
+
+
+class Stamp(NamedTuple):
+    """A picture with transparency, ready to be laid on another.
+
+    ink: [side, side, 3] uint16, colour times opacity, 0..255.
+    clear: [side, side, 1] uint16, 255 minus opacity.
+    """
+
+    ink: NDArray[np.uint16]
+    clear: NDArray[np.uint16]
+
+
+@cache
+def colour_stamp(kind: Kind, colour: Colour, size: Size) -> Stamp:
+    """The object as it looks."""
+    layers = DRAWINGS[kind](Canvas(size.pixels))
+    shape = _outlined_shape(kind, size)
+    paint = tones(colour)
+    samples = np.empty((*shape.shape, 3), np.float32)
+    samples[:] = paint[Tone.OUTLINE]
+    for layer in layers:
+        samples[layer.shape] = paint[layer.tone]
+    samples *= shape[..., None]
+    pixels = size.pixels
+    ink = samples.reshape(pixels, SAMPLES, pixels, SAMPLES, 3).mean(axis=(1, 3))
+    return _stamp(ink, coverage(shape))
+
+
+@cache
+def silhouette(kind: Kind, size: Size) -> NDArray[np.bool_]:
+    """The pixels that belong to the object: [side, side]."""
+    return coverage(_outlined_shape(kind, size)) >= 0.5
+
+
+@cache
+def edge_stamp(kind: Kind, size: Size) -> NDArray[np.bool_]:
+    """Canny's edges of the kind, the same for every colour: [side, side]."""
+    stamp = colour_stamp(kind, Colour.RED, size)
+    ground = np.full((*stamp.clear.shape[:2], 3), _NEUTRAL_GROUND, np.uint8)
+    lay(stamp, ground)
+    return canny(ground)
+
+
+@cache
+def soft_edge_stamp(kind: Kind, size: Size) -> NDArray[np.uint8]:
+    """Thick, soft edges as a HED network would draw them: [side, side], 0..255."""
+    soft = blur(edge_stamp(kind, size).astype(np.float32), 0.8)
+    return np.round(255 * np.minimum(soft * 1.6, 1)).astype(np.uint8)
+
+
+@cache
+def pose_stamp(kind: Kind, size: Size) -> Stamp:
+    """The kind's stick figure in its class colour, with white joints."""
+    canvas = Canvas(size.pixels)
+    skeleton = SKELETONS[kind]
+    limbs = _union([canvas.stroke(limb, _LIMB_PIXELS / size.pixels) for limb in skeleton])
+    radius = _JOINT_PIXELS / 2 / size.pixels
+    joints = _union([canvas.ellipse(joint, radius) for limb in skeleton for joint in limb])
+    white, coloured = coverage(joints), coverage(limbs & ~joints)
+    class_colour = np.array(SEGMENTATION[kind], np.float32)
+    ink = 255 * white[..., None] + coloured[..., None] * class_colour
+    return _stamp(ink, white + coloured)
+
+
+def lay(stamp: Stamp, ground: NDArray[np.uint8]) -> None:
+    """Lay a stamp on a piece of picture of its own size, in place."""
+    ground[:] = stamp.ink + (stamp.clear * ground + 127) // 255
+
+
+@cache
+def _outlined_shape(kind: Kind, size: Size) -> Mask:
+    """Everything that the drawing covers, with its outline around it."""
+    layers = DRAWINGS[kind](Canvas(size.pixels))
+    covered = _union([layer.shape for layer in layers])
+    return grown(covered, round(_OUTLINE_PIXELS[size] * SAMPLES))
+
+
+def _union(masks: list[Mask]) -> Mask:
+    covered = np.zeros_like(masks[0])
+    for mask in masks:
+        covered |= mask
+    return covered
+
+
+def _stamp(ink: NDArray[np.floating], opacity: NDArray[np.floating]) -> Stamp:
+    """Round to the integers that `lay` works on."""
+    clear = 255 - np.round(255 * opacity[..., None]).astype(np.uint16)
+    return Stamp(np.minimum(np.floor(ink), 255 - clear).astype(np.uint16), clear)
