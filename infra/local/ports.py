@@ -24,3 +24,8 @@ def free_ports(count: int) -> list[int]:
         for probe in probes:
             probe.bind((HOST, 0))
         return [int(probe.getsockname()[1]) for probe in probes]
+
+
+def preferred_port(port: int) -> int:
+    """The port if it is free, otherwise one that is."""
+    return port if is_free(port) else free_ports(1)[0]

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 TETHER = Path(__file__).with_name("tether.py")
@@ -37,6 +37,10 @@ class ProcessSpec:
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 10.0
     """How long the process may take to end after its stop signal, before it is killed."""
+
+    def with_environment(self, more: Mapping[str, str]) -> "ProcessSpec":
+        """The same process with further variables."""
+        return replace(self, environment={**self.environment, **more})
 
 
 def tethered(command: Sequence[str], death_signal: signal.Signals, account: Account | None) -> list[str]:

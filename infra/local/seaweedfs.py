@@ -67,6 +67,7 @@ class SeaweedServer:
 
     def prepare(self) -> None:
         """Write the S3 identity that may do everything; without one, the gateway would let anyone in."""
+        self.remove_sockets()
         (self._folder / "data").mkdir(parents=True, exist_ok=True)
         credentials = {"accessKey": self._access_key_id, "secretKey": self._secret_access_key}
         identity = {

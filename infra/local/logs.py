@@ -1,0 +1,62 @@
+"""Log files of the processes, followed together and shown with a coloured name before each line."""
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "bright_cyan", "bright_green")
+NAME_WIDTH = 10
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line and the process that wrote it."""
+
+    name: str
+    text: str
+
+
+class LogFollower:
+    """Reads what was appended to the log files of a folder since it last looked, also to new files."""
+
+    def __init__(self, folder: Path, *, names: Iterable[str] = (), from_start: bool = False) -> None:
+        """`names` limits it to some processes; `from_start` shows what was written before, too."""
+        self._folder = folder
+        self._names = frozenset(names)
+        self._offsets: dict[Path, int] = {}
+        if not from_start:
+            self._offsets = {file: file.stat().st_size for file in self._files()}
+
+    def _files(self) -> list[Path]:
+        files = sorted(self._folder.glob("*.log"))
+        return [file for file in files if not self._names or file.stem in self._names]
+
+    def new_lines(self) -> Iterator[LogLine]:
+        """Every complete line that was added; a half-written one comes the next time."""
+        for file in self._files():
+            with file.open("rb") as log:
+                log.seek(self._offsets.get(file, 0))
+                complete, newline, _ = log.read().rpartition(b"\n")
+            self._offsets[file] = self._offsets.get(file, 0) + len(complete) + len(newline)
+            if newline:
+                for line in complete.decode(errors="replace").split("\n"):
+                    yield LogLine(file.stem, line)
+
+
+class LogPrinter:
+    """Writes lines to the terminal; each process keeps the colour that it gets first."""
+
+    def __init__(self) -> None:
+        self._palette = itertools.cycle(COLOURS)
+        self._colours: dict[str, str] = {}
+
+    def show(self, lines: Iterable[LogLine]) -> None:
+        """Print the lines; without a terminal, without colours."""
+        for line in lines:
+            if line.name not in self._colours:
+                self._colours[line.name] = next(self._palette)
+            name = click.style(f"{line.name:>{NAME_WIDTH}} |", fg=self._colours[line.name])
+            click.echo(f"{name} {line.text}")

@@ -1,0 +1,170 @@
+"""The embedded stack and its supervisor as processes: started, killed, started again."""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+from click.testing import CliRunner
+
+from infra.local.commands import down, logs, status
+from infra.local.process import ProcessError
+from infra.local.run_file import read_run
+from infra.local.stack import EmbeddedStack
+from shared.settings import StorageSettings
+from shared.storage import ObjectStorage
+
+ROOT = Path(__file__).parents[2]
+GONE_SECONDS = 30.0
+
+SUPERVISE = """
+import sys
+from pathlib import Path
+from infra.local.ports import free_ports
+from infra.local.process import ProcessSpec
+from infra.local.services import Platform, Service
+from infra.local.supervisor import Supervisor
+
+port = free_ports(1)[0]
+url = f"http://127.0.0.1:{port}/"
+web = [sys.executable, "-u", "-m", "http.server", "--bind", "127.0.0.1", str(port)]
+
+def define(_):
+    return Platform(url, {}, (Service(ProcessSpec("web", web), url),))
+
+Supervisor(Path(sys.argv[1]), lambda line: print(line, flush=True), define).run()
+"""
+
+
+@contextmanager
+def supervised(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """A supervisor in a process of its own, up to the moment when it is ready."""
+    environment = {name: value for name, value in os.environ.items() if not name.endswith("_URL")}
+    process = subprocess.Popen(
+        [sys.executable, "-c", SUPERVISE, str(folder)],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        wait_for_line(process, "is ready")
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def wait_for_line(process: subprocess.Popen[str], words: str) -> None:
+    """Read its output up to a line with these words."""
+    assert process.stdout is not None
+    seen = []
+    for line in process.stdout:
+        seen.append(line)
+        if words in line:
+            return
+    pytest.fail("".join(seen))
+
+
+def children(folder: Path) -> list[int]:
+    """The processes that the run file names."""
+    run = read_run(folder)
+    assert run is not None
+    return [process.pid for process in run.processes]
+
+
+def wait_until_gone(pids: list[int]) -> None:
+    """Return when every process has ended: a process's descriptor becomes readable at its end."""
+    for pid in pids:
+        try:
+            descriptor = os.pidfd_open(pid)
+        except ProcessLookupError:
+            continue
+        try:
+            ended, _, _ = select.select([descriptor], [], [], GONE_SECONDS)
+        finally:
+            os.close(descriptor)
+        assert ended, f"process {pid} outlived its parent"
+
+
+def test_a_stack_finds_its_data_again(tmp_path: Path) -> None:
+    def bucket(stack: EmbeddedStack) -> ObjectStorage:
+        values = {name: stack.environment[f"S3_{name.upper()}"] for name in ("endpoint_url", "bucket")}
+        keys = {
+            name: stack.environment[f"S3_{name.upper()}"] for name in ("access_key_id", "secret_access_key")
+        }
+        return ObjectStorage(StorageSettings.model_validate(values | keys))
+
+    with EmbeddedStack(tmp_path, environment={}) as first:
+        bucket(first).put_once("picture.png", b"pixels", "image/png")
+        with psycopg.connect(first.environment["DATABASE_URL"]) as connection:
+            connection.execute("CREATE TABLE kept AS SELECT 7 AS value")
+        address = first.environment
+
+    with EmbeddedStack(tmp_path, environment={}) as second:
+        assert second.environment == address
+        assert bucket(second).get("picture.png") == b"pixels"
+        with psycopg.connect(second.environment["DATABASE_URL"]) as connection:
+            assert connection.execute("SELECT value FROM kept").fetchone() == (7,)
+
+
+def test_servers_named_by_the_environment_are_not_embedded(tmp_path: Path) -> None:
+    mine = {
+        "DATABASE_URL": "postgresql://db",
+        "BROKER_URL": "redis://broker",
+        "S3_ENDPOINT_URL": "https://s3",
+    }
+    with EmbeddedStack(tmp_path, environment=mine) as stack:
+        assert stack.processes == []
+        assert stack.environment == {}
+
+
+def test_a_folder_serves_one_stack_at_a_time(tmp_path: Path) -> None:
+    mine = {
+        "DATABASE_URL": "postgresql://db",
+        "BROKER_URL": "redis://broker",
+        "S3_ENDPOINT_URL": "https://s3",
+    }
+    with (
+        EmbeddedStack(tmp_path, environment=mine),
+        pytest.raises(ProcessError, match="Another Luminary runs"),
+        EmbeddedStack(tmp_path, environment=mine),
+    ):
+        pytest.fail("two stacks shared a folder")
+
+
+def test_no_process_outlives_a_killed_supervisor(tmp_path: Path) -> None:
+    with supervised(tmp_path) as supervisor:
+        pids = children(tmp_path)
+        supervisor.kill()
+        supervisor.wait()
+    wait_until_gone(pids)
+    assert len(pids) == len(("postgres", "valkey", "seaweedfs", "web"))
+
+
+def test_a_service_that_ends_is_started_again_and_down_stops_everything(tmp_path: Path) -> None:
+    command = CliRunner()
+    data = ["--data", str(tmp_path)]
+    with supervised(tmp_path) as supervisor:
+        before = children(tmp_path)
+        os.kill(before[-1], signal.SIGKILL)
+        wait_for_line(supervisor, "starts again")
+        wait_for_line(supervisor, "Serving HTTP")
+
+        shown = command.invoke(status, data).output
+        stopped = command.invoke(down, data)
+
+        assert "restarted 1 times" in shown
+        assert (stopped.exit_code, stopped.output) == (0, "stopped\n")
+        assert supervisor.wait() == 0
+    wait_until_gone(before)
+    assert "web | " in command.invoke(logs, [*data, "web"]).output
+    assert command.invoke(status, data).exit_code == 1
