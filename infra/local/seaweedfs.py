@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +15,12 @@ from infra.local.ports import HOST
 from infra.local.process import ProcessError, ProcessSpec
 
 READY_SECONDS = 60.0
-STOP_SECONDS = 1.0
-"""Its graceful stop waits for its own filer until it is killed. Nothing is lost: what it has acknowledged
-is written to files by then, and volumes and filer logs are append-only."""
+STOP_SIGNAL = signal.SIGKILL
+"""Its graceful stop waits 15 s for parts of itself. A kill loses nothing: what it has acknowledged is written
+to files by then, and its volumes and its index are logs that are only appended to."""
 PROBE_KEY = ".ready"
+PROBE_SECONDS = 1.0
+"""A put that comes before the first volume is there hangs; a new one a second later does not."""
 SOCKET_FOLDER = Path("/tmp")  # noqa: S108  (fixed in SeaweedFS)
 
 
@@ -111,7 +114,7 @@ class SeaweedServer:
         return ProcessSpec(
             name="seaweedfs",
             command=[str(binary()), *logging, "server", *arguments],
-            stop_seconds=STOP_SECONDS,
+            stop_signal=STOP_SIGNAL,
         )
 
     def remove_sockets(self) -> None:
@@ -132,7 +135,7 @@ class SeaweedServer:
             aws_access_key_id=self._access_key_id,
             aws_secret_access_key=self._secret_access_key,
             region_name="us-east-1",
-            config=Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1}),
+            config=Config(connect_timeout=2, read_timeout=PROBE_SECONDS, retries={"total_max_attempts": 1}),
         )
         try:
             client.create_bucket(Bucket=self._bucket)
