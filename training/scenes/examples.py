@@ -103,7 +103,7 @@ def sample_example(
         case Task.TEXT_TO_IMAGE:
             return text_to_image_example(rng, _weighted(rng, PROMPT_ROWS), split, cells=cells)
         case Task.IMAGE_PAIR:
-            return _image_pair_example(rng, split, cells)
+            return image_pair_example(rng, pick(rng, CONTROLS), split, cells=cells)
         case Task.SUBJECT:
             return subject_example(rng, split, cells=cells)
         case Task.CONTROL:
@@ -182,11 +182,12 @@ def dense_example(
     )
 
 
-def _image_pair_example(rng: Generator, split: Split, cells: int) -> TrainingExample:
+def image_pair_example(
+    rng: Generator, control: MapKind, split: Split, *, cells: int = DEFAULT_CELLS
+) -> TrainingExample:
     """A caption, and both the picture and its map to be drawn."""
     scene = draw_scene(rng, split, cells=cells)
     said = describe(rng, scene)
-    control = pick(rng, CONTROLS)
     return TrainingExample(
         Task.IMAGE_PAIR,
         caption(rng, said),

@@ -21,7 +21,7 @@ from training.scenes.world import Colour, Kind, Size
 _OUTLINE_PIXELS = {Size.SMALL: 0.5, Size.LARGE: 0.62}
 _LIMB_PIXELS = 1.6
 _JOINT_PIXELS = 2.6
-_NEUTRAL_GROUND = 205
+NEUTRAL_GROUND = 205
 """Grey on which the white drawing of a kind is looked at for its edges."""
 
 
@@ -62,7 +62,7 @@ def silhouette(kind: Kind, size: Size) -> NDArray[np.bool_]:
 def edge_stamp(kind: Kind, size: Size) -> NDArray[np.bool_]:
     """Canny's edges of the kind, the same for every colour: [side, side]."""
     stamp = colour_stamp(kind, Colour.RED, size)
-    ground = np.full((*stamp.clear.shape[:2], 3), _NEUTRAL_GROUND, np.uint8)
+    ground = np.full((*stamp.clear.shape[:2], 3), NEUTRAL_GROUND, np.uint8)
     lay(stamp, ground)
     return canny(ground)
 

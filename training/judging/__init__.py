@@ -1,0 +1,1 @@
+"""Judging pictures of the scene world by programs: readers, measures, tables."""

@@ -1,0 +1,1 @@
+"""The sections of the evaluation: one module asks and judges one task."""
