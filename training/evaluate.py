@@ -1,0 +1,103 @@
+"""Evaluate the bundled model: `python -m training.evaluate --model models/tiny --output report`.
+
+Every table holds three columns: the judge on true pictures (its own errors), the judge on their
+reconstructions (the ceiling that the image tokenizer sets) and the model. Without a model only the first
+is made. Writes evaluation.json, evaluation.md and contact_sheet.png.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+import click
+
+from training.judging.codes import judge_tokenizer
+from training.judging.contact_sheet import contact_sheet
+from training.judging.generator import PictureGenerator, TokenizedAnswers, TrueAnswers
+from training.judging.plan import EvaluationPlan, SectionReport
+from training.judging.sections.conditioned import judge_controls, judge_pairs, judge_subjects
+from training.judging.sections.dense import judge_dense
+from training.judging.sections.editing import judge_chains, judge_edits
+from training.judging.sections.text_to_image import judge_text_to_image
+from training.judging.table import Column, as_json, as_markdown
+from training.scenes.world import CELL
+
+Judge = Callable[[PictureGenerator, EvaluationPlan], SectionReport]
+
+SECTIONS: Final[dict[str, Judge]] = {
+    "text_to_image": judge_text_to_image,
+    "edit": judge_edits,
+    "chains": judge_chains,
+    "subject": judge_subjects,
+    "control": judge_controls,
+    "image_pair": judge_pairs,
+    "dense": judge_dense,
+}
+
+
+@click.command()
+@click.option("--model", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Model folder.")
+@click.option(
+    "--output", type=click.Path(file_okay=False, path_type=Path), required=True, help="Report folder."
+)
+@click.option("--per-row", type=click.IntRange(min=1), default=100, show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--side", type=click.Choice(["64", "96"]), default="64", show_default=True, help="Pixels.")
+@click.option("--section", "sections", type=click.Choice(list(SECTIONS)), multiple=True, help="Only these.")
+@click.option("--guidance-scale", type=float, default=2.0, show_default=True)
+@click.option("--temperature", type=float, default=1.0, show_default=True)
+@click.option("--top-k", type=int, default=4096, show_default=True)
+def main(
+    *,
+    model: Path | None,
+    output: Path,
+    per_row: int,
+    seed: int,
+    side: str,
+    sections: tuple[str, ...],
+    guidance_scale: float,
+    temperature: float,
+    top_k: int,
+) -> None:
+    """Measure the model on every task and write the report."""
+    plan = EvaluationPlan(per_row=per_row, seed=seed, cells=int(side) // CELL)
+    judges = [SECTIONS[name] for name in sections or SECTIONS]
+    settings: dict[str, str] = {}
+    reports = {"truth": _judge_all(judges, TrueAnswers(), plan, "truth")}
+    if model is not None:
+        # The engine needs torch, the judge does not.
+        from training.judging.engine_generator import load_generator
+
+        generator = load_generator(model, guidance_scale=guidance_scale, temperature=temperature, top_k=top_k)
+        settings = {
+            "model": model.name,
+            "guidance scale": f"{guidance_scale:g}",
+            "temperature": f"{temperature:g}",
+            "top k": str(top_k),
+        }
+        tokenized = TokenizedAnswers(generator.codec)
+        reports["reconstruction"] = _judge_all(judges, tokenized, plan, "reconstruction")
+        reports["reconstruction"].scores += judge_tokenizer(generator.codec, plan).scores
+        reports["model"] = _judge_all(judges, generator, plan, "model")
+    columns = [Column(name, report.scores) for name, report in reports.items()]
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "evaluation.json").write_text(as_json(plan, settings, columns))
+    (output / "evaluation.md").write_text(as_markdown(plan, settings, columns))
+    contact_sheet([*reports.values()][-1].exhibits).save(output / "contact_sheet.png")
+
+
+def _judge_all(
+    judges: Sequence[Judge], generator: PictureGenerator, plan: EvaluationPlan, name: str
+) -> SectionReport:
+    """All chosen sections of one generator in one report."""
+    whole = SectionReport()
+    for judge in judges:
+        click.echo(f"{name}: {judge.__name__.removeprefix('judge_')}", err=True)
+        report = judge(generator, plan)
+        whole.scores += report.scores
+        whole.exhibits += report.exhibits
+    return whole
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""The figures of an evaluation as JSON and as Markdown tables."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import TypeVar
+
+from training.judging.plan import SPLITS, EvaluationPlan
+from training.judging.scores import Row, Score
+from training.scenes.splits import Split
+from training.scenes.world import CELL
+
+Item = TypeVar("Item")
+
+_SPLIT_NAMES: dict[Split, str] = {"train": "seen", "held_out": "held out"}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """All scores of one generator: the truth, its reconstructions or the model."""
+
+    name: str
+    scores: list[Score]
+
+
+def as_json(plan: EvaluationPlan, settings: dict[str, str], columns: list[Column]) -> str:
+    """The plan, the model's settings and every score, one object each."""
+    document = {
+        "plan": asdict(plan),
+        "settings": settings,
+        "scores": {column.name: [_flat(score) for score in column.scores] for column in columns},
+    }
+    return json.dumps(document, indent=1) + "\n"
+
+
+def as_markdown(plan: EvaluationPlan, settings: dict[str, str], columns: list[Column]) -> str:
+    """One table a section, combinations seen in training beside held-out ones."""
+    lines = [
+        "# Evaluation",
+        "",
+        f"{plan.per_row} questions a row and split, seed {plan.seed}, {plan.cells * CELL} pixels.",
+        "Brackets hold 95 % intervals (Wilson's for shares).",
+        "",
+        *(f"- {name}: {value}" for name, value in settings.items()),
+    ]
+    for section in _ordered(score.row.section for column in columns for score in column.scores):
+        lines += ["", f"## {section.capitalize()}", "", *_section_table(section, columns)]
+    return "\n".join(lines) + "\n"
+
+
+def _section_table(section: str, columns: list[Column]) -> list[str]:
+    """The lines of one section's table; a column without figures here is left out."""
+    present = [c for c in columns if any(score.row.section == section for score in c.scores)]
+    lookup = {(c.name, score.row, score.measure): score for c in present for score in c.scores}
+    keys = _ordered(
+        (score.row.name, score.measure)
+        for column in present
+        for score in column.scores
+        if score.row.section == section
+    )
+    heads = [f"{column.name}, {_SPLIT_NAMES[split]}" for split in SPLITS for column in present]
+    lines = ["| row | measure | " + " | ".join(heads) + " |", "|---|---|" + "---:|" * len(heads)]
+    for name, measure in keys:
+        cells = [
+            _cell(lookup.get((column.name, Row(section, name, split), measure)))
+            for split in SPLITS
+            for column in present
+        ]
+        lines.append(f"| {name} | {measure} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def _cell(score: Score | None) -> str:
+    if score is None:
+        return ""
+    if score.low == score.high:
+        return f"{score.value:.3f}"
+    return f"{score.value:.3f} [{score.low:.2f}, {score.high:.2f}]"
+
+
+def _flat(score: Score) -> dict[str, str | float | int]:
+    fields = asdict(score)
+    return {**fields.pop("row"), **fields}
+
+
+def _ordered(items: Iterable[Item]) -> list[Item]:
+    """Each item once, in the order of its first appearance."""
+    return list(dict.fromkeys(items))
