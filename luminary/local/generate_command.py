@@ -1,0 +1,159 @@
+"""`luminary generate`: draw pictures in this process and save them as PNG."""
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from luminary.local.pipeline import LocalPipeline, Picture
+    from services.worker.engine.prompts import PictureRequest
+    from services.worker.engine.sampling import SamplingParameters
+
+
+@dataclass(frozen=True)
+class Options:
+    """The command's options, by their names on the command line."""
+
+    model: Path
+    task: str
+    prompt: str
+    size: str | None
+    image: Path | None
+    control: str | None
+    target: str | None
+    subject: str | None
+    cfg: float
+    guidance: str
+    top_k: int
+    top_p: float
+    temperature: float
+    seed: int | None
+    count: int
+    speculative: bool
+    dtype: str
+    quant: str
+    whole: bool
+    out: Path
+
+
+TASKS = ("t2i", "pair", "subject", "control", "edit", "dense")
+MAPS = ("depth", "canny", "hed", "pose", "segmentation", "edges")
+
+
+@click.command("generate")
+@click.option("--model", required=True, type=click.Path(path_type=Path), help="Model folder.")
+@click.option("--task", default="t2i", show_default=True, type=click.Choice(TASKS), help="What to draw.")
+@click.option("--prompt", default="", help="What the picture shows; for edits the instruction.")
+@click.option("--size", default=None, metavar="WxH", help="Size of the result in pixels, multiples of 32.")
+@click.option("--image", type=click.Path(path_type=Path), help="The given picture; most tasks take one.")
+@click.option("--control", type=click.Choice(MAPS), help="What the given map is (task control, pair).")
+@click.option("--target", type=click.Choice(MAPS), help="Which map to draw (task dense).")
+@click.option("--subject", help="Describes the given subject (task subject).")
+@click.option("--cfg", default=4.0, show_default=True, help="Classifier-free guidance scale; 1 is off.")
+@click.option("--guidance", default="constant", show_default=True, help="Schedule: constant or reference.")
+@click.option("--top-k", default=4096, show_default=True, help="Draw among the k likeliest; 0 is all.")
+@click.option("--top-p", default=1.0, show_default=True, help="Draw among the likeliest of this mass.")
+@click.option("--temperature", default=1.0, show_default=True, help="0 is greedy.")
+@click.option("--seed", type=int, help="Same seed, same picture. Without it one is chosen and told.")
+@click.option(
+    "-n", "--n", "count", default=1, show_default=True, type=click.IntRange(1, 64), help="Pictures."
+)
+@click.option("--speculative/--no-speculative", default=True, show_default=True, help="Verify drafts.")
+@click.option("--dtype", default="auto", show_default=True, help="auto, fp32, bf16 or fp16.")
+@click.option("--quant", default="none", show_default=True, help="int8, nf4 or none.")
+@click.option("--whole", is_flag=True, help="Save the given panel above the result, too.")
+@click.option(
+    "--out", default=Path("out"), show_default=True, type=click.Path(path_type=Path), help="Folder."
+)
+def command(**options: Any) -> None:
+    """Draw pictures with a model folder, without a server.
+
+    \b
+    luminary generate --model models/tiny --prompt "a red ball" --size 64x64 --seed 7
+    luminary generate --model models/tiny --task edit --image out/luminary-7-0.png --prompt "make it blue"
+    """
+    from services.tokenizer.movqgan import MoVQGANError
+    from services.tokenizer.preprocessing import ImageError
+    from services.worker.engine.errors import EngineError
+
+    asked = Options(**options)
+    try:
+        pipeline = _load(asked)
+        request, sampling = _request(pipeline, asked), _sampling(asked)
+        save(_draw(pipeline, request, sampling, asked), request, sampling, pipeline, asked.out)
+    except (EngineError, MoVQGANError, ImageError, OSError) as error:
+        raise click.UsageError(" ".join(str(error).split())) from error
+
+
+def _load(asked: Options) -> "LocalPipeline":
+    from luminary.local.pipeline import LocalPipeline
+    from services.worker.engine.auto_precision import choose_precision
+
+    if not asked.model.is_dir():
+        raise FileNotFoundError(f"there is no model folder {asked.model}")
+    return LocalPipeline.load(asked.model, choose_precision(asked.dtype, asked.quant))
+
+
+def _request(pipeline: "LocalPipeline", asked: Options) -> "PictureRequest":
+    from services.worker.engine.prompts import PictureRequest
+    from services.worker.engine.tasks import MapKind, PictureSize, Task
+
+    size = PictureSize.parse(asked.size) if asked.size else pipeline.default_size
+    map_name = asked.control or asked.target
+    return PictureRequest(
+        task=Task.parse(asked.task),
+        prompt=asked.prompt,
+        size=size,
+        map=MapKind.parse(map_name) if map_name else None,
+        subject=asked.subject,
+        given_codes=pipeline.encode(asked.image.read_bytes(), size) if asked.image else None,
+    )
+
+
+def _sampling(asked: Options) -> "SamplingParameters":
+    from services.worker.engine.sampling import SamplingParameters
+
+    return SamplingParameters(
+        guidance_scale=asked.cfg,
+        guidance_schedule=asked.guidance,
+        top_k=asked.top_k or None,
+        top_p=asked.top_p,
+        temperature=asked.temperature,
+        seed=secrets.randbelow(2**31) if asked.seed is None else asked.seed,
+    )
+
+
+def _draw(
+    pipeline: "LocalPipeline", request: "PictureRequest", sampling: "SamplingParameters", asked: Options
+) -> "list[Picture]":
+    from luminary.local.progress import ProgressBar
+
+    with ProgressBar() as bar:
+        return pipeline.draw(
+            request,
+            sampling,
+            count=asked.count,
+            speculative=asked.speculative,
+            whole=asked.whole,
+            watch=bar.update,
+        )
+
+
+def save(
+    pictures: "list[Picture]",
+    request: "PictureRequest",
+    sampling: "SamplingParameters",
+    pipeline: "LocalPipeline",
+    folder: Path,
+) -> None:
+    """Write each picture as PNG, its parameters in text chunks, and print its path."""
+    from services.tokenizer.image_codec import write_png
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for picture in pictures:
+        path = folder / f"luminary-{sampling.seed}-{picture.index}.png"
+        path.write_bytes(write_png(picture.image, pipeline.describe(picture, request, sampling)))
+        click.echo(str(path))

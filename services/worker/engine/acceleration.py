@@ -1,0 +1,113 @@
+"""Exchange a transformer's linear layers for kernels, after loading and before the first forward.
+
+Each layer is converted alone and its plain weights are dropped at once, so peak memory stays near the
+final size.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from services.worker.engine.linear_kernels import (
+    FixedTileKernel,
+    Int8DigitKernel,
+    Int8WeightKernel,
+    LinearKernel,
+    PackedKernel,
+    PairKernel,
+)
+from services.worker.engine.precision import CpuGemm, Precision, Quantization
+from services.worker.engine.transformer import Projections, Transformer
+
+MakeKernel = Callable[[Tensor, Tensor | None], LinearKernel]
+
+
+class KernelLinear(nn.Module):
+    """A linear map run by a kernel."""
+
+    def __init__(self, kernel: LinearKernel) -> None:
+        super().__init__()
+        self.kernel = kernel
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.kernel(inputs)
+
+
+class FusedProjections(nn.Module):
+    """Several maps of one input as one product, split afterwards."""
+
+    def __init__(self, kernel: LinearKernel, sizes: list[int]) -> None:
+        super().__init__()
+        self.kernel = kernel
+        self.sizes = sizes
+
+    def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
+        return self.kernel(inputs).split(self.sizes, -1)
+
+
+def kernel_for(precision: Precision, device: torch.device, *, vnni: bool) -> MakeKernel:
+    """The kernel of the projections for a precision on a device.
+
+    vnni: whether byte products on this CPU are exact (`self_check.byte_products_are_exact`).
+    """
+    match precision.quantization:
+        case Quantization.INT8:
+            if device.type != "cpu":
+                from services.worker.engine.bitsandbytes_kernels import BnbInt8Kernel
+
+                return BnbInt8Kernel
+            return Int8DigitKernel if vnni else Int8WeightKernel
+        case Quantization.NF4:
+            from services.worker.engine.bitsandbytes_kernels import Nf4Kernel
+
+            return Nf4Kernel
+        case Quantization.NONE:
+            return plain_kernel_for(precision, device)
+
+
+def plain_kernel_for(precision: Precision, device: torch.device) -> MakeKernel:
+    """The kernel for weights kept in the precision's dtype."""
+    if device.type == "cpu" and precision.dtype is torch.float32 and precision.cpu_gemm is CpuGemm.PAIR:
+        return PairKernel
+    if device.type == "cpu" and precision.dtype in {torch.float32, torch.bfloat16}:
+        return PackedKernel
+    return FixedTileKernel
+
+
+def accelerate(model: Transformer, make_kernel: MakeKernel, make_head: MakeKernel, image_ids: range) -> None:
+    """Replace every projection of `model` in place; add `image_head`, the output rows of image codes.
+
+    Drawn tokens are image codes, so their logits alone are computed: a tenth of the output matrix in the
+    public checkpoint. The whole head stays as it is, for parity checks and the reference's way of starting.
+    """
+    with torch.no_grad():
+        weight = model.get_parameter("lm_head.weight").detach()
+        model.image_head = KernelLinear(make_head(weight[image_ids.start : image_ids.stop], None))
+        model.lm_head = KernelLinear(FixedTileKernel(weight, None))
+        for layer in model.layers:
+            _accelerate_children(layer, make_kernel)
+
+
+def _accelerate_children(parent: nn.Module, make_kernel: MakeKernel) -> None:
+    for name, child in parent.named_children():
+        match child:
+            case Projections():
+                setattr(parent, name, _fuse(child, make_kernel))
+            case nn.Linear():
+                setattr(parent, name, KernelLinear(make_kernel(child.weight.detach(), _bias(child))))
+            case _:
+                _accelerate_children(child, make_kernel)
+
+
+def _fuse(projections: Projections, make_kernel: MakeKernel) -> FusedProjections:
+    parts = projections.parts()
+    weight = torch.cat([part.weight.detach() for part in parts])
+    biases = [bias for part in parts if (bias := _bias(part)) is not None]
+    kernel = make_kernel(weight, torch.cat(biases) if biases else None)
+    return FusedProjections(kernel, [part.out_features for part in parts])
+
+
+def _bias(linear: nn.Linear) -> Tensor | None:
+    bias = dict(linear.named_parameters()).get("bias")
+    return None if bias is None else bias.detach()

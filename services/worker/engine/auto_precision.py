@@ -1,0 +1,54 @@
+"""Pick a precision that this machine runs well: by capability, then by a short measurement."""
+
+import statistics
+import time
+from functools import cache
+
+import torch
+
+from services.worker.engine.linear_kernels import PackedKernel
+from services.worker.engine.precision import Precision
+from services.worker.engine.row_shapes import ROW_COUNTS
+
+WORTH_IT = 1.3
+"""How much faster bf16 must be before its rounding is accepted."""
+
+PROBE_SIDE = 2048
+PROBE_RUNS = 5
+
+
+def choose_precision(
+    dtype: str = "auto", quantization: str = "none", device: str | torch.device = "cpu"
+) -> Precision:
+    """The named precision; "auto" picks bf16 where the device multiplies it natively, else fp32.
+
+    Raises PrecisionError for an unknown name.
+    """
+    if dtype == "auto":
+        dtype = "bf16" if runs_bf16_well(torch.device(device).type) else "fp32"
+    return Precision.parse(dtype, quantization)
+
+
+@cache
+def runs_bf16_well(device_type: str) -> bool:
+    """Whether bf16 products are native and clearly faster than fp32 ones."""
+    if device_type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    if device_type != "cpu" or not torch.cpu.get_capabilities().get("avx512_bf16", False):
+        return False
+    return _probe_seconds(torch.float32) > WORTH_IT * _probe_seconds(torch.bfloat16)
+
+
+@torch.inference_mode()
+def _probe_seconds(dtype: torch.dtype) -> float:
+    """Median seconds of one decoding-sized product."""
+    generator = torch.Generator().manual_seed(0)
+    kernel = PackedKernel(torch.randn(PROBE_SIDE, PROBE_SIDE, generator=generator).to(dtype), None)
+    rows = torch.ones(ROW_COUNTS[0], PROBE_SIDE, dtype=dtype)
+    kernel(rows)
+    seconds: list[float] = []
+    for _ in range(PROBE_RUNS):
+        started = time.perf_counter()
+        kernel(rows)
+        seconds.append(time.perf_counter() - started)
+    return statistics.median(seconds)

@@ -1,0 +1,80 @@
+"""Pack the tokens that a step computes, from every sequence and stream, into one forward pass."""
+
+from collections.abc import Sequence as Items
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from services.worker.engine.attention import Segment
+from services.worker.engine.flash_attention import make_attention
+from services.worker.engine.kv_cache import KVCache
+from services.worker.engine.row_shapes import padded_rows
+from services.worker.engine.sequence import Sequence, Stream
+from services.worker.engine.transformer import Transformer
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """What one sequence does in a step: compute each stream up to its end, decide some positions.
+
+    ends: one per stream. positions: the free positions to decide; empty while the prompt is being read.
+    """
+
+    sequence: Sequence
+    ends: tuple[int, ...]
+    positions: tuple[int, ...]
+
+    @property
+    def rows(self) -> int:
+        return sum(
+            end - stream.computed for stream, end in zip(self.sequence.streams, self.ends, strict=True)
+        )
+
+
+@dataclass(frozen=True)
+class PackedRows:
+    """The rows of one pass, as lists on the host. Padding rows follow the segments."""
+
+    token_ids: list[int]
+    positions: list[int]
+    segments: list[Segment]
+    logit_rows: list[int]
+    """Rows whose logits decide a position: for each sequence its streams in turn, each in position order."""
+
+
+def pack(works: Items[Work]) -> PackedRows:
+    """Lay the rows of `works` out one after the other."""
+    packed = PackedRows([], [], [], [])
+    for work in works:
+        for stream, end in zip(work.sequence.streams, work.ends, strict=True):
+            _pack_stream(packed, work, stream, end)
+    return packed
+
+
+def _pack_stream(packed: PackedRows, work: Work, stream: Stream, end: int) -> None:
+    start, first_row = stream.computed, len(packed.token_ids)
+    if start == end:
+        return
+    packed.token_ids.extend(work.sequence.token_at(position) for position in range(start, end))
+    packed.positions.extend(range(start - stream.origin, end - stream.origin))
+    packed.segments.append(Segment(first_row, end - start, start - stream.origin, stream.run))
+    # The logits of the token before a position decide it.
+    packed.logit_rows.extend(first_row + position - 1 - start for position in work.positions)
+
+
+def forward(model: Transformer, cache: KVCache, packed: PackedRows) -> Tensor:
+    """Run the pass: final hidden states of `packed.logit_rows`, padded to an allowed number of rows.
+
+    Returns [padded logit rows, hidden]; the first len(logit_rows) count.
+    """
+    device = cache.keys.device
+    rows = padded_rows(len(packed.token_ids))
+    padding = [0] * (rows - len(packed.token_ids))
+    token_ids = torch.tensor(packed.token_ids + padding, device=device)
+    positions = torch.tensor(packed.positions + padding, device=device)
+    hidden = model(token_ids, positions, make_attention(cache, packed.segments, rows))
+    if not packed.logit_rows:
+        return hidden[:0]
+    wanted = packed.logit_rows + [0] * (padded_rows(len(packed.logit_rows)) - len(packed.logit_rows))
+    return hidden.index_select(0, torch.tensor(wanted, device=device))

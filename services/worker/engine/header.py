@@ -1,0 +1,60 @@
+"""Let the model say START and the picture's size itself, as the reference does.
+
+Only for comparisons with the reference: it samples these three tokens without guidance, from the whole
+vocabulary, and may write text before START. The platform's own requests have them given.
+"""
+
+import torch
+from torch import Tensor
+
+from services.worker.engine.dense_attention import DenseCausalAttention
+from services.worker.engine.errors import GrammarError
+from services.worker.engine.loading import LoadedModel
+from services.worker.engine.noise import gumbel_noise
+from services.worker.engine.open_plan import OpenPlan
+from services.worker.engine.request import GenerationRequest
+from services.worker.engine.sampling import SamplingParameters, filter_scores
+from services.worker.engine.sequence_plan import SequencePlan
+
+LONGEST_TEXT = 256
+"""Tokens that the model may say before its picture's size is known."""
+
+
+@torch.inference_mode()
+def draw_header(loaded: LoadedModel, request: GenerationRequest, opened: OpenPlan) -> SequencePlan:
+    """Sample until the size is known. Raises GrammarError when the model does not open an image."""
+    prompt_length = len(opened.tokens)
+    while opened.plan is None:
+        said = len(opened.tokens) - prompt_length
+        if said > LONGEST_TEXT:
+            raise GrammarError(f"the model opened no image within {LONGEST_TEXT} tokens")
+        in_image = opened.state.offset > 0
+        logits = _next_logits(loaded, opened.tokens)
+        opened = opened.extend(_sample(logits, request, said, in_image=in_image))
+    return opened.plan
+
+
+def _next_logits(loaded: LoadedModel, tokens: tuple[int, ...]) -> Tensor:
+    """[1, vocabulary] logits of the token after `tokens`."""
+    token_ids = torch.tensor(tokens, device=loaded.device)
+    positions = torch.arange(len(tokens), device=loaded.device)
+    hidden = loaded.model(token_ids, positions, DenseCausalAttention(len(tokens)))
+    return loaded.model.logits(hidden[-1:])
+
+
+def _sample(logits: Tensor, request: GenerationRequest, said: int, *, in_image: bool) -> int:
+    asked = request.sampling
+    parameters = SamplingParameters(
+        guidance_scale=1.0,
+        top_k=asked.top_k if in_image else request.text_top_k,
+        top_p=asked.top_p,
+        temperature=asked.temperature,
+        seed=asked.seed,
+    )
+    scores = filter_scores(logits, parameters)
+    if parameters.temperature > 0:
+        # Text counts down from minus one, apart from the offsets of image tokens.
+        place = torch.tensor([-1 - said], device=logits.device)
+        ids = torch.arange(logits.shape[1], device=logits.device)
+        scores = scores + gumbel_noise(asked.seed, request.image, place, ids)
+    return int(scores.argmax(-1))

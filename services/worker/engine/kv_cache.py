@@ -1,0 +1,107 @@
+"""Keys and values of every stream, in one pool allocated by blocks.
+
+A stream's length is known when its request arrives, so it gets one run of blocks, contiguous in the pool:
+attention reads it in place, without a gather, and an admitted request can never run out. Runs are freed
+at once when a sequence ends and merge with their free neighbours.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from services.worker.engine.config import ModelConfig
+from services.worker.engine.row_shapes import KEY_EXTENTS, key_extent
+
+BLOCK_TOKENS = KEY_EXTENTS[0]
+
+
+@dataclass(frozen=True)
+class CacheRun:
+    """Consecutive blocks of one stream, in tokens of the pool."""
+
+    start: int
+    length: int
+
+    @property
+    def end(self) -> int:
+        return self.start + self.length
+
+
+def run_length(tokens: int) -> int:
+    """Tokens of pool that a stream of `tokens` occupies: whole blocks, up to its last key extent."""
+    return key_extent(max(tokens, 1) - 1)
+
+
+class BlockAllocator:
+    """First fit over the free runs of a pool."""
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity - capacity % BLOCK_TOKENS
+        self._free = [CacheRun(0, self.capacity)] if self.capacity else []
+
+    @property
+    def free_tokens(self) -> int:
+        return sum(run.length for run in self._free)
+
+    def allocate(self, lengths: list[int]) -> list[CacheRun] | None:
+        """One run per length, all or none. None when the free runs do not hold them now."""
+        before = list(self._free)
+        runs: list[CacheRun] = []
+        for length in lengths:
+            run = self._take(length)
+            if run is None:
+                self._free = before
+                return None
+            runs.append(run)
+        return runs
+
+    def free(self, run: CacheRun) -> None:
+        """Give a run back and merge it with its neighbours."""
+        merged: list[CacheRun] = []
+        for piece in sorted([*self._free, run], key=lambda piece: piece.start):
+            if merged and merged[-1].end == piece.start:
+                merged[-1] = CacheRun(merged[-1].start, merged[-1].length + piece.length)
+            else:
+                merged.append(piece)
+        self._free = merged
+
+    def _take(self, length: int) -> CacheRun | None:
+        for index, run in enumerate(self._free):
+            if run.length >= length:
+                rest = CacheRun(run.start + length, run.length - length)
+                self._free[index : index + 1] = [rest] if rest.length else []
+                return CacheRun(run.start, length)
+        return None
+
+
+class KVCache:
+    """The pool: keys and values are [layers, kv_heads, capacity, head_dim]."""
+
+    def __init__(
+        self, config: ModelConfig, capacity: int, *, dtype: torch.dtype, device: torch.device
+    ) -> None:
+        self.allocator = BlockAllocator(capacity)
+        shape = (
+            config.num_hidden_layers,
+            config.num_key_value_heads,
+            self.allocator.capacity,
+            config.head_dim,
+        )
+        # Zeros, not empty: masked keys weigh nothing, but nothing times NaN is NaN.
+        self.keys = torch.zeros(shape, dtype=dtype, device=device)
+        self.values = torch.zeros(shape, dtype=dtype, device=device)
+
+    @property
+    def nbytes(self) -> int:
+        return self.keys.nbytes + self.values.nbytes
+
+    def write(self, layer: int, slots: Tensor, key: Tensor, value: Tensor) -> None:
+        """Store [rows, kv_heads, head_dim] at `slots` [rows] of the pool."""
+        self.keys[layer].index_copy_(1, slots, key.transpose(0, 1))
+        self.values[layer].index_copy_(1, slots, value.transpose(0, 1))
+
+
+def bytes_per_token(config: ModelConfig, dtype: torch.dtype) -> int:
+    """Pool bytes of one token of one stream."""
+    return 2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim * dtype.itemsize

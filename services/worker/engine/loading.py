@@ -1,0 +1,100 @@
+"""Load a published model folder: config, tokenizer, weights streamed into their final form."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from services.worker.engine.acceleration import accelerate, kernel_for, plain_kernel_for
+from services.worker.engine.checkpoint import open_checkpoint
+from services.worker.engine.config import ModelConfig
+from services.worker.engine.precision import Precision
+from services.worker.engine.self_check import CapabilityReport, byte_products_are_exact, check_kernels
+from services.worker.engine.tasks import PictureSize
+from services.worker.engine.text_tokenizer import TextTokenizer
+from services.worker.engine.transformer import Transformer, checkpoint_name
+from services.worker.engine.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model that is ready to run.
+
+    image_ids: token ids of the image codes. ignored: weights of the checkpoint that the decoder does not
+    need. capabilities: what was found true of the kernels on this machine.
+    """
+
+    model: Transformer
+    config: ModelConfig
+    vocabulary: Vocabulary
+    text_tokenizer: TextTokenizer
+    precision: Precision
+    device: torch.device
+    image_ids: range
+    ignored: tuple[str, ...]
+    capabilities: CapabilityReport
+    default_size: PictureSize
+
+
+def load_model(
+    folder: Path, precision: Precision | None = None, device: str | torch.device = "cpu"
+) -> LoadedModel:
+    """Read a folder of the public layout.
+
+    Raises CheckpointError for incomplete or damaged files, VocabularyError for a tokenizer of another
+    family, PrecisionError for a form that this device cannot run.
+    """
+    precision = precision or Precision()
+    device = torch.device(device)
+    config = ModelConfig.from_folder(folder)
+    text_tokenizer = TextTokenizer.from_folder(folder)
+    vocabulary = Vocabulary.from_names(
+        text_tokenizer.token_ids, begin_name=text_tokenizer.begin_name, size=config.vocab_size
+    )
+    first = vocabulary.first_image_token
+    image_ids = range(first, first + vocabulary.image_code_count)
+    model, ignored = load_transformer(folder, config, precision.dtype, device)
+    vnni = byte_products_are_exact()
+    accelerate(
+        model, kernel_for(precision, device, vnni=vnni), plain_kernel_for(precision, device), image_ids
+    )
+    return LoadedModel(
+        model=model,
+        config=config,
+        vocabulary=vocabulary,
+        text_tokenizer=text_tokenizer,
+        precision=precision,
+        device=device,
+        image_ids=image_ids,
+        ignored=ignored,
+        capabilities=check_kernels(model, precision, device),
+        default_size=default_size(folder),
+    )
+
+
+def default_size(folder: Path) -> PictureSize:
+    """`image_size` of generation_config.json, "WxH", where it is given; else the public model's 768x768."""
+    file = folder / "generation_config.json"
+    settings = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return PictureSize.parse(settings.get("image_size", "768x768"))
+
+
+def load_transformer(
+    folder: Path, config: ModelConfig, dtype: torch.dtype, device: torch.device
+) -> tuple[Transformer, tuple[str, ...]]:
+    """The decoder with plain weights, in evaluation mode, and the names of the weights it ignored."""
+    checkpoint = open_checkpoint(folder, config)
+    with torch.device("meta"):
+        model = Transformer(config)
+    names = {checkpoint_name(name): name for name, _ in model.named_parameters()}
+    for public_name, tensor in checkpoint.tensors():
+        _assign(model, names[public_name], tensor.to(device=device, dtype=dtype))
+    if config.tie_word_embeddings:
+        model.lm_head.weight = model.embed_tokens.weight
+    return model.eval().requires_grad_(False), checkpoint.ignored
+
+
+def _assign(model: Transformer, name: str, tensor: torch.Tensor) -> None:
+    owner, _, attribute = name.rpartition(".")
+    setattr(model.get_submodule(owner), attribute, torch.nn.Parameter(tensor, requires_grad=False))

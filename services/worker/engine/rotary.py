@@ -1,0 +1,31 @@
+"""Rotary position embedding in the half-split layout. Source: RoFormer (arXiv 2104.09864), section 3.4."""
+
+import torch
+from torch import Tensor, nn
+
+from services.worker.engine.config import ModelConfig
+
+
+class RotaryEmbedding(nn.Module):
+    """Cosines and sines of positions, computed in float32 and then cast, as the reference does."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.head_dim = config.head_dim
+        self.theta = config.rope_theta
+        self.scale = config.rope_scaling_factor
+
+    def forward(self, positions: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """positions [rows] -> cos and sin, each [rows, 1, head_dim]; the 1 stands for the heads."""
+        halves = torch.arange(0, self.head_dim, 2, device=positions.device).float() / self.head_dim
+        frequencies = 1.0 / self.theta**halves
+        angles = (positions.float() / self.scale)[:, None] * frequencies
+        angles = torch.cat((angles, angles), -1)[:, None]
+        return angles.cos().to(dtype), angles.sin().to(dtype)
+
+
+def rotate(heads: Tensor, rotary: tuple[Tensor, Tensor]) -> Tensor:
+    """Turn each pair (i, i + head_dim/2) of [rows, heads, head_dim] by its angle."""
+    cos, sin = rotary
+    first, second = heads.chunk(2, -1)
+    return heads * cos + torch.cat((-second, first), -1) * sin

@@ -1,0 +1,56 @@
+"""The only shapes that kernels are called with, so that a row's bits never depend on its company.
+
+A matrix product or an attention call may sum in another order when its shape changes. Two facts make a
+row's result a function of the row alone: products and attention of at least four rows sum each row alike,
+whatever the number of rows; and a query at position p always sees the same key extent, masked beyond p.
+`self_check` proves the first on this machine's kernels; the second holds by construction.
+"""
+
+from bisect import bisect_left
+
+ROW_COUNTS = (4, 8, 16, 32, 64, 128, 256)
+"""Rows of a forward pass and of each projection; the rest is padding."""
+
+QUERY_TILES = (4, 8, 16, 32)
+"""Queries of one attention call, before the heads of a group are folded into it."""
+
+KEY_EXTENTS = (256, 512)
+"""Keys of one attention call: the first that reaches the query, then multiples of the last.
+
+PyTorch's CPU kernel splits keys by 512, hence the multiples; flash-attn's pages are 256 tokens.
+"""
+
+MAX_ROWS = ROW_COUNTS[-1]
+
+
+def padded_rows(rows: int) -> int:
+    """The smallest allowed number of rows that holds `rows`.
+
+    The engine's own batches never pass MAX_ROWS; beyond it (a parity check, say) multiples of it.
+    """
+    if rows > MAX_ROWS:
+        return -(-rows // MAX_ROWS) * MAX_ROWS
+    return ROW_COUNTS[bisect_left(ROW_COUNTS, rows)]
+
+
+def query_tile(queries: int) -> int:
+    """The smallest query tile that holds `queries`, which is at most the largest tile."""
+    return QUERY_TILES[bisect_left(QUERY_TILES, queries)]
+
+
+def key_extent(position: int) -> int:
+    """How many keys a query at `position` is shown, itself included; those beyond it are masked."""
+    if position < KEY_EXTENTS[0]:
+        return KEY_EXTENTS[0]
+    return -(-(position + 1) // KEY_EXTENTS[1]) * KEY_EXTENTS[1]
+
+
+def split_queries(position: int, count: int) -> list[tuple[int, int]]:
+    """Cut `count` queries from `position` on into (position, count) runs of one extent and one tile."""
+    runs: list[tuple[int, int]] = []
+    end = position + count
+    while position < end:
+        run = min(end, key_extent(position), position + QUERY_TILES[-1]) - position
+        runs.append((position, run))
+        position += run
+    return runs

@@ -1,0 +1,177 @@
+"""The decoder: a Chameleon-type transformer over a packed batch of rows.
+
+A row is one token of one stream. The transformer knows nothing of sequences, caches or masks: attention
+is handed in, so training, parity checks and the engine run the same layers.
+
+Sources: Chameleon (arXiv 2405.09818), section 2.3; Lumina-mGPT 2.0 (arXiv 2507.17801), section 3.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from services.worker.engine.config import ModelConfig
+from services.worker.engine.rotary import RotaryEmbedding, rotate
+
+
+class Attend(Protocol):
+    """Causal attention of every row over the stream it belongs to."""
+
+    def __call__(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """query [rows, heads, head_dim], key and value [rows, kv_heads, head_dim] -> like query."""
+        ...
+
+
+class RMSNorm(nn.Module):
+    """Root-mean-square norm that casts back before it scales, as the reference does."""
+
+    def __init__(self, size: int, eps: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(size))
+        self.eps = eps
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        exact = inputs.float()
+        scale = torch.rsqrt(exact.square().mean(-1, keepdim=True) + self.eps)
+        return self.weight * (exact * scale).to(inputs.dtype)
+
+
+class HeadNorm(nn.Module):
+    """LayerNorm of each query or key head, with one affine pair per model-parallel shard.
+
+    Weight and bias are [model_parallel_size, head_dim]; a shard's heads share its pair. The epsilon is the
+    reference's fixed 1e-5, whatever `rms_norm_eps` says.
+    """
+
+    def __init__(self, heads: int, config: ModelConfig) -> None:
+        super().__init__()
+        shards = config.model_parallel_size
+        self.weight = nn.Parameter(torch.ones(shards, config.head_dim))
+        self.bias = nn.Parameter(torch.zeros(shards, config.head_dim))
+        self.heads_per_shard = heads // shards
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        normed = F.layer_norm(inputs, inputs.shape[-1:], eps=1e-5)
+        weight = self.weight.repeat_interleave(self.heads_per_shard, 0)
+        return normed * weight + self.bias.repeat_interleave(self.heads_per_shard, 0)
+
+
+class Projections(nn.Module):
+    """Linear maps of one input that a kernel may compute in one product."""
+
+    def __init__(self, inputs: int, outputs: Mapping[str, int], *, bias: bool) -> None:
+        super().__init__()
+        self.names = tuple(outputs)
+        for name, size in outputs.items():
+            self.add_module(name, nn.Linear(inputs, size, bias=bias))
+
+    def parts(self) -> list[nn.Linear]:
+        """The maps, in the order of their outputs."""
+        return [part for part in self.children() if isinstance(part, nn.Linear)]
+
+    def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
+        return tuple(part(inputs) for part in self.parts())
+
+
+class SelfAttention(nn.Module):
+    """Grouped-query attention with normed heads and rotary positions."""
+
+    def __init__(self, config: ModelConfig, layer: int) -> None:
+        super().__init__()
+        self.layer = layer
+        self.head_dim = config.head_dim
+        query_size = config.num_attention_heads * config.head_dim
+        key_size = config.num_key_value_heads * config.head_dim
+        self.qkv = Projections(
+            config.hidden_size,
+            {"q_proj": query_size, "k_proj": key_size, "v_proj": key_size},
+            bias=config.attention_bias,
+        )
+        self.o_proj = nn.Linear(query_size, config.hidden_size, bias=config.attention_bias)
+        self.q_norm = HeadNorm(config.num_attention_heads, config)
+        self.k_norm = HeadNorm(config.num_key_value_heads, config)
+
+    def forward(self, inputs: Tensor, rotary: tuple[Tensor, Tensor], attend: Attend) -> Tensor:
+        query, key, value = (part.unflatten(-1, (-1, self.head_dim)) for part in self.qkv(inputs))
+        query = rotate(self.q_norm(query), rotary)
+        key = rotate(self.k_norm(key), rotary)
+        return self.o_proj(attend(self.layer, query, key, value).flatten(-2))
+
+
+class FeedForward(nn.Module):
+    """SwiGLU."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        inner = config.intermediate_size
+        self.gate_up = Projections(
+            config.hidden_size, {"gate_proj": inner, "up_proj": inner}, bias=config.mlp_bias
+        )
+        self.down_proj = nn.Linear(inner, config.hidden_size, bias=config.mlp_bias)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        gate, up = self.gate_up(inputs)
+        return self.down_proj(F.silu(gate) * up)
+
+
+class DecoderLayer(nn.Module):
+    """Attention and feed-forward with residuals; swin-norm norms what each adds, else what each reads."""
+
+    def __init__(self, config: ModelConfig, layer: int) -> None:
+        super().__init__()
+        self.swin_norm = config.swin_norm
+        self.self_attn = SelfAttention(config, layer)
+        self.mlp = FeedForward(config)
+        self.input_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.post_attention_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+
+    def forward(self, inputs: Tensor, rotary: tuple[Tensor, Tensor], attend: Attend) -> Tensor:
+        if self.swin_norm:
+            inputs = inputs + self.input_layernorm(self.self_attn(inputs, rotary, attend))
+            return inputs + self.post_attention_layernorm(self.mlp(inputs))
+        inputs = inputs + self.self_attn(self.input_layernorm(inputs), rotary, attend)
+        return inputs + self.mlp(self.post_attention_layernorm(inputs))
+
+
+class Transformer(nn.Module):
+    """Embedding, decoder layers, final norm; `lm_head` is applied apart, only where logits are needed."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.layers = nn.ModuleList(DecoderLayer(config, layer) for layer in range(config.num_hidden_layers))
+        self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.lm_head: nn.Module = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        if config.tie_word_embeddings:
+            self.lm_head.weight = self.embed_tokens.weight
+        self.image_head: nn.Module | None = None
+        self.rotary = RotaryEmbedding(config)
+
+    def forward(self, token_ids: Tensor, positions: Tensor, attend: Attend) -> Tensor:
+        """token_ids and positions [rows] -> final hidden states [rows, hidden], after the last norm."""
+        hidden = self.embed_tokens(token_ids)
+        rotary = self.rotary(positions, hidden.dtype)
+        for layer in self.layers:
+            hidden = layer(hidden, rotary, attend)
+        return self.norm(hidden)
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Float32 logits over the whole vocabulary: [rows, hidden] -> [rows, vocabulary]."""
+        return self.lm_head(hidden).float()
+
+    def image_logits(self, hidden: Tensor, image_ids: range) -> Tensor:
+        """Float32 logits of the image codes alone: [rows, hidden] -> [rows, codes]."""
+        if self.image_head is None:
+            return self.logits(hidden)[:, image_ids.start : image_ids.stop]
+        return self.image_head(hidden).float()
+
+
+def checkpoint_name(parameter: str) -> str:
+    """The public name of a parameter of `Transformer`, as in the published safetensors."""
+    if parameter.startswith("lm_head."):
+        return parameter
+    return "model." + parameter.replace(".qkv.", ".").replace(".gate_up.", ".")
