@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from training.judging.plan import Exhibit
+from training.scenes.rendering import Picture
 
 _SCALE: Final = 2
 _GAP: Final = 12
@@ -35,7 +36,7 @@ def contact_sheet(exhibits: Sequence[Exhibit]) -> Image.Image:
 
 
 def _card(exhibit: Exhibit, font: ImageFont.ImageFont | ImageFont.FreeTypeFont) -> Image.Image:
-    strip = Image.fromarray(np.concatenate(exhibit.pictures, axis=1))
+    strip = Image.fromarray(np.concatenate([_framed(picture) for picture in exhibit.pictures], axis=1))
     strip = strip.resize((strip.width * _SCALE, strip.height * _SCALE), Image.Resampling.NEAREST)
     lines = textwrap.wrap(exhibit.words, width=max(18, strip.width // 6))
     card = Image.new("RGB", (strip.width, strip.height + 4 + _LINE * len(lines)), _PAPER)
@@ -44,3 +45,9 @@ def _card(exhibit: Exhibit, font: ImageFont.ImageFont | ImageFont.FreeTypeFont) 
         (0, strip.height + 2), "\n".join(lines), fill=_INK, font=font, spacing=2
     )
     return card
+
+
+def _framed(picture: Picture) -> Picture:
+    """The picture with a narrow margin of paper at its right."""
+    margin = np.full((picture.shape[0], 2, 3), _PAPER, np.uint8)
+    return np.concatenate([picture, margin], axis=1)

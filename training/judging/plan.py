@@ -24,7 +24,7 @@ class EvaluationPlan:
 
     per_row: int = 100
     seed: int = 1
-    exhibits: int = 3
+    exhibits: int = 2
     cells: int = DEFAULT_CELLS
 
     def chance(self, row: Row) -> Generator:
