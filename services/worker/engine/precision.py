@@ -49,4 +49,6 @@ class Precision:
     def name(self) -> str:
         """Such as "fp32", "bf16+nf4"."""
         dtype = next(name for name, dtype in DTYPES.items() if dtype is self.dtype)
-        return dtype if self.quantization is Quantization.NONE else f"{dtype}+{self.quantization}"
+        if self.quantization is not Quantization.NONE:
+            return f"{dtype}+{self.quantization}"
+        return dtype if self.cpu_gemm is CpuGemm.PACKED else f"{dtype}+{self.cpu_gemm}"

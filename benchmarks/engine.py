@@ -1,0 +1,167 @@
+"""Decoding speed of the engine beside Hugging Face transformers' own Chameleon, on the same weights.
+
+    python -m benchmarks.engine --out docs/benchmarks/engine.json
+
+A random-weight model (hidden 1024, 12 layers, 16 heads, 8,192 ids) draws 256x256 pictures at guidance 4.
+Each figure is the median over the steps of a run of some rows, prompt and first steps left out, so a busy
+moment of the machine does not decide. Bytes read per step are those of the weights a step needs (embedding
+table and unused output rows left out) and of the filled key-value cache.
+"""
+
+import argparse
+import json
+import resource
+import statistics
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from benchmarks.machine import describe_machine, read_bandwidth
+from benchmarks.random_model import write_benchmark_model
+from benchmarks.reference_decoding import reference_tokens_per_second
+from services.worker.engine.engine import Engine, EngineOptions
+from services.worker.engine.kv_cache import bytes_per_token
+from services.worker.engine.loading import LoadedModel, load_model
+from services.worker.engine.precision import Precision
+from services.worker.engine.prompts import PictureRequest
+from services.worker.engine.request import GenerationRequest
+from services.worker.engine.sampling import SamplingParameters
+from services.worker.engine.sequence_plan import plan_sequence
+from services.worker.engine.tasks import PictureSize, Task
+
+PROMPT = "A small red boat on a calm lake at dawn, seen from a wooden pier between two tall pine trees."
+WARM_UP_STEPS = 4
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table. Speeds are of all pictures together."""
+
+    engine: str
+    precision: str
+    batch: int
+    decoding: str
+    tokens_per_second: float
+    milliseconds_per_pass: float
+    passes_per_picture: float
+    bandwidth_fraction: float | None
+    peak_rss_mib: int
+
+
+def measure(loaded: LoadedModel, *, batch: int, speculative: bool, tokens: int, bandwidth: float) -> Row:
+    """Draw `tokens` tokens of each of `batch` pictures, then extrapolate the passes to whole ones."""
+    engine = Engine(loaded, EngineOptions(kv_cache_tokens=batch * 4096, max_sequences=batch))
+    size = PictureSize(256, 256)
+    plan = plan_sequence(
+        loaded.vocabulary, loaded.text_tokenizer, PictureRequest(Task.TEXT_TO_IMAGE, PROMPT, size)
+    )
+    sampling = SamplingParameters(guidance_scale=4.0, top_k=2000, seed=7)
+    handles = [
+        engine.submit(GenerationRequest(plan, sampling, image=index, speculative=speculative))
+        for index in range(batch)
+    ]
+    while min(handle.progress.codes_drawn for handle in handles) < WARM_UP_STEPS:
+        engine.step()
+    seconds: list[float] = []
+    before = sum(handle.progress.codes_drawn for handle in handles)
+    while min(handle.progress.codes_drawn for handle in handles) < tokens:
+        started = time.perf_counter()
+        engine.step()
+        seconds.append(time.perf_counter() - started)
+    drawn = sum(handle.progress.codes_drawn for handle in handles) - before
+    step = statistics.median(seconds)
+    per_step = drawn / len(seconds)
+    for handle in handles:
+        handle.cancel()
+    engine.step()
+    return Row(
+        engine="luminary",
+        precision=loaded.precision.name,
+        batch=batch,
+        decoding="speculative" if speculative else "sequential",
+        tokens_per_second=round(per_step / step, 2),
+        milliseconds_per_pass=round(step * 1000, 2),
+        passes_per_picture=round(len(plan.free_positions) * batch / per_step, 1),
+        bandwidth_fraction=round(
+            bytes_per_step(loaded, plan.image_start, batch, tokens) / step / bandwidth, 3
+        ),
+        peak_rss_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+    )
+
+
+def bytes_per_step(loaded: LoadedModel, prompt: int, batch: int, tokens: int) -> float:
+    """Bytes that a sequential step must read: projections, image head, half-filled caches."""
+    parts = loaded.capabilities.weight_bytes
+    cached = batch * (prompt + tokens)  # both streams, filled half way on average
+    return (
+        parts["projections"]
+        + parts["image head"]
+        + cached * bytes_per_token(loaded.config, loaded.precision.dtype)
+    )
+
+
+def run(arguments: argparse.Namespace) -> dict[str, object]:
+    """All rows, in one run."""
+    torch.set_num_threads(arguments.threads)
+    bandwidth = read_bandwidth()
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        write_benchmark_model(folder)
+        for name in arguments.precisions:
+            dtype, _, rest = name.partition("+")
+            if rest in {"", "reference"}:
+                speed = reference_tokens_per_second(folder, dtype, arguments.reference_tokens)
+                rows.append(Row("transformers", dtype, 1, "sequential", speed, 1000 / speed, 1024, None, 0))
+                print(rows[-1])
+            loaded = load_model(folder, precision_of(name))
+            for batch in arguments.batches:
+                for speculative in (False, True):
+                    rows.append(
+                        measure(
+                            loaded,
+                            batch=batch,
+                            speculative=speculative,
+                            tokens=arguments.tokens,
+                            bandwidth=bandwidth,
+                        )
+                    )
+                    print(rows[-1], flush=True)
+            del loaded
+    return {
+        "machine": describe_machine(),
+        "read_bandwidth_gb_per_second": round(bandwidth / 1e9, 1),
+        "rows": [asdict(row) for row in rows],
+    }
+
+
+def precision_of(name: str) -> Precision:
+    """Such as "fp32", "fp32+pair", "bf16+int8"."""
+    dtype, _, rest = name.partition("+")
+    if rest == "pair":
+        return Precision.parse(dtype, cpu_gemm="pair")
+    return Precision.parse(dtype, rest or "none")
+
+
+def main() -> None:
+    """Read the arguments, measure, write JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--precisions", nargs="+", default=["fp32", "fp32+pair", "bf16", "fp32+int8", "bf16+nf4"]
+    )
+    parser.add_argument("--batches", nargs="+", type=int, default=[1, 4, 8])
+    parser.add_argument("--tokens", type=int, default=96)
+    parser.add_argument("--reference-tokens", type=int, default=48)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--out", type=Path, default=Path("docs/benchmarks/engine.json"))
+    arguments = parser.parse_args()
+    results = run(arguments)
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

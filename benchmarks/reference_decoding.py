@@ -1,0 +1,60 @@
+"""Hugging Face transformers' own Chameleon, decoding one picture with guidance by two forwards a token."""
+
+import statistics
+import time
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from transformers import ChameleonConfig, ChameleonForConditionalGeneration, DynamicCache
+
+from benchmarks.random_model import CONFIG
+from services.worker.engine.precision import DTYPES
+
+PROMPT_TOKENS = 108
+WARM_UP = 4
+GUIDANCE = 4.0
+
+
+def reference_tokens_per_second(folder: Path, dtype: str, tokens: int) -> float:
+    """Median speed over `tokens` tokens, after a prompt of the benchmark's length."""
+    model = _load(folder, DTYPES[dtype])
+    with torch.inference_mode():
+        return 1 / statistics.median(_seconds_per_token(model, tokens)[WARM_UP:])
+
+
+def _load(folder: Path, dtype: torch.dtype) -> ChameleonForConditionalGeneration:
+    settings = {name: value for name, value in CONFIG.items() if name not in {"architectures", "model_type"}}
+    small_image_model = {
+        "base_channels": 32,
+        "channel_multiplier": [1],
+        "num_res_blocks": 1,
+        "resolution": 32,
+    }
+    config = ChameleonConfig(**settings, vq_config=small_image_model, vocabulary_map={"<image>": 1})
+    model = ChameleonForConditionalGeneration(config).eval()
+    weights = load_file(folder / "model.safetensors")
+    own = model.state_dict()
+    # transformers keeps one affine pair a head, the checkpoint one a shard.
+    fitting = {name: weight.expand_as(own[name]).clone() for name, weight in weights.items()}
+    model.load_state_dict(fitting, strict=False)
+    return model.to(dtype)
+
+
+def _seconds_per_token(model: ChameleonForConditionalGeneration, tokens: int) -> list[float]:
+    generator = torch.Generator().manual_seed(7)
+    prompt = torch.randint(0, 300, (1, PROMPT_TOKENS), generator=generator)
+    streams = [(prompt, DynamicCache()), (prompt[:, -3:], DynamicCache())]
+    seconds: list[float] = []
+    for _ in range(tokens):
+        started = time.perf_counter()
+        conditional, unconditional = (
+            model(input_ids=ids, past_key_values=cache, use_cache=True).logits[:, -1].float()
+            for ids, cache in streams
+        )
+        guided = unconditional + GUIDANCE * (conditional - unconditional)
+        best = guided.topk(2000)
+        chosen = best.indices.gather(-1, torch.multinomial(best.values.softmax(-1), 1, generator=generator))
+        streams = [(chosen, cache) for _, cache in streams]
+        seconds.append(time.perf_counter() - started)
+    return seconds
