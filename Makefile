@@ -35,6 +35,15 @@ format: $(STAMP) ## Format the code and mend what can be mended by itself
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+.PHONY: bench
+bench: $(STAMP) ## Measure decoding beside transformers (needs a quiet machine, about ten minutes)
+	$(BIN)/python -m benchmarks.engine --out docs/benchmarks/engine.json
+	$(BIN)/python -m benchmarks.tables docs/benchmarks/engine.json docs/benchmarks.md
+
+.PHONY: hooks
+hooks: ## Run the checks of `make lint` before every commit
+	git config core.hooksPath .githooks
+
 .PHONY: lock
 lock: ## Write constraints.txt anew from a fresh environment with the newest allowed versions
 	infra/lock.sh constraints.txt

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from services.worker.engine.guidance import GuidanceSchedule, apply_guidance
 from services.worker.engine.noise import gumbel_noise
-from services.worker.engine.sampling import SamplingParameters, filter_scores, log_probability_gain
+from services.worker.engine.sampling import log_probability_gain, sample
 from services.worker.engine.sequence import Sequence
 
 
@@ -34,7 +34,7 @@ def noise_at(sequence: Sequence, positions: tuple[int, ...], device: torch.devic
 
 
 def draw(sequence: Sequence, positions: tuple[int, ...], logits: Tensor) -> Drawn:
-    """Draw a token at each position, and keep the scores for the drafts below.
+    """Draw a token at each position, and keep the logits for the drafts below.
 
     logits: [streams * positions, codes] float32, the conditional stream first.
     """
@@ -43,12 +43,11 @@ def draw(sequence: Sequence, positions: tuple[int, ...], logits: Tensor) -> Draw
     guided = conditional
     if others:
         guided = apply_guidance(conditional, others[0], _guidance(sequence, positions, logits.device))
-    scores = filter_scores(guided, parameters)
-    chosen = (scores + noise_at(sequence, positions, logits.device)).argmax(-1)
+    chosen = sample(guided, noise_at(sequence, positions, logits.device), parameters)
     gains = torch.zeros(len(positions), dtype=torch.float64)
     if others:
         gains = log_probability_gain(conditional, others[0], chosen)
-    sequence.draft_scores.update(zip(positions, scores, strict=True))
+    sequence.draft_logits.update(zip(positions, guided, strict=True))
     return Drawn((chosen + sequence.image_ids.start).tolist(), gains.tolist())
 
 
@@ -69,22 +68,23 @@ def fill_drafts(sequence: Sequence, positions: tuple[int, ...]) -> None:
         else:
             sequence.drafts[position] = given
     if missing:
-        sequence.drafts.update(zip(missing, _drafts_from_scores(sequence, tuple(missing)), strict=True))
+        sequence.drafts.update(zip(missing, _drafts_from_above(sequence, tuple(missing)), strict=True))
 
 
-def _drafts_from_scores(sequence: Sequence, positions: tuple[int, ...]) -> list[int]:
-    known = sequence.draft_scores
+def _drafts_from_above(sequence: Sequence, positions: tuple[int, ...]) -> list[int]:
+    known = sequence.draft_logits
     if not known:
         return [sequence.image_ids.start] * len(positions)
     latest = known[max(known)]
     above = [known.get(position - sequence.plan.shape.row_length, latest) for position in positions]
-    drafts = (torch.stack(above) + noise_at(sequence, positions, latest.device)).argmax(-1)
+    noise = noise_at(sequence, positions, latest.device)
+    drafts = sample(torch.stack(above), noise, sequence.request.sampling)
     return (drafts + sequence.image_ids.start).tolist()
 
 
 def _guidance(sequence: Sequence, positions: tuple[int, ...], device: torch.device) -> Tensor:
     """[positions, 1] guidance scales."""
-    parameters: SamplingParameters = sequence.request.sampling
+    parameters = sequence.request.sampling
     schedule = GuidanceSchedule(parameters.guidance_schedule)
     shape = sequence.plan.shape
     offsets = [position - sequence.plan.image_start for position in positions]

@@ -41,8 +41,8 @@ class Sequence:
     score: float = 0.0
     forward_passes: int = 0
     drafts: dict[int, int] = field(default_factory=dict[int, int])
-    draft_scores: dict[int, Tensor] = field(default_factory=dict[int, Tensor])
-    """Scores, before noise, that the model last gave at a free position: first guesses for the row below."""
+    draft_logits: dict[int, Tensor] = field(default_factory=dict[int, Tensor])
+    """Guided logits that the model last gave at a free position: first guesses for the row below."""
     acceptance: Acceptance = field(default_factory=Acceptance)
 
     def __post_init__(self) -> None:
@@ -128,7 +128,7 @@ class Sequence:
             stream.computed = min(stream.computed, end)
         if len(positions) > 1:
             self.acceptance.observe(settled - 1, wrong=settled < len(positions))
-        self._forget_scores_above(end)
+        self._forget_logits_above(end)
         return settled
 
     def _resume(self, codes: tuple[int, ...]) -> None:
@@ -141,7 +141,7 @@ class Sequence:
         self.tokens[self.free[self.drawn]] = token
         self.drawn += 1
 
-    def _forget_scores_above(self, position: int) -> None:
+    def _forget_logits_above(self, position: int) -> None:
         oldest = position - self.plan.shape.row_length
-        for known in [known for known in self.draft_scores if known < oldest]:
-            del self.draft_scores[known]
+        for known in [known for known in self.draft_logits if known < oldest]:
+            del self.draft_logits[known]
