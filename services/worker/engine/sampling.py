@@ -1,79 +1,152 @@
-"""From guided logits to scores whose noisy argmax is the sample."""
+"""From logits and noise to tokens: top-k, temperature, top-p, then the Gumbel-max trick.
 
-from dataclasses import dataclass
-from math import isfinite
+Everything here works row by row: a row's result does not change, not by a bit, with the rows beside it.
+Source of the trick: Maddison, Tarlow, Minka, "A* sampling", 2014, section 2: the argmax of logits plus
+standard Gumbel noise is a sample of their softmax.
+"""
+
+from dataclasses import dataclass, replace
+from math import inf
 
 import torch
 from torch import Tensor
 
-from services.worker.engine.errors import PromptError
+from services.worker.engine.errors import EngineError, PromptError
 from services.worker.engine.guidance import GuidanceSchedule
+
+_PROBABILITY_UNITS = float(1 << 40)
+"""Probabilities are summed as integers of this resolution: sums of integers do not depend on their order."""
+
+_COLDEST = 1e-6
 
 
 @dataclass(frozen=True)
 class SamplingParameters:
-    """How tokens are drawn. Raises PromptError for values that mean nothing.
+    """How to draw tokens. Raises PromptError for a value outside its range.
 
-    guidance_scale: 1 is off. top_k: None draws among all codes. temperature: 0 is greedy.
+    guidance_scale: at least 0; 1 is no guidance. guidance_schedule: name of a GuidanceSchedule.
+    top_k: keep the k likeliest tokens, and all that are as likely as the last of them; None keeps all.
+    top_p: keep the fewest likeliest tokens that hold this probability, above 0 and up to 1, which keeps all.
+    temperature: 0 always takes the likeliest token; else at least 1e-6, so that no quotient overflows.
+    seed: 64 bits, signed or unsigned.
     """
 
     guidance_scale: float = 4.0
-    guidance_schedule: str = "constant"
+    guidance_schedule: str = GuidanceSchedule.CONSTANT
     top_k: int | None = None
     top_p: float = 1.0
     temperature: float = 1.0
     seed: int = 0
 
     def __post_init__(self) -> None:
-        faults = {
-            "guidance_scale must be a finite number of at least 0": isfinite(self.guidance_scale)
-            and self.guidance_scale >= 0,
-            f"guidance_schedule must be one of {', '.join(GuidanceSchedule)}": self.guidance_schedule
-            in tuple(GuidanceSchedule),
-            "top_k must be at least 1": self.top_k is None or self.top_k >= 1,
-            "top_p must lie above 0 and at most at 1": 0 < self.top_p <= 1,
-            "temperature must be a finite number of at least 0": isfinite(self.temperature)
-            and self.temperature >= 0,
-        }
-        wrong = [fault for fault, holds in faults.items() if not holds]
-        if wrong:
-            raise PromptError("; ".join(wrong))
+        schedules = ", ".join(GuidanceSchedule)
+        for valid, rule in (
+            (0 <= self.guidance_scale < inf, "guidance_scale must be 0 or more, and finite"),
+            (
+                self.guidance_schedule in set(GuidanceSchedule),
+                f"guidance_schedule must be one of {schedules}",
+            ),
+            (self.top_k is None or self.top_k >= 1, "top_k must be 1 or more"),
+            (0 < self.top_p <= 1, "top_p must be above 0 and at most 1"),
+            (
+                self.temperature == 0 or _COLDEST <= self.temperature < inf,
+                f"temperature must be 0, or from {_COLDEST} on",
+            ),
+            (-(1 << 63) <= self.seed < 1 << 64, "seed must fit into 64 bits"),
+        ):
+            if not valid:
+                raise PromptError(f"{rule}: {self}")
+
+
+def keep_top_k(logits: Tensor, k: int) -> Tensor:
+    """Forbid, by -inf, every token less likely than the k-th of its row; ties with it are kept.
+
+    logits: [rows, n]. Returns the same shape.
+    """
+    if k >= logits.shape[-1]:
+        return logits
+    threshold = logits.topk(k, sorted=False).values.amin(-1, keepdim=True)
+    return logits.masked_fill(logits < threshold, -inf)
+
+
+def keep_top_p(logits: Tensor, p: float) -> Tensor:
+    """Forbid all but the fewest likeliest tokens that hold probability p; ties with the last are kept.
+
+    logits: [rows, n], where -inf is a token forbidden before. Returns the same shape.
+    """
+    if p >= 1:
+        return logits
+    falling = logits.sort(-1, descending=True).values
+    shares = (falling.softmax(-1, dtype=torch.float32).double() * _PROBABILITY_UNITS).long()
+    held = shares.cumsum(-1)
+    # A token is needed as long as those before it hold too little; the first always is, NaN or not.
+    needed = ((held - shares) < p * held[:, -1:]).sum(-1, keepdim=True).clamp_(min=1)
+    threshold = falling.gather(-1, needed - 1)
+    return logits.masked_fill(logits < threshold, -inf)
 
 
 def filter_scores(logits: Tensor, parameters: SamplingParameters) -> Tensor:
-    """Top-k, temperature, top-p, in the reference's order; what is filtered out becomes -inf.
+    """What noise is added to: the logits after top-k, temperature and top-p, the reference's order.
 
-    logits: [rows, tokens] float32, after guidance and constraints. Add Gumbel noise and take the argmax to
-    draw; without noise the argmax is the greedy choice.
+    logits: [rows, n], after guidance and constraints. Returns float32; at temperature 0 the logits as they
+    are, because no filter changes which one is largest.
     """
-    scores = logits if parameters.top_k is None else keep_top_k(logits, parameters.top_k)
-    if parameters.temperature > 0:
-        scores = scores / parameters.temperature
-    return scores if parameters.top_p == 1 else keep_top_p(scores, parameters.top_p)
-
-
-def keep_top_k(scores: Tensor, k: int) -> Tensor:
-    """Keep the k largest of each row, and all that tie with the last of them."""
-    if k >= scores.shape[-1]:
+    scores = logits.to(torch.float32)
+    if parameters.temperature == 0:
         return scores
-    smallest = scores.topk(k, dim=-1, sorted=False).values.amin(-1, keepdim=True)
-    return scores.masked_fill(scores < smallest, float("-inf"))
+    if parameters.top_k is not None:
+        scores = keep_top_k(scores, parameters.top_k)
+    if parameters.temperature != 1:
+        scores = scores / parameters.temperature
+    return keep_top_p(scores, parameters.top_p)
 
 
-def keep_top_p(scores: Tensor, p: float) -> Tensor:
-    """Keep the fewest largest of each row whose probabilities sum to at least p (Holtzman et al. 2019)."""
-    ordered, order = scores.sort(dim=-1, descending=True, stable=True)
-    probabilities = ordered.softmax(-1)
-    before = probabilities.cumsum(-1) - probabilities
-    dropped = torch.zeros_like(scores, dtype=torch.bool).scatter(-1, order, before >= p)
-    return scores.masked_fill(dropped, float("-inf"))
+def choose(scores: Tensor, noise: Tensor) -> Tensor:
+    """The index of the largest sum of score and noise in each row, the first among equals.
+
+    scores, noise: [rows, n]. Returns [rows] int64. Raises EngineError when a row has no finite maximum:
+    the model answered NaN or infinity, or every token was forbidden.
+    """
+    total = scores + noise
+    chosen = total.argmax(-1, keepdim=True)
+    if not bool(total.gather(-1, chosen).isfinite().all()):
+        raise EngineError(
+            "no token can be drawn: the logits of a position are NaN, infinite or all forbidden"
+        )
+    return chosen.squeeze(-1)
+
+
+def sample(logits: Tensor, noise: Tensor, parameters: SamplingParameters) -> Tensor:
+    """Draw one token per row.
+
+    logits: [rows, n], after guidance and constraints; -inf is forbidden. noise: [rows, n], standard Gumbel;
+    equal noise gives equal tokens, and temperature 0 does not look at it.
+    Returns [rows] int64. Raises EngineError as `choose` does.
+    """
+    logits = logits.to(torch.float32)
+    if parameters.temperature == 0:
+        return choose(logits, torch.zeros_like(logits))
+    if parameters.top_k is None or parameters.top_p < 1:
+        return choose(filter_scores(logits, parameters), noise)
+    # Finding the k-th value costs more than all the rest, and the largest sum over all tokens is mostly that
+    # of a token that top-k keeps: one that fewer than k others exceed. Then it is the answer, ties included.
+    chosen = choose(filter_scores(logits, replace(parameters, top_k=None)), noise)
+    likelier = (logits > logits.gather(-1, chosen.unsqueeze(-1))).sum(-1)
+    lost = (likelier >= parameters.top_k).nonzero().squeeze(-1)
+    if len(lost):
+        chosen[lost] = choose(filter_scores(logits[lost], parameters), noise[lost])
+    return chosen
 
 
 def log_probability_gain(conditional: Tensor, unconditional: Tensor, chosen: Tensor) -> Tensor:
-    """log p(conditional) - log p(unconditional) of the chosen tokens: [rows] nats.
+    """How much likelier the condition made each chosen token: log p(conditional) - log p(unconditional).
 
-    Both are [rows, tokens] logits; chosen [rows] indexes them.
+    conditional, unconditional: [rows, n] raw logits. chosen: [rows] int64. Returns [rows] float32, in nats;
+    summed over an image it ranks candidates, for it is the log-likelihood ratio of prompt and no prompt.
     """
-    index = chosen[:, None]
-    gains = conditional.log_softmax(-1).gather(-1, index) - unconditional.log_softmax(-1).gather(-1, index)
-    return gains[:, 0]
+    index = chosen.unsqueeze(-1)
+    likelihoods = [
+        logits.log_softmax(-1, dtype=torch.float32).gather(-1, index).squeeze(-1)
+        for logits in (conditional, unconditional)
+    ]
+    return likelihoods[0] - likelihoods[1]
