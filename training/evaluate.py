@@ -46,7 +46,7 @@ SECTIONS: Final[dict[str, Judge]] = {
 @click.option("--section", "sections", type=click.Choice(list(SECTIONS)), multiple=True, help="Only these.")
 @click.option("--guidance-scale", type=float, default=2.0, show_default=True)
 @click.option("--temperature", type=float, default=1.0, show_default=True)
-@click.option("--top-k", type=int, default=4096, show_default=True)
+@click.option("--top-k", type=click.IntRange(min=1), help="Keep the k likeliest codes; all without it.")
 def main(
     *,
     model: Path | None,
@@ -57,7 +57,7 @@ def main(
     sections: tuple[str, ...],
     guidance_scale: float,
     temperature: float,
-    top_k: int,
+    top_k: int | None,
 ) -> None:
     """Measure the model on every task and write the report."""
     plan = EvaluationPlan(per_row=per_row, seed=seed, cells=int(side) // CELL)
@@ -73,7 +73,7 @@ def main(
             "model": model.name,
             "guidance scale": f"{guidance_scale:g}",
             "temperature": f"{temperature:g}",
-            "top k": str(top_k),
+            "top k": "all" if top_k is None else str(top_k),
         }
         tokenized = TokenizedAnswers(generator.codec)
         reports["reconstruction"] = _judge_all(judges, tokenized, plan, "reconstruction")

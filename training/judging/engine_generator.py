@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from services.worker.engine.sampling import SamplingParameters
 
 from luminary.local.pipeline import LocalPipeline, drawn_grid
 from services.tokenizer.image_codec import decode_grids, encode_pixels, pixels_from_image
 from services.tokenizer.movqgan import MoVQGAN
 from services.worker.engine.prompts import PictureRequest
 from services.worker.engine.request import GenerationRequest
+from services.worker.engine.sampling import SamplingParameters
 from services.worker.engine.tasks import MapKind, PictureSize, Task
 from shared.token_grid import TokenGrid
 from training.judging.generator import CodeGrid, Drawing, Question
@@ -90,7 +90,9 @@ class EngineGenerator:
         return Drawing(upper, lower, grid)
 
 
-def load_generator(folder: Path, *, guidance_scale: float, temperature: float, top_k: int) -> EngineGenerator:
+def load_generator(
+    folder: Path, *, guidance_scale: float, temperature: float, top_k: int | None
+) -> EngineGenerator:
     """The model of a folder with its image tokenizer. Raises EngineError or MoVQGANError."""
     sampling = SamplingParameters(guidance_scale=guidance_scale, temperature=temperature, top_k=top_k)
     return EngineGenerator(LocalPipeline.load(folder), sampling)
