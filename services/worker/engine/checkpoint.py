@@ -1,14 +1,18 @@
-"""Read a decoder's weights from safetensors, one tensor at a time, after checking all of them.
+"""Read the weights of a published model folder one by one, after everything about them was checked.
 
-Every fault that the files' headers can tell is found before the first tensor is read, and reported at
-once. Pickled weights are refused: reading them can run code.
+The checks read headers only: a folder that cannot be loaded is refused at once, with every fault named in
+one error, however large its files are.
 """
 
 import json
+import math
 import re
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
@@ -16,129 +20,235 @@ from torch import Tensor
 from services.worker.engine.config import ModelConfig
 from services.worker.engine.errors import CheckpointError
 
-SINGLE_FILE = "model.safetensors"
+WEIGHTS_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
-IGNORABLE = re.compile(r"model\.vqmodel\.|.*\.rotary_emb\.inv_freq$")
-"""The unused Chameleon image model that some published files carry, and a constant."""
+
+IGNORABLE = re.compile(
+    r"model\.vqmodel\."  # Chameleon's own image encoder; MoVQGAN, a separate file, takes its place
+    r"|model\.(layers\.\d+\.self_attn\.)?rotary_emb\.inv_freq$"  # computed from rope_theta
+)
+"""Weights of the public layout that the decoder does not have; every other extra weight is an error."""
+
+_LAYER = re.compile(r"^model\.layers\.(\d+)\.")
+_PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
+_ITEM_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
+"""Stored types that are plain weights; integers and 8-bit floats mean nothing without their scales."""
 
 Shape = tuple[int, ...]
 
 
+def expected_shapes(config: ModelConfig) -> dict[str, Shape]:
+    """Public name and shape of every weight that a checkpoint of this configuration holds.
+
+    The q/k norms are [model_parallel_size, head_dim]. A tied checkpoint has no `lm_head.weight`.
+    """
+    hidden, inner, head_dim = config.hidden_size, config.intermediate_size, config.head_dim
+    key_size = config.num_key_value_heads * head_dim
+    shapes: dict[str, Shape] = {"model.embed_tokens.weight": (config.vocab_size, hidden)}
+    for layer in range(config.num_hidden_layers):
+        prefix = f"model.layers.{layer}."
+        for projection, out_size, in_size, bias in (
+            ("self_attn.q_proj", hidden, hidden, config.attention_bias),
+            ("self_attn.k_proj", key_size, hidden, config.attention_bias),
+            ("self_attn.v_proj", key_size, hidden, config.attention_bias),
+            ("self_attn.o_proj", hidden, hidden, config.attention_bias),
+            ("mlp.gate_proj", inner, hidden, config.mlp_bias),
+            ("mlp.up_proj", inner, hidden, config.mlp_bias),
+            ("mlp.down_proj", hidden, inner, config.mlp_bias),
+        ):
+            shapes[f"{prefix}{projection}.weight"] = (out_size, in_size)
+            if bias:
+                shapes[f"{prefix}{projection}.bias"] = (out_size,)
+        for norm in ("self_attn.q_norm", "self_attn.k_norm"):
+            shapes[f"{prefix}{norm}.weight"] = (config.model_parallel_size, head_dim)
+            shapes[f"{prefix}{norm}.bias"] = (config.model_parallel_size, head_dim)
+        shapes[f"{prefix}input_layernorm.weight"] = (hidden,)
+        shapes[f"{prefix}post_attention_layernorm.weight"] = (hidden,)
+    shapes["model.norm.weight"] = (hidden,)
+    if not config.tie_word_embeddings:
+        shapes["lm_head.weight"] = (config.vocab_size, hidden)
+    return shapes
+
+
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checked set of files. ignored: names of known weights that the decoder does not need."""
+    """A folder whose weights are complete and fit the configuration.
 
-    files: tuple[Path, ...]
-    wanted: frozenset[str]
+    shards: each file with the names of the decoder's weights in it, in the order of the file.
+    ignored: weights in the files that the decoder does not have, sorted.
+    total_bytes: size of the decoder's weights as they are stored.
+    """
+
+    shards: Mapping[Path, tuple[str, ...]]
     ignored: tuple[str, ...]
+    total_bytes: int
 
     def tensors(self) -> Iterator[tuple[str, Tensor]]:
-        """Every wanted tensor with its public name; one file is open at a time."""
-        for file in self.files:
-            with safe_open(file, framework="pt") as shard:
-                for name in shard.keys():  # noqa: SIM118  (a safetensors file is no mapping)
-                    if name in self.wanted:
-                        yield name, shard.get_tensor(name)
+        """Every weight of `expected_shapes` once, in its stored dtype, with one file open at a time.
 
-
-def expected_shapes(config: ModelConfig) -> dict[str, Shape]:
-    """Public name to shape of every weight that the decoder needs."""
-    hidden, vocabulary = config.hidden_size, config.vocab_size
-    shapes: dict[str, Shape] = {
-        "model.embed_tokens.weight": (vocabulary, hidden),
-        "model.norm.weight": (hidden,),
-    }
-    if not config.tie_word_embeddings:
-        shapes["lm_head.weight"] = (vocabulary, hidden)
-    layer = _layer_shapes(config)
-    for index in range(config.num_hidden_layers):
-        shapes |= {f"model.layers.{index}.{name}": shape for name, shape in layer.items()}
-    return shapes
-
-
-def _layer_shapes(config: ModelConfig) -> dict[str, Shape]:
-    hidden, inner = config.hidden_size, config.intermediate_size
-    query = config.num_attention_heads * config.head_dim
-    key = config.num_key_value_heads * config.head_dim
-    norm = (config.model_parallel_size, config.head_dim)
-    attention = {"q_proj": (query, hidden), "k_proj": (key, hidden), "v_proj": (key, hidden)}
-    attention["o_proj"] = (hidden, query)
-    feed_forward = {"gate_proj": (inner, hidden), "up_proj": (inner, hidden), "down_proj": (hidden, inner)}
-    shapes: dict[str, Shape] = {
-        "input_layernorm.weight": (hidden,),
-        "post_attention_layernorm.weight": (hidden,),
-    }
-    for owner, maps, bias in (
-        ("self_attn", attention, config.attention_bias),
-        ("mlp", feed_forward, config.mlp_bias),
-    ):
-        for name, shape in maps.items():
-            shapes[f"{owner}.{name}.weight"] = shape
-            if bias:
-                shapes[f"{owner}.{name}.bias"] = shape[:1]
-    for name in ("q_norm", "k_norm"):
-        shapes |= {f"self_attn.{name}.weight": norm, f"self_attn.{name}.bias": norm}
-    return shapes
+        Raises CheckpointError when a file has vanished or was damaged since it was checked.
+        """
+        for file, names in self.shards.items():
+            with _open_shard(file) as shard:
+                for name in names:
+                    # A copy: safetensors maps the file, and a model must not change when its file does.
+                    yield name, shard.get_tensor(name).clone()
 
 
 def open_checkpoint(folder: Path, config: ModelConfig) -> Checkpoint:
-    """Check a folder's files against the config.
+    """Check `model.safetensors`, or the shards of its index, against the configuration.
 
-    Raises CheckpointError naming every missing file, unreadable file, missing, unknown or misshapen weight.
+    Raises CheckpointError naming every fault; no weight is read.
     """
-    files = _weight_files(folder)
-    found: dict[str, Shape] = {}
-    for file in files:
-        found |= _read_shapes(file)
-    wanted = expected_shapes(config)
-    # With tied embeddings a file may still carry the copy.
-    tied = {"lm_head.weight"} if config.tie_word_embeddings else set[str]()
-    ignored = {name for name in found if IGNORABLE.match(name)} | (tied & found.keys())
+    expected = expected_shapes(config)
+    survey = _survey(folder)
+    extra = survey.placement.keys() - expected.keys()
+    ignored = {name for name in extra if _is_ignorable(name, config)}
+    stored = {name: form for header in survey.headers.values() for name, form in header.items()}
+    present = {name: stored[name] for name in expected if name in stored}
     faults = [
-        *(f"missing {name}" for name in wanted if name not in found),
-        *(f"unknown {name}" for name in found if name not in wanted and name not in ignored),
-        *(
-            f"{name} is {list(found[name])}, the config says {list(shape)}"
-            for name, shape in wanted.items()
-            if name in found and found[name] != shape
-        ),
+        *survey.faults,
+        *_named("missing weights:", expected.keys() - survey.placement.keys()),
+        *_named("unknown weights:", extra - ignored),
+        *_form_faults(present, expected),
     ]
     if faults:
-        raise CheckpointError(f"{folder} does not fit its config.json: {_in_short(faults)}")
-    return Checkpoint(files, frozenset(wanted), tuple(sorted(ignored)))
+        raise CheckpointError(f"{folder} cannot be loaded: " + "; ".join(faults))
+    return Checkpoint(
+        shards={
+            folder / file: tuple(name for name in header if name in expected)
+            for file, header in survey.headers.items()
+        },
+        ignored=tuple(sorted(ignored)),
+        total_bytes=sum(math.prod(shape) * _ITEM_BYTES[dtype] for shape, dtype in present.values()),
+    )
 
 
-def _weight_files(folder: Path) -> tuple[Path, ...]:
-    index = folder / INDEX_FILE
-    if not index.is_file():
-        if (folder / SINGLE_FILE).is_file():
-            return (folder / SINGLE_FILE,)
-        raise CheckpointError(
-            f"{folder} has neither {SINGLE_FILE} nor {INDEX_FILE}; pickled weights are refused"
-        )
+_Header = dict[str, tuple[Shape, str]]
+"""Shape and stored type of each weight of one file, in the order of the file."""
+
+
+@dataclass(frozen=True)
+class _Survey:
+    """placement: the file that each weight is in; headers: of the files that can be read."""
+
+    placement: Mapping[str, str]
+    headers: Mapping[str, _Header]
+    faults: list[str]
+
+
+def _survey(folder: Path) -> _Survey:
+    """Read every header. As in transformers, a single file goes before an index."""
+    if (folder / WEIGHTS_FILE).is_file():
+        header = _read_header(folder / WEIGHTS_FILE)
+        return _Survey(dict.fromkeys(header, WEIGHTS_FILE), {WEIGHTS_FILE: header}, [])
+    placement = _read_index(folder)
+    headers: dict[str, _Header] = {}
+    faults: list[str] = []
+    for file in sorted(set(placement.values())):
+        # Published folders may link each file elsewhere, so the name is judged, not where it leads.
+        if Path(file).name != file:
+            faults.append(f"{INDEX_FILE} names {file!r}, which is not a file of this folder")
+            continue
+        try:
+            headers[file] = _read_header(folder / file)
+        except CheckpointError as error:
+            faults.append(str(error))
+            continue
+        listed = {name for name, place in placement.items() if place == file}
+        faults += _named(f"{file} lacks what the index places there:", listed - headers[file].keys())
+        faults += _named(f"{file} holds what the index does not place there:", headers[file].keys() - listed)
+    return _Survey(placement, headers, faults)
+
+
+def _read_index(folder: Path) -> dict[str, str]:
+    """`weight_map` of the index: the file of each weight. Raises CheckpointError."""
+    file = folder / INDEX_FILE
+    if not file.is_file():
+        raise CheckpointError(_nothing_to_read(folder))
     try:
-        weight_map: dict[str, str] = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-        names = sorted(set(weight_map.values()))
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
-        raise CheckpointError(f"{index} is no index of safetensors files") from error
-    outside = [name for name in names if Path(name).name != name]
-    missing = [name for name in names if name not in outside and not (folder / name).is_file()]
-    if outside or missing:
-        raise CheckpointError(
-            f"{index} names files that are not in its folder: {_in_short(outside + missing)}"
-        )
-    return tuple(folder / name for name in names)
+        document: object = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{INDEX_FILE} cannot be read: {error}") from error
+    placement = cast("dict[str, object]", document).get("weight_map") if isinstance(document, dict) else None
+    if not isinstance(placement, dict):
+        raise CheckpointError(f"{INDEX_FILE} has no weight_map")
+    placement = cast("dict[str, object]", placement)
+    if not all(isinstance(place, str) for place in placement.values()):
+        raise CheckpointError(f"{INDEX_FILE} has a weight_map that does not name files")
+    return cast("dict[str, str]", placement)
 
 
-def _read_shapes(file: Path) -> dict[str, Shape]:
+def _nothing_to_read(folder: Path) -> str:
+    message = f"{folder} has neither {WEIGHTS_FILE} nor {INDEX_FILE}"
+    pickles = sorted(file.name for pattern in _PICKLES for file in folder.glob(pattern))
+    if pickles:
+        message += f"; {', '.join(pickles)} is refused, because reading a pickle can run code in it: "
+        message += "save the model as safetensors"
+    return message
+
+
+def _read_header(file: Path) -> _Header:
+    with _open_shard(file) as shard:
+        slices = {name: shard.get_slice(name) for name in cast("list[str]", shard.offset_keys())}
+        return {name: (tuple(part.get_shape()), part.get_dtype()) for name, part in slices.items()}
+
+
+@contextmanager
+def _open_shard(file: Path) -> Generator[safe_open]:
+    """Open one safetensors file; whatever is wrong with it is a CheckpointError.
+
+    safetensors itself compares the header with the file's size, which finds every truncated copy.
+    """
     try:
         with safe_open(file, framework="pt") as shard:
-            return {name: tuple(shard.get_slice(name).get_shape()) for name in shard.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{file} is damaged or cut short: {error}") from error
+            yield shard
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{file.name} is missing") from error
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{file.name} is damaged or truncated: {error}") from error
 
 
-def _in_short(faults: list[str], most: int = 12) -> str:
-    """The faults in one line; a long list is cut and counted."""
-    shown = "; ".join(faults[:most])
-    return shown if len(faults) <= most else f"{shown}; and {len(faults) - most} more"
+def _is_ignorable(name: str, config: ModelConfig) -> bool:
+    is_tied_copy = config.tie_word_embeddings and name == "lm_head.weight"
+    return is_tied_copy or IGNORABLE.match(name) is not None
+
+
+def _form_faults(present: _Header, expected: Mapping[str, Shape]) -> list[str]:
+    """Wrong shapes and stored types, each fault with all the weights that share it."""
+    names_by_fault: defaultdict[str, list[str]] = defaultdict(list)
+    for name, (shape, dtype) in present.items():
+        if shape != expected[name]:
+            names_by_fault[f"shape {list(shape)} instead of {list(expected[name])}:"].append(name)
+        if dtype not in _ITEM_BYTES:
+            names_by_fault[f"stored as {dtype}, which is no plain floating-point type:"].append(name)
+    return [fault for title, names in names_by_fault.items() for fault in _named(title, names)]
+
+
+def _named(title: str, names: Iterable[str]) -> list[str]:
+    """One fault with every name in it, or none; the layers of equal names are written as one set.
+
+    A model has hundreds of weights, and most faults concern the same weight of many layers.
+    """
+    layers_by_rest: defaultdict[str, list[int]] = defaultdict(list)
+    plain: list[str] = []
+    for name in sorted(names):
+        layer = _LAYER.match(name)
+        if layer:
+            layers_by_rest[name[layer.end() :]].append(int(layer[1]))
+        else:
+            plain.append(name)
+    grouped = [f"model.layers.{_ranges(layers)}.{rest}" for rest, layers in layers_by_rest.items()]
+    return [f"{title} {', '.join(plain + grouped)}"] if plain or grouped else []
+
+
+def _ranges(numbers: list[int]) -> str:
+    """`3` for one number, else `{0-2,5}`."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    text = ",".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+    return text if len(numbers) == 1 else f"{{{text}}}"

@@ -5,13 +5,21 @@ import math
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, Self, TypeGuard, cast
 
 import torch
 
 from services.worker.engine.errors import CheckpointError
 
 CONFIG_FILE = "config.json"
+
+_DIVISIONS = (
+    ("hidden_size", "num_attention_heads"),
+    ("num_attention_heads", "num_key_value_heads"),
+    ("num_attention_heads", "model_parallel_size"),
+    ("num_key_value_heads", "model_parallel_size"),
+)
+"""Pairs of sizes, the second of which divides the first."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +89,9 @@ class ModelConfig:
         values["rope_theta"] = rope.get("rope_theta", given.get("rope_theta", cls.rope_theta))
         values["rope_scaling_factor"] = rope.get("factor", cls.rope_scaling_factor)
 
-        missing = [field.name for field in fields(cls) if _is_required(field) and values.get(field.name) is None]
+        missing = [
+            field.name for field in fields(cls) if _is_required(field) and values.get(field.name) is None
+        ]
         faults = [f"{name} is missing" for name in missing]
         present = {name: value for name, value in values.items() if name not in missing}
         _refuse(_architecture_faults(given, rope) + faults + _faults(present))
@@ -108,7 +118,7 @@ def _rope_entries(given: Mapping[str, object]) -> dict[str, object]:
     """`rope_parameters` of transformers 5, else `rope_scaling`, whose `type` was later `rope_type`."""
     entries = given.get("rope_parameters", given.get("rope_scaling", {}))
     if not isinstance(entries, Mapping):
-        return {"rope_type": entries}
+        return {"rope_type": None}  # no object, so of no known type
     entries = dict(cast("Mapping[str, object]", entries))
     entries.setdefault("rope_type", entries.get("type", "default"))
     if entries["rope_type"] == "linear":
@@ -152,23 +162,20 @@ def _faults(values: Mapping[str, object]) -> list[str]:
     return faults
 
 
-_DIVISIONS = (
-    ("hidden_size", "num_attention_heads"),
-    ("num_attention_heads", "num_key_value_heads"),
-    ("num_attention_heads", "model_parallel_size"),
-    ("num_key_value_heads", "model_parallel_size"),
-)
-"""Pairs of sizes, the second of which divides the first."""
-
-
 def _wanted(field: "Field[Any]", value: object) -> str | None:
     """What the value should have been, or None where it is right."""
-    match field.type:
-        case t if t is int:
-            return None if _is_count(value) else "a positive integer"
-        case t if t is float:
-            return None if _is_positive(value) else "a positive number"
-        case t if t is bool:
-            return None if isinstance(value, bool) else "true or false"
-        case _:
-            return None if isinstance(value, torch.dtype) else "float32, bfloat16 or float16"
+    if field.type is int:
+        return None if _is_count(value) else "a positive integer"
+    if field.type is float:
+        return None if _is_positive(value) else "a positive number"
+    if field.type is bool:
+        return None if isinstance(value, bool) else "true or false"
+    return None if isinstance(value, torch.dtype) else "float32, bfloat16 or float16"
+
+
+def _is_count(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _is_positive(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
