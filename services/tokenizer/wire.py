@@ -1,0 +1,72 @@
+"""Token grids on the wire: JSON for people, the compact form for machines, by content type."""
+
+from typing import Annotated
+
+from fastapi import Query, Request
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from services.tokenizer.errors import BodyTooLargeError, RequestInvalidError
+from shared.schemas.fields import ImageSize, Size
+from shared.token_grid import TokenGrid, TokenGridError
+
+GRID_TYPE = "application/vnd.luminary.token-grid"
+"""`TokenGrid.to_bytes()`."""
+TOKENIZER_HEADER = "Luminary-Tokenizer"
+"""Names the codebook that the codes belong to."""
+
+SizeQuery = Annotated[Size, Query(description="WIDTHxHEIGHT in pixels, multiples of 32.")]
+
+
+class GridBody(BaseModel):
+    """A token grid in JSON."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    height: int
+    width: int
+    tokens: list[int]
+    """Row by row."""
+
+
+def pixels_of(size: str) -> tuple[int, int]:
+    """(width, height) of a checked size."""
+    parsed = ImageSize.parse(size)
+    return parsed.width, parsed.height
+
+
+def grid_response(request: Request, grid: TokenGrid, tokenizer: str) -> Response:
+    """The grid in the form that the client accepts; JSON unless it asks for the compact one."""
+    headers = {TOKENIZER_HEADER: tokenizer}
+    if GRID_TYPE in request.headers.get("accept", ""):
+        return Response(grid.to_bytes(), media_type=GRID_TYPE, headers=headers)
+    body = {
+        "height": grid.height,
+        "width": grid.width,
+        "tokens": list(grid.tokens),
+        "sha256": grid.sha256(),
+        "tokenizer": tokenizer,
+    }
+    return JSONResponse(body, headers=headers)
+
+
+async def read_grid(request: Request, limit: int) -> TokenGrid:
+    """The grid of a request's body in either form. Raises RequestInvalidError or BodyTooLargeError."""
+    body = await read_body(request, limit)
+    try:
+        if request.headers.get("content-type", "").startswith(GRID_TYPE):
+            return TokenGrid.from_bytes(body)
+        parsed = GridBody.model_validate_json(body)
+        return TokenGrid(parsed.height, parsed.width, tuple(parsed.tokens))
+    except (TokenGridError, ValidationError) as error:
+        raise RequestInvalidError(f"the body is no token grid: {error}") from error
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The whole body, which is refused as soon as it is longer than `limit` bytes."""
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > limit:
+            raise BodyTooLargeError(f"the body is longer than {limit} bytes")
+    return bytes(body)
