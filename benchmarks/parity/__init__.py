@@ -1,0 +1,1 @@
+"""Is every part of Luminary equal to the reference? Compare it with a set of recorded fixtures."""

@@ -1,0 +1,42 @@
+"""Compare Luminary with a set of fixtures recorded from the reference.
+
+    python -m benchmarks.parity tests/golden/public
+
+Exit status: 0 when everything is equal, 1 when something is not, 2 when the folder is no fixture set.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from benchmarks.parity.comparison import Comparison
+from benchmarks.parity.fixture_set import FixtureSet, NotAFixtureSetError
+from benchmarks.parity.report import compare, table
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print one line for each comparison, then how many missed. Returns the exit status."""
+    parser = argparse.ArgumentParser(prog="benchmarks.parity", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("folder", type=Path, help="a folder with the layout of tests/golden/public")
+    folder: Path = parser.parse_args(arguments).folder
+    try:
+        fixtures = FixtureSet(folder)
+    except NotAFixtureSetError as error:
+        print(error, file=sys.stderr)
+        return 2
+    rows: list[Comparison] = []
+    for line in table(_kept(fixtures, rows)):
+        print(line, flush=True)
+    misses = sum(not row.ok for row in rows)
+    print(f"{len(rows)} comparisons, {misses} missed")
+    return 1 if misses or not rows else 0
+
+
+def _kept(fixtures: FixtureSet, rows: list[Comparison]):
+    for row in compare(fixtures):
+        rows.append(row)
+        yield row
+
+
+if __name__ == "__main__":
+    sys.exit(main())
