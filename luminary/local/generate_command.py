@@ -1,7 +1,7 @@
 """`luminary generate`: draw pictures in this process and save them as PNG."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +53,9 @@ MAPS = ("depth", "canny", "hed", "pose", "segmentation", "edges")
 @click.option("--target", type=click.Choice(MAPS), help="Which map to draw (task dense).")
 @click.option("--subject", help="Describes the given subject (task subject).")
 @click.option("--cfg", default=4.0, show_default=True, help="Classifier-free guidance scale; 1 is off.")
-@click.option("--guidance", default="constant", show_default=True, help="Schedule: constant or reference.")
+@click.option(
+    "--guidance", default="constant", show_default=True, help="How the scale changes: constant, or reference."
+)
 @click.option("--top-k", default=4096, show_default=True, help="Draw among the k likeliest; 0 is all.")
 @click.option("--top-p", default=1.0, show_default=True, help="Draw among the likeliest of this mass.")
 @click.option("--temperature", default=1.0, show_default=True, help="0 is greedy.")
@@ -81,11 +83,40 @@ def command(**options: Any) -> None:
 
     asked = Options(**options)
     try:
+        draft, sampling, image = _draft(asked), _sampling(asked), _image(asked)
         pipeline = _load(asked)
-        request, sampling = _request(pipeline, asked), _sampling(asked)
+        request = _request(pipeline, draft, asked, image)
         save(_draw(pipeline, request, sampling, asked), request, sampling, pipeline, asked.out)
     except (EngineError, MoVQGANError, ImageError, OSError) as error:
         raise click.UsageError(" ".join(str(error).split())) from error
+
+
+def _draft(asked: Options) -> "PictureRequest":
+    """The request without what only the model knows: its own size, and the codes of the given picture.
+
+    Loading takes long; what is wrong with a request should be said before.
+    """
+    from services.worker.engine.prompts import PictureRequest
+    from services.worker.engine.tasks import MapKind, PictureSize, Task
+    from services.worker.engine.vocabulary import GRID_PIXELS
+
+    map_name = asked.control or asked.target
+    return PictureRequest(
+        task=Task.parse(asked.task),
+        prompt=asked.prompt,
+        size=PictureSize.parse(asked.size) if asked.size else PictureSize(GRID_PIXELS, GRID_PIXELS),
+        map=MapKind.parse(map_name) if map_name else None,
+        subject=asked.subject,
+        given_codes=() if asked.image else None,
+    )
+
+
+def _image(asked: Options) -> bytes | None:
+    if asked.image is None:
+        return None
+    if not asked.image.is_file():
+        raise FileNotFoundError(f"there is no picture {asked.image}")
+    return asked.image.read_bytes()
 
 
 def _load(asked: Options) -> "LocalPipeline":
@@ -97,20 +128,12 @@ def _load(asked: Options) -> "LocalPipeline":
     return LocalPipeline.load(asked.model, choose_precision(asked.dtype, asked.quant))
 
 
-def _request(pipeline: "LocalPipeline", asked: Options) -> "PictureRequest":
-    from services.worker.engine.prompts import PictureRequest
-    from services.worker.engine.tasks import MapKind, PictureSize, Task
-
-    size = PictureSize.parse(asked.size) if asked.size else pipeline.default_size
-    map_name = asked.control or asked.target
-    return PictureRequest(
-        task=Task.parse(asked.task),
-        prompt=asked.prompt,
-        size=size,
-        map=MapKind.parse(map_name) if map_name else None,
-        subject=asked.subject,
-        given_codes=pipeline.encode(asked.image.read_bytes(), size) if asked.image else None,
-    )
+def _request(
+    pipeline: "LocalPipeline", draft: "PictureRequest", asked: Options, image: bytes | None
+) -> "PictureRequest":
+    size = draft.size if asked.size else pipeline.default_size
+    codes = None if image is None else pipeline.encode(image, size)
+    return replace(draft, size=size, given_codes=codes)
 
 
 def _sampling(asked: Options) -> "SamplingParameters":

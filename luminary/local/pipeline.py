@@ -13,6 +13,7 @@ from PIL import Image
 from services.tokenizer.image_codec import decode_grids, encode_pixels, read_pixels
 from services.tokenizer.movqgan import MoVQGAN, load_movqgan
 from services.worker.engine.engine import Engine, EngineOptions
+from services.worker.engine.errors import CheckpointError
 from services.worker.engine.handle import Handle
 from services.worker.engine.loading import LoadedModel, load_model
 from services.worker.engine.precision import Precision
@@ -43,6 +44,13 @@ class LocalPipeline:
     """A loaded model that draws."""
 
     def __init__(self, loaded: LoadedModel, movqgan: MoVQGAN, options: EngineOptions | None = None) -> None:
+        """Raises CheckpointError when the two were not made for each other."""
+        codes, entries = loaded.vocabulary.image_code_count, movqgan.config.n_embed
+        if codes != entries:
+            raise CheckpointError(
+                f"the image tokenizer has {entries} codes, but the model draws {codes}: "
+                "they were not made for each other"
+            )
         self.loaded = loaded
         self.movqgan = movqgan
         self.engine = Engine(loaded, options)
@@ -94,7 +102,7 @@ class LocalPipeline:
     def describe(
         self, picture: Picture, request: PictureRequest, sampling: SamplingParameters
     ) -> dict[str, str]:
-        """Everything needed to draw the picture again, as PNG text chunks."""
+        """Everything needed to draw the picture again, but for the given picture, as PNG text chunks."""
         parameters = {
             "task": str(request.task),
             "prompt": request.prompt,
@@ -104,7 +112,7 @@ class LocalPipeline:
             **asdict(sampling),
             "image": picture.index,
             "precision": self.loaded.precision.name,
-            "tokens_sha256": picture.grid.sha256,
+            "tokens_sha256": picture.grid.sha256(),
         }
         return {"Software": "Luminary", "Description": request.prompt, "luminary": json.dumps(parameters)}
 

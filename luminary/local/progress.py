@@ -16,14 +16,17 @@ class ProgressBar:
     def __init__(self) -> None:
         console = Console(stderr=True)
         self._progress = Progress(
-            TextColumn("{task.completed:.0f}/{task.total:.0f} tokens"),
+            TextColumn("drawing"),
             BarColumn(),
-            TextColumn("{task.fields[speed]:.1f} tokens/s, {task.fields[passes]} forward passes"),
-            TimeRemainingColumn(),
+            TextColumn("{task.completed:.0f}/{task.total:.0f} tokens"),
+            TextColumn("{task.fields[speed]:.1f}/s"),
+            TextColumn("{task.fields[passes]} passes"),
+            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
             console=console,
             disable=not console.is_terminal,
         )
-        self._task = self._progress.add_task("", total=None, speed=0.0, passes=0)
+        # Hidden until the first pass has said how many tokens there are.
+        self._task = self._progress.add_task("", total=0, speed=0.0, passes=0, visible=False)
         self._started = time.perf_counter()
 
     def __enter__(self) -> Self:
@@ -44,4 +47,5 @@ class ProgressBar:
             total=sum(handle.progress.codes_total for handle in handles),
             speed=drawn / (time.perf_counter() - self._started),
             passes=max(handle.progress.forward_passes for handle in handles),
+            visible=True,
         )

@@ -1,0 +1,136 @@
+"""`luminary generate` from a model folder to PNG files, for every task."""
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from luminary.local.pipeline import LocalPipeline
+from services.worker.engine.precision import Precision
+from tests.unit.luminary.conftest import Run
+
+PHOTO = Image.linear_gradient("L").resize((90, 70)).convert("RGB")
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    file = tmp_path / "photo.png"
+    PHOTO.save(file)
+    return file
+
+
+def parameters(file: Path) -> dict[str, object]:
+    with Image.open(file) as picture:
+        return json.loads(picture.info["luminary"])
+
+
+def size_of(file: Path) -> tuple[int, int]:
+    with Image.open(file) as picture:
+        return picture.size
+
+
+@pytest.mark.parametrize(
+    ("arguments", "task"),
+    [
+        (["--task", "t2i", "--prompt", "a ball"], "text_to_image"),
+        (["--task", "pair", "--control", "canny", "--prompt", "a ball"], "image_pair"),
+    ],
+)
+def test_a_task_without_a_given_picture_draws_a_picture_of_the_asked_size(
+    luminary: Run, model: Path, tmp_path: Path, arguments: list[str], task: str
+):
+    assert (
+        luminary("generate", "--model", model, *arguments, "--size", "96x64", "--seed", 5, "--out", tmp_path)
+        == 0
+    )
+    assert size_of(tmp_path / "luminary-5-0.png") == (96, 64)
+    assert parameters(tmp_path / "luminary-5-0.png")["task"] == task
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--task", "control", "--control", "depth", "--prompt", "a chair"],
+        ["--task", "edit", "--prompt", "make it blue"],
+        ["--task", "dense", "--target", "segmentation"],
+        ["--task", "subject", "--subject", "a dog", "--prompt", "on a beach"],
+    ],
+)
+def test_a_task_with_a_given_picture_draws_one_panel_or_both(
+    luminary: Run, model: Path, photo: Path, tmp_path: Path, arguments: list[str]
+):
+    call = ["generate", "--model", model, *arguments, "--image", photo, "--size", "64x32", "--seed", 5]
+    assert luminary(*call, "--out", tmp_path) == 0
+    assert luminary(*call, "--out", tmp_path / "whole", "--whole") == 0
+    assert size_of(tmp_path / "luminary-5-0.png") == (64, 32)
+    assert size_of(tmp_path / "whole/luminary-5-0.png") == (64, 64)
+
+
+def test_every_parameter_is_in_the_file(luminary: Run, model: Path, tmp_path: Path):
+    options = ["--cfg", 3, "--top-k", 50, "--top-p", 0.9, "--temperature", 0.8, "--guidance", "reference"]
+    assert (
+        luminary(
+            *("generate", "--model", model, "--prompt", "ein Käfer 甲", "--size", "32x32", "--seed", 9),
+            *(*options, "--dtype", "fp32", "--out", tmp_path),
+        )
+        == 0
+    )
+    written = parameters(tmp_path / "luminary-9-0.png")
+    assert len(str(written.pop("tokens_sha256"))) == 64
+    assert written == {
+        "task": "text_to_image",
+        "prompt": "ein Käfer 甲",
+        "size": "32x32",
+        "map": None,
+        "subject": None,
+        "guidance_scale": 3.0,
+        "guidance_schedule": "reference",
+        "top_k": 50,
+        "top_p": 0.9,
+        "temperature": 0.8,
+        "seed": 9,
+        "image": 0,
+        "precision": "fp32",
+    }
+
+
+@pytest.mark.parametrize("quant", ["none", "int8", "nf4"])
+def test_speculation_changes_no_byte_of_the_file(luminary: Run, model: Path, tmp_path: Path, quant: str):
+    call = ["generate", "--model", model, "--prompt", "a ball", "--size", "64x64", "--seed", 3]
+    call += ["--dtype", "fp32", "--quant", quant]
+    assert luminary(*call, "--out", tmp_path / "fast") == 0
+    assert luminary(*call, "--out", tmp_path / "slow", "--no-speculative") == 0
+    fast, slow = (tmp_path / mode / "luminary-3-0.png" for mode in ("fast", "slow"))
+    assert fast.read_bytes() == slow.read_bytes()
+    assert parameters(fast)["precision"] == ("fp32" if quant == "none" else f"fp32+{quant}")
+
+
+def test_several_pictures_differ_and_the_first_is_the_one_drawn_alone(
+    luminary: Run, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    call = ["generate", "--model", model, "--prompt", "a ball", "--size", "32x32", "--seed", 4]
+    assert luminary(*call, "-n", 2, "--out", tmp_path / "two") == 0
+    first, second = (tmp_path / f"two/luminary-4-{index}.png" for index in (0, 1))
+    assert capsys.readouterr().out.split() == [str(first), str(second)]
+    assert luminary(*call, "--out", tmp_path / "one") == 0
+    assert first.read_bytes() == (tmp_path / "one/luminary-4-0.png").read_bytes()
+    assert parameters(first)["tokens_sha256"] != parameters(second)["tokens_sha256"]
+
+
+def test_a_seed_is_chosen_where_none_is_given(luminary: Run, model: Path, tmp_path: Path):
+    call = ["generate", "--model", model, "--prompt", "a ball", "--size", "32x32", "--out", tmp_path]
+    assert luminary(*call) == luminary(*call) == 0
+    assert len(list(tmp_path.glob("luminary-*-0.png"))) == 2
+
+
+def test_a_picture_is_drawn_again_from_its_file(luminary: Run, model: Path, tmp_path: Path):
+    call = ["generate", "--model", model, "--prompt", "a ball", "--size", "32x32", "--dtype", "fp32"]
+    assert luminary(*call, "--out", tmp_path) == 0
+    (file,) = tmp_path.glob("*.png")
+    assert luminary(*call, "--seed", parameters(file)["seed"], "--out", tmp_path / "again") == 0
+    assert (tmp_path / "again" / file.name).read_bytes() == file.read_bytes()
+
+
+def test_the_pipeline_reads_a_folder_with_a_model_s_own_size(model: Path):
+    assert str(LocalPipeline.load(model, Precision()).default_size) == "768x768"
