@@ -1,0 +1,54 @@
+"""Random models of every architecture and precision, each written and loaded once for all tests."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from services.worker.engine.loading import LoadedModel, load_model
+from services.worker.engine.precision import Precision
+from tests.unit.engine.checkpoint_files import write_checkpoint
+
+VARIATIONS: dict[str, dict[str, object]] = {
+    "plain": {},
+    "grouped queries": {"num_key_value_heads": 2},
+    "swin-norm": {"swin_norm": True},
+    "biases": {"attention_bias": True, "mlp_bias": True},
+    "two shards": {"model_parallel_size": 2},
+    "everything": {
+        "num_key_value_heads": 2,
+        "swin_norm": True,
+        "attention_bias": True,
+        "mlp_bias": True,
+        "model_parallel_size": 2,
+    },
+}
+
+Models = Callable[..., LoadedModel]
+"""models(precision="fp32", variation="plain"): a precision is a dtype, or "bf16+int8" and the like."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Tiny products lose time on a second thread."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
+    folders: dict[str, Path] = {}
+    loaded: dict[tuple[str, str], LoadedModel] = {}
+
+    def load(precision: str = "fp32", variation: str = "plain") -> LoadedModel:
+        if variation not in folders:
+            folders[variation] = tmp_path_factory.mktemp("model")
+            write_checkpoint(folders[variation], seed=1, **VARIATIONS[variation])
+        key = precision, variation
+        if key not in loaded:
+            dtype, _, quantization = precision.partition("+")
+            chosen = Precision.parse(dtype, quantization or "none")
+            loaded[key] = load_model(folders[variation], chosen)
+        return loaded[key]
+
+    return load

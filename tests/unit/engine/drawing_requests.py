@@ -1,0 +1,96 @@
+"""Requests for every task on small pictures, and short ways to run them."""
+
+import random
+from collections.abc import Iterable
+
+from services.worker.engine.engine import Engine, EngineOptions
+from services.worker.engine.handle import Handle
+from services.worker.engine.loading import LoadedModel
+from services.worker.engine.prompts import PictureRequest
+from services.worker.engine.request import GenerationRequest
+from services.worker.engine.sampling import SamplingParameters
+from services.worker.engine.sequence_plan import SequencePlan, plan_sequence
+from services.worker.engine.tasks import MapKind, PictureSize, Task
+
+SMALL = PictureSize(64, 32)
+"""Eight by four cells."""
+
+MAPS = {Task.IMAGE_PAIR: MapKind.DEPTH, Task.CONTROL: MapKind.HED, Task.DENSE: MapKind.SEGMENTATION}
+"""The map that a request of each task asks for."""
+
+
+def plan_for(
+    loaded: LoadedModel,
+    task: Task = Task.TEXT_TO_IMAGE,
+    *,
+    prompt: str = "A small red boat.",
+    size: PictureSize = SMALL,
+    kept: tuple[int | None, ...] | None = None,
+    seed: int = 0,
+) -> SequencePlan:
+    """A plan of any task. seed: of the given panel's codes, where the task takes one."""
+    cells = size.width // 8 * (size.height // 8)
+    codes = len(loaded.image_ids)
+    given = tuple(random.Random(seed).choices(range(codes), k=cells)) if task.takes_image else None
+    request = PictureRequest(task, prompt, size, map=MAPS.get(task), given_codes=given, kept_codes=kept)
+    return plan_sequence(loaded.vocabulary, loaded.text_tokenizer, request)
+
+
+def request_for(
+    loaded: LoadedModel,
+    task: Task = Task.TEXT_TO_IMAGE,
+    *,
+    image: int = 0,
+    speculative: bool = True,
+    resume_codes: tuple[int, ...] = (),
+    prompt: str = "A small red boat.",
+    size: PictureSize = SMALL,
+    **sampling: object,
+) -> GenerationRequest:
+    """A request of any task with the given sampling parameters."""
+    return GenerationRequest(
+        plan_for(loaded, task, prompt=prompt, size=size),
+        SamplingParameters(**sampling),
+        image=image,
+        speculative=speculative,
+        resume_codes=resume_codes,
+    )
+
+
+def random_request(loaded: LoadedModel, dice: random.Random) -> GenerationRequest:
+    """Any task, size, mask and sampling, drawn by `dice`."""
+    task = dice.choice(list(Task))
+    size = SMALL if task.takes_image or dice.random() < 0.9 else PictureSize(64, 64)
+    cells = size.width // 8 * (size.height // 8)
+    kept = None
+    if dice.random() < 0.3:
+        free = dice.randrange(cells)
+        kept = tuple(
+            None if cell == free or dice.random() < 0.5 else dice.randrange(len(loaded.image_ids))
+            for cell in range(cells)
+        )
+    prompt = " ".join(
+        dice.choices(["a", "small", "red", "boat", "on", "calm", "water"], k=dice.randint(1, 40))
+    )
+    return GenerationRequest(
+        plan_for(loaded, task, prompt=prompt, size=size, kept=kept, seed=dice.randrange(1000)),
+        SamplingParameters(
+            guidance_scale=dice.choice([1.0, 4.0, 2.5]),
+            guidance_schedule=dice.choice(["constant", "reference"]),
+            top_k=dice.choice([None, 1, 20, 200]),
+            top_p=dice.choice([1.0, 1.0, 0.9]),
+            temperature=dice.choice([0, 0.7, 1.0]),
+            seed=dice.randrange(1 << 64),
+        ),
+        image=dice.randrange(4),
+    )
+
+
+def run_all(
+    loaded: LoadedModel, requests: Iterable[GenerationRequest], options: EngineOptions | None = None
+) -> list[Handle]:
+    """Submit all at once to one engine and run it until they have ended."""
+    engine = Engine(loaded, options or EngineOptions(kv_cache_tokens=32_768))
+    handles = [engine.submit(request) for request in requests]
+    engine.run_until_idle()
+    return handles
