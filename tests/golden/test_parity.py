@@ -27,6 +27,7 @@ from benchmarks.parity.processor_checks import (
 )
 from benchmarks.parity.prompt_checks import check_prompts, check_vocabulary
 from benchmarks.parity.transformer_checks import check_transformer
+from tests.golden.reordered_set import write_reordered_set
 from tests.unit.engine.checkpoint_files import write_shards
 
 PUBLIC = Path(__file__).parent / "public"
@@ -68,6 +69,15 @@ def change_pixel(file: Path) -> None:
 def test_the_public_set_passes_as_a_whole(capsys: pytest.CaptureFixture[str]):
     assert main([str(PUBLIC)]) == 0
     assert "MISS" not in capsys.readouterr().out
+
+
+def test_a_set_with_other_ids_and_shards_passes_as_a_whole(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    folder = write_reordered_set(PUBLIC, tmp_path / "set")
+    ids = [json.loads((at / "idmap.json").read_text()) for at in (PUBLIC, folder)]
+    assert ids[0]["IMG_FIRST"] != ids[1]["IMG_FIRST"]
+    assert main([str(folder)]) == 0, capsys.readouterr().out
 
 
 def test_one_altered_value_ends_the_command_with_status_one(
