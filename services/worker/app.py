@@ -1,0 +1,24 @@
+"""The Celery application: `celery --app services.worker.app worker --pool threads --queues ...`.
+
+Queues generate, edit and dense make the process a GPU worker, queue io an io worker.
+"""
+
+import sys
+from typing import Any, cast
+
+from celery.signals import setup_logging
+
+from services.worker.celery_app import create_celery_app
+from services.worker.lifecycle import PlatformStep
+from shared.settings import load_settings
+from shared.telemetry import configure_logging
+
+
+@setup_logging.connect
+def log_like_every_service(**_: Any) -> None:
+    """Replaces Celery's own logging."""
+    configure_logging("worker", json_lines=not sys.stderr.isatty())
+
+
+app = create_celery_app(load_settings().broker)
+cast("dict[str, set[type]]", app.steps)["worker"].add(PlatformStep)

@@ -1,0 +1,70 @@
+"""From drawn codes to pictures in the storage and an answer that can be committed."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from services.worker.drawing import Drawing, drawn_rows
+from services.worker.preparation import PreparedJob
+from services.worker.provenance import add_text, describe, png_size
+from services.worker.token_checkpoint import CandidateTokens
+from services.worker.tokenizer_client import TokenizerClient
+from shared.job_store import Answer, Output, StoredImage, UsageAmounts
+from shared.storage import ObjectStorage
+from shared.token_grid import TokenGrid
+
+PNG = "image/png"
+
+
+class ResultStore:
+    """Decodes grids and stores the pictures. Calls raise what tokenizer and storage raise.
+
+    A picture's bytes depend on the job alone, so its key does, too: an attempt that repeats another's work
+    finds its picture stored, and one that comes late changes nothing.
+    """
+
+    def __init__(self, tokenizer: TokenizerClient, storage: ObjectStorage, model: Mapping[str, Any]) -> None:
+        """model: what every picture says of the model that drew it."""
+        self._tokenizer = tokenizer
+        self._storage = storage
+        self._model = model
+
+    def store(self, project_id: UUID, job: PreparedJob, index: int, drawn: CandidateTokens) -> Output | None:
+        """Decode and store one candidate: all of it, or the rows that are complete; None without any."""
+        plan = job.recipe.plan
+        grid = drawn_rows(plan, drawn.codes)
+        if grid is None:
+            return None
+        partial = len(drawn.codes) < len(plan.free_positions)
+        png = self._png(job, index, grid, partial=partial)
+        stored = self._storage.put_image(project_id, png, PNG)
+        width, height = png_size(png)
+        return Output(
+            StoredImage(stored.key, stored.sha256, PNG, stored.byte_size, width, height),
+            grid,
+            self._tokenizer.model.tokenizer,
+            score=drawn.score if job.recipe.sampling.guidance_scale != 1 else None,
+            partial=partial,
+        )
+
+    def _png(self, job: PreparedJob, index: int, grid: TokenGrid, *, partial: bool) -> bytes:
+        text = describe(
+            job.picture,
+            job.recipe.sampling,
+            image=index,
+            grid=grid,
+            model={**self._model, "image_tokenizer": self._tokenizer.model.tokenizer},
+            partial=partial,
+        )
+        return add_text(self._tokenizer.decode(grid), text)
+
+
+def answer_of(outputs: list[Output], drawing: Drawing) -> Answer:
+    """The outputs, and what the job has used over all its attempts."""
+    usage = UsageAmounts(
+        images=len(outputs),
+        prompt_tokens=drawing.recipe.plan.image_start,
+        image_tokens=drawing.tokens_done,
+        compute_seconds=drawing.compute_seconds,
+    )
+    return Answer(tuple(outputs), usage)
