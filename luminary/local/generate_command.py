@@ -1,5 +1,6 @@
 """`luminary generate`: draw pictures in this process and save them as PNG."""
 
+import logging
 import secrets
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -123,6 +124,8 @@ def _load(asked: Options) -> "LocalPipeline":
     from luminary.local.pipeline import LocalPipeline
     from services.worker.engine.auto_precision import choose_precision
 
+    # Its remark that an optional CPU kernel is absent would stand between the progress bar and the result.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     if not asked.model.is_dir():
         raise FileNotFoundError(f"there is no model folder {asked.model}")
     return LocalPipeline.load(asked.model, choose_precision(asked.dtype, asked.quant))
