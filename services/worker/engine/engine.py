@@ -25,6 +25,7 @@ from services.worker.engine.row_shapes import MAX_ROWS, padded_rows
 from services.worker.engine.scheduler import Scheduler
 from services.worker.engine.sequence import Sequence
 from services.worker.engine.sequence_plan import SequencePlan
+from services.worker.engine.window import StepCosts
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Engine:
             max_sequences=options.max_sequences,
             max_rows=options.max_rows,
             window=options.window,
+            costs=StepCosts(loaded.capabilities.pass_seconds),
         )
         self._handles: dict[Sequence, Handle] = {}
         self._arrived = Condition()

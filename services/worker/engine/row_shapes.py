@@ -1,14 +1,15 @@
 """The only shapes that kernels are called with, so that a row's bits never depend on its company.
 
 A matrix product or an attention call may sum in another order when its shape changes. Two facts make a
-row's result a function of the row alone: products and attention of at least four rows sum each row alike,
-whatever the number of rows; and a query at position p always sees the same key extent, masked beyond p.
+row's result a function of the row alone: products of at least two rows and attention of at least four sum
+each row alike, whatever their number; and a query at position p always sees the same key extent, masked
+beyond p.
 `self_check` proves the first on this machine's kernels; the second holds by construction.
 """
 
 from bisect import bisect_left
 
-ROW_COUNTS = (4, 8, 16, 32, 64, 128, 256)
+ROW_COUNTS: tuple[int, ...] = (2, 4, 8, 16, 32, 64, 128, 256)
 """Rows of a forward pass and of each projection; the rest is padding."""
 
 QUERY_TILES = (4, 8, 16, 32)

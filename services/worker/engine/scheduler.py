@@ -20,16 +20,22 @@ class Scheduler:
     """The waiting line, the running sequences, and the pool they share."""
 
     def __init__(
-        self, cache: KVCache, *, max_sequences: int, max_rows: int = MAX_ROWS, window: int | None = None
+        self,
+        cache: KVCache,
+        *,
+        max_sequences: int,
+        max_rows: int = MAX_ROWS,
+        window: int | None = None,
+        costs: StepCosts | None = None,
     ) -> None:
-        """window: drafts of every pass; None chooses them by measurement."""
+        """window: drafts of every pass; None chooses them by measurement. costs: what passes take."""
         self.cache = cache
         self.window = window
         self.max_sequences = max_sequences
         self.max_rows = min(max_rows, MAX_ROWS)
         self.waiting: deque[Sequence] = deque()
         self.running: list[Sequence] = []
-        self.costs = StepCosts()
+        self.costs = costs or StepCosts()
 
     def add(self, sequence: Sequence) -> None:
         """Put a sequence in line. Raises CapacityError when even an empty pool could not hold it."""
@@ -111,10 +117,13 @@ def _with_drafts(work: Work, drafts: int) -> Work:
 
 
 def _read_on(sequence: Sequence, rows: int) -> tuple[int, ...]:
-    """Ends of the streams when `rows` rows are left: the first stream reads first."""
+    """Ends of the streams when `rows` rows are left: the first stream reads first.
+
+    Each leaves the token before the frontier to the pass that decides it and needs its logits.
+    """
     ends: list[int] = []
     for stream in sequence.streams:
-        count = min(rows, sequence.frontier - stream.computed)
+        count = max(0, min(rows, sequence.frontier - 1 - stream.computed))
         ends.append(stream.computed + count)
         rows -= count
     return tuple(ends)

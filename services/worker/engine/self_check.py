@@ -4,6 +4,7 @@ The promise: a row's result is the same bits in every call that `row_shapes` all
 the capability report instead of promised.
 """
 
+import time
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -19,13 +20,18 @@ from services.worker.engine.transformer import Transformer
 
 @dataclass(frozen=True)
 class CapabilityReport:
-    """What holds here. variant_kernels: names of those whose rows depend on their company, with the shape."""
+    """What holds here.
+
+    variant_kernels: those whose rows depend on their company, with the shape. weight_bytes: by part of the
+    model. pass_seconds: by rows, what all products of one forward pass take.
+    """
 
     precision: str
     device: str
     kernels: tuple[str, ...]
     variant_kernels: tuple[str, ...] = ()
     weight_bytes: dict[str, int] = field(default_factory=dict[str, int])
+    pass_seconds: dict[int, float] = field(default_factory=dict[int, float])
 
     @property
     def batch_invariant(self) -> bool:
@@ -35,41 +41,63 @@ class CapabilityReport:
 
 def check_kernels(model: Transformer, precision: Precision, device: torch.device) -> CapabilityReport:
     """Try every distinct kernel shape of the model once, in all allowed numbers of rows."""
-    tried: dict[tuple[str, int, int], bool] = {}
+    tried: dict[tuple[str, int, int], _Trial] = {}
     weight_bytes: dict[str, int] = {}
+    pass_seconds = dict.fromkeys(ROW_COUNTS, 0.0)
     for name, module in model.named_modules():
         if not isinstance(module, KernelLinear | FusedProjections):
             continue
         kernel = module.kernel
-        part = "image head" if name == "image_head" else "whole head" if name == "lm_head" else "projections"
+        part = _PARTS.get(name, "projections")
         weight_bytes[part] = weight_bytes.get(part, 0) + kernel.weight_bytes
         shape = (type(kernel).__name__, kernel.inputs, kernel.outputs)
         if shape not in tried:
-            tried[shape] = rows_keep_their_bits(kernel, precision.dtype, device)
+            tried[shape] = _try_kernel(kernel, precision.dtype, device)
+        if part != "whole head":
+            for rows in ROW_COUNTS:
+                pass_seconds[rows] += tried[shape].seconds[rows]
     weight_bytes["embeddings and norms"] = sum(parameter.nbytes for parameter in model.parameters())
     return CapabilityReport(
         precision=precision.name,
         device=str(device),
         kernels=tuple(sorted({name for name, _, _ in tried})),
         variant_kernels=tuple(
-            f"{name} {inputs} -> {outputs}" for (name, inputs, outputs), same in tried.items() if not same
+            f"{name} {inputs} -> {outputs}"
+            for (name, inputs, outputs), trial in tried.items()
+            if not trial.invariant
         ),
         weight_bytes=weight_bytes,
+        pass_seconds=pass_seconds,
     )
 
 
-def rows_keep_their_bits(kernel: LinearKernel, dtype: torch.dtype, device: torch.device) -> bool:
-    """Whether eight probe rows give equal bits in every allowed call, first or last among other rows."""
+_PARTS = {"image_head": "image head", "lm_head": "whole head"}
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """What one kernel shape showed: whether rows keep their bits, and seconds by rows."""
+
+    invariant: bool
+    seconds: dict[int, float]
+
+
+@torch.inference_mode()
+def _try_kernel(kernel: LinearKernel, dtype: torch.dtype, device: torch.device) -> _Trial:
+    """Run probe rows in every allowed call, first or last among other rows."""
     generator = torch.Generator().manual_seed(0)
     rows = torch.randn(ROW_COUNTS[-1], kernel.inputs, generator=generator).to(device=device, dtype=dtype)
-    reference = kernel(rows[: ROW_COUNTS[0]])
-
-    def same(count: int) -> bool:
-        head = kernel(rows[:count])[: ROW_COUNTS[0]]
-        tail = kernel(rows[:count].roll(count - ROW_COUNTS[0], 0))[count - ROW_COUNTS[0] :]
-        return torch.equal(head, reference) and torch.equal(tail, reference)
-
-    return all(same(count) for count in ROW_COUNTS)
+    probes = ROW_COUNTS[0]
+    reference = kernel(rows[:probes])
+    seconds: dict[int, float] = {}
+    invariant = True
+    for count in ROW_COUNTS:
+        head = kernel(rows[:count])[:probes]
+        started = time.perf_counter()
+        tail = kernel(rows[:count].roll(count - probes, 0))[count - probes :]
+        invariant &= torch.equal(head, reference) and torch.equal(tail, reference)
+        seconds[count] = time.perf_counter() - started
+    return _Trial(invariant, seconds)
 
 
 @cache

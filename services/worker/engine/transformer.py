@@ -55,8 +55,8 @@ class HeadNorm(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         normed = F.layer_norm(inputs, inputs.shape[-1:], eps=1e-5)
-        weight = self.weight.repeat_interleave(self.heads_per_shard, 0)
-        return normed * weight + self.bias.repeat_interleave(self.heads_per_shard, 0)
+        sharded = normed.unflatten(-2, (-1, self.heads_per_shard))
+        return (sharded * self.weight[:, None] + self.bias[:, None]).flatten(-3, -2)
 
 
 class Projections(nn.Module):

@@ -5,9 +5,9 @@ draft turns out right, and what a pass of so many rows takes. Timing steers only
 never changes a token.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from services.worker.engine.row_shapes import ROW_COUNTS, padded_rows
+from services.worker.engine.row_shapes import padded_rows
 
 WINDOWS = (0, 1, 3, 7, 15, 31, 63)
 """Drafts behind the first undecided token. Zero is sequential decoding."""
@@ -20,28 +20,32 @@ SMOOTHING = 0.9
 
 
 class StepCosts:
-    """Seconds of a forward pass by its padded rows; what was not measured is read off its neighbours."""
+    """Seconds of a forward pass by its padded rows: measured passes first, then the kernels' own times."""
 
-    def __init__(self) -> None:
-        self._seconds: dict[int, float] = {}
+    def __init__(self, kernel_seconds: Mapping[int, float] | None = None) -> None:
+        """kernel_seconds: what all products of a pass took together at load time, by rows."""
+        self._kernels = dict(kernel_seconds or {})
+        self._observed: dict[int, float] = {}
 
     def observe(self, rows: int, seconds: float) -> None:
         """Take note of one pass of `rows` padded rows."""
-        known = self._seconds.get(rows)
-        self._seconds[rows] = seconds if known is None else SMOOTHING * known + (1 - SMOOTHING) * seconds
+        known = self._observed.get(rows)
+        self._observed[rows] = seconds if known is None else SMOOTHING * known + (1 - SMOOTHING) * seconds
 
     def seconds(self, rows: int) -> float:
-        """What a pass of `rows` rows should take; relative to one second while nothing is known."""
+        """What a pass of `rows` rows should take.
+
+        A number of rows that was not tried yet costs what its kernels cost more than those of the nearest
+        one that was; with nothing to go by, as many seconds as it has rows.
+        """
         rows = padded_rows(rows)
-        if rows in self._seconds:
-            return self._seconds[rows]
-        smaller = [count for count in self._seconds if count < rows]
-        if not smaller:
-            return min(self._seconds.values(), default=1.0)
-        # Until it is tried, assume that doubling the rows costs a fifth: cheap enough to be tried once.
-        nearest = max(smaller)
-        doublings = ROW_COUNTS.index(rows) - ROW_COUNTS.index(nearest)
-        return self._seconds[nearest] * 1.2**doublings
+        if rows in self._observed:
+            return self._observed[rows]
+        kernels = self._kernels.get(rows, float(rows))
+        if not self._observed:
+            return kernels
+        nearest = min(self._observed, key=lambda tried: abs(tried - rows))
+        return self._observed[nearest] + kernels - self._kernels.get(nearest, float(nearest))
 
 
 class Acceptance:
