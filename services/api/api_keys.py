@@ -1,0 +1,89 @@
+"""API keys in the database: who a token belongs to, and the very first key of an installation."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import exists, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from services.api.problems import Problem, ProblemCode
+from shared.job_store.clock import database_time, time_after
+from shared.security import generate_api_key, generate_webhook_secret, hash_api_key
+from shared.tables import ApiKey, Project
+
+FIRST_PROJECT = "default"
+FIRST_KEY = "first key"
+USE_RECORDED_SECONDS = 60.0
+"""`last_used_at` is at most so old, and a busy key costs one write in this time."""
+BOOTSTRAP_LOCK = 0x6C756D01
+"""Number of the advisory lock that lets one process at a time look for the first key."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The project in whose name a request is made."""
+
+    project_id: UUID
+    api_key_id: UUID
+    max_queued_jobs: int | None
+    """The project's own limit; None means the gateway's setting."""
+
+
+def find_caller(session: Session, token: str) -> Caller:
+    """Who the token belongs to. Raises Problem for a token that is unknown, revoked, expired or disabled.
+
+    Only the hash is compared, by an index: how long that takes says nothing about the token.
+    """
+    statement = (
+        select(ApiKey, Project)
+        .join(Project, Project.id == ApiKey.project_id)
+        .where(
+            ApiKey.sha256 == hash_api_key(token),
+            ApiKey.revoked_at.is_(None),
+            or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > database_time()),
+        )
+    )
+    row = session.execute(statement).first()
+    if row is None:
+        raise unauthenticated("The API key is unknown, revoked or expired.")
+    key, project = row
+    if project.disabled_at is not None:
+        raise Problem(ProblemCode.PROJECT_DISABLED, "The project of this API key is disabled.")
+    record_use(session, key.id)
+    return Caller(project.id, key.id, project.max_queued_jobs)
+
+
+def unauthenticated(detail: str) -> Problem:
+    """The refusal of a caller without a valid key."""
+    return Problem(ProblemCode.UNAUTHENTICATED, detail, headers={"WWW-Authenticate": "Bearer"})
+
+
+def record_use(session: Session, key_id: UUID) -> None:
+    """Note when the key was used, unless that was noted a moment ago."""
+    stale = or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < time_after(-USE_RECORDED_SECONDS))
+    session.execute(
+        update(ApiKey)
+        .where(ApiKey.id == key_id, stale)
+        .values(last_used_at=database_time())
+        .execution_options(synchronize_session=False)
+    )
+
+
+def create_first_key(session: Session) -> str | None:
+    """Make the first project and key of an empty installation.
+
+    Returns the token, which nobody can read again, or None when there is a key already. Two processes that
+    start together make one key.
+    """
+    session.execute(select(func.pg_advisory_xact_lock(BOOTSTRAP_LOCK)))
+    if session.scalar(select(exists().where(ApiKey.id.is_not(None)))):
+        return None
+    project = session.scalars(select(Project).where(Project.name == FIRST_PROJECT)).first()
+    if project is None:
+        project = Project(name=FIRST_PROJECT, webhook_secret=generate_webhook_secret())
+        session.add(project)
+        session.flush()
+    key = generate_api_key()
+    session.add(ApiKey(project_id=project.id, name=FIRST_KEY, hint=key.hint, sha256=key.sha256))
+    session.flush()
+    return key.token

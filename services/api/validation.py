@@ -1,0 +1,32 @@
+"""Pydantic's findings as a problem that names every faulty part of the request."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from services.api.problems import FieldError, Problem, ProblemCode
+
+REQUEST_PARTS = {"body", "query", "path", "header"}
+
+
+def validation_problem(faults: Iterable[Mapping[str, Any]]) -> Problem:
+    """Pydantic's list of errors as one problem. Values are left out: they may be long, or secret."""
+    errors = [field_error(fault) for fault in faults]
+    if any(error.code == "json_invalid" for error in errors):
+        return Problem(ProblemCode.MALFORMED_REQUEST, "The body is not well-formed JSON.", errors=errors)
+    first = errors[0]
+    detail = f"{first.param}: {first.message}" if first.param else first.message
+    return Problem(ProblemCode.INVALID_REQUEST, detail, param=first.param or None, errors=errors)
+
+
+def field_error(fault: Mapping[str, Any]) -> FieldError:
+    """One of Pydantic's errors, without the part of the request in front of its path."""
+    place = [str(step) for step in fault["loc"]]
+    if place and place[0] in REQUEST_PARTS:
+        place = place[1:]
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    return FieldError(param=printable(".".join(place)), code=str(fault["type"]), message=printable(message))
+
+
+def printable(text: str) -> str:
+    """The text with what UTF-8 cannot hold (lone surrogates of the client's JSON) written out."""
+    return text.encode("utf-8", "backslashreplace").decode()
