@@ -1,7 +1,6 @@
 """Random models of every architecture and precision, each written and loaded once for all tests."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import torch
@@ -37,18 +36,18 @@ def one_thread() -> None:
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
-    folders: dict[str, Path] = {}
+    root = tmp_path_factory.mktemp("models")
     loaded: dict[tuple[str, str], LoadedModel] = {}
 
     def load(precision: str = "fp32", variation: str = "plain") -> LoadedModel:
-        if variation not in folders:
-            folders[variation] = tmp_path_factory.mktemp("model")
-            write_checkpoint(folders[variation], seed=1, **VARIATIONS[variation])
+        folder = root / variation
+        if not folder.exists():
+            write_checkpoint(folder, seed=1, **VARIATIONS[variation])
         key = precision, variation
         if key not in loaded:
             dtype, _, quantization = precision.partition("+")
             chosen = Precision.parse(dtype, quantization or "none")
-            loaded[key] = load_model(folders[variation], chosen)
+            loaded[key] = load_model(folder, chosen)
         return loaded[key]
 
     return load

@@ -31,7 +31,7 @@ def plan_for(
     """A plan of any task. seed: of the given panel's codes, where the task takes one."""
     cells = size.width // 8 * (size.height // 8)
     codes = len(loaded.image_ids)
-    given = tuple(random.Random(seed).choices(range(codes), k=cells)) if task.takes_image else None
+    given = tuple((seed + 37 * cell) % codes for cell in range(cells)) if task.takes_image else None
     request = PictureRequest(task, prompt, size, map=MAPS.get(task), given_codes=given, kept_codes=kept)
     return plan_sequence(loaded.vocabulary, loaded.text_tokenizer, request)
 
