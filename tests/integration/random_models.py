@@ -5,8 +5,12 @@ from pathlib import Path
 import torch
 
 from services.tokenizer.movqgan import MoVQGAN, MoVQGANConfig, save_movqgan
+from tests.unit.engine.checkpoint_files import write_checkpoint
 
-CODES = 64
+CODES = 256
+"""As many as the golden tokenizer has names for."""
+LONGEST_SEQUENCE = 8192
+DEFAULT_SIZE = "64x64"
 
 TINY_MOVQGAN = MoVQGANConfig(
     ch=8,
@@ -27,4 +31,11 @@ def write_movqgan(folder: Path) -> Path:
         model = MoVQGAN(TINY_MOVQGAN).eval()
         torch.nn.init.normal_(model.quantize.embedding.weight)
     save_movqgan(model, folder)
+    return folder
+
+
+def write_decoder(folder: Path) -> Path:
+    """A decoder whose pictures have 64x64 pixels unless another size is asked for."""
+    write_checkpoint(folder, max_position_embeddings=LONGEST_SEQUENCE)
+    (folder / "generation_config.json").write_text(f'{{"image_size": "{DEFAULT_SIZE}"}}')
     return folder

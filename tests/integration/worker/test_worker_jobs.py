@@ -1,0 +1,151 @@
+"""Jobs on a worker: from a row to committed pictures, for every task."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image as Picture
+from sqlalchemy import select
+
+from services.worker.engine.tasks import Task
+from shared.ids import IdKind, format_id
+from shared.jobs import JobState
+from shared.tables import Image, ImageTokens, UsageRecord, WorkerRow
+from shared.token_grid import TokenGrid
+from tests.integration.worker.platform import PlatformUnderTest, eventually, noise
+
+
+def test_a_job_goes_from_its_row_to_a_stored_picture(platform: PlatformUnderTest) -> None:
+    job_id = platform.ask(n=2)
+    with platform.working():
+        job = platform.finished(job_id)
+
+    assert (job.state, job.attempt, job.failures) == (JobState.SUCCEEDED, 1, 0)
+    assert platform.events(job_id) == ["queued", "started", "succeeded"]
+    pictures = platform.outputs(job_id)
+    assert [picture.candidate.position for picture in pictures] == [0, 1]
+    assert pictures[0].grid != pictures[1].grid
+    for index, picture in enumerate(pictures):
+        opened = Picture.open(io.BytesIO(platform.storage.get(picture.image.storage_key)))
+        recipe = json.loads(opened.info["luminary"])
+        assert opened.size == (picture.image.width, picture.image.height) == (64, 64)
+        assert (recipe["prompt"], recipe["seed"], recipe["image"]) == ("a red circle", 7, index)
+        assert recipe["tokens_sha256"] == picture.grid.sha256()
+        assert not picture.candidate.partial
+        assert picture.candidate.score is not None
+    with platform.database.transaction() as session:
+        usage = session.get_one(UsageRecord, job_id)
+    assert (usage.images, usage.image_tokens) == (2, 128)
+
+
+def test_the_same_seed_gives_the_same_picture_whoever_shares_the_engine(platform: PlatformUnderTest) -> None:
+    with platform.working():
+        alone = platform.ask()
+        platform.finished(alone)
+        crowd = [platform.ask(seed=seed, n=2) for seed in (1, 7, 2)]
+        for job_id in crowd:
+            platform.finished(job_id)
+
+    first, second = platform.outputs(alone)[0], platform.outputs(crowd[1])[0]
+    assert first.grid == second.grid
+    assert first.image.storage_key == second.image.storage_key
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"task": "edit"},
+        {"task": "subject"},
+        {"task": "control", "control": "depth"},
+        {"task": "dense", "target": "edges", "prompt": None},
+    ],
+    ids=lambda asked: asked["task"],
+)
+def test_a_task_that_takes_a_picture_hands_back_the_lower_panel_alone(
+    platform: PlatformUnderTest, asked: dict[str, str]
+) -> None:
+    job_id = platform.ask(image=platform.upload(noise(1)), **asked)
+    with platform.working():
+        job = platform.finished(job_id)
+
+    assert Task.parse(asked["task"]).takes_image
+    assert job.state == JobState.SUCCEEDED, job.error_message
+    [picture] = platform.outputs(job_id)
+    assert (picture.image.width, picture.image.height) == (64, 64)
+    assert (picture.grid.height, picture.grid.width) == (8, 8)
+
+
+def test_an_edit_of_a_drawn_picture_starts_from_its_tokens_not_from_its_pixels(
+    platform: PlatformUnderTest,
+) -> None:
+    with platform.working():
+        first = platform.ask(size="96x64")
+        platform.finished(first)
+        image = platform.outputs(first)[0].image
+        platform.storage.delete(image.storage_key)
+        edit = platform.ask(task="edit", image=format_id(IdKind.IMAGE, image.id), size=None)
+        job = platform.finished(edit)
+
+    assert job.state == JobState.SUCCEEDED, job.error_message
+    grid = platform.outputs(edit)[0].grid
+    assert (grid.width, grid.height) == (12, 8)
+
+
+def test_an_uploaded_picture_is_encoded_once(platform: PlatformUnderTest) -> None:
+    source = platform.upload(noise(2))
+    with platform.working():
+        first = platform.finished(platform.ask(task="edit", image=source))
+        with platform.database.transaction() as session:
+            key = session.scalars(select(Image.storage_key).where(Image.origin == "uploaded")).one()
+        platform.storage.delete(key)
+        second = platform.finished(platform.ask(task="edit", image=source))
+
+    assert (first.state, second.state) == (JobState.SUCCEEDED, JobState.SUCCEEDED)
+
+
+def test_a_mask_keeps_every_cell_that_is_not_white(platform: PlatformUnderTest) -> None:
+    right_half = np.zeros((64, 64, 3), np.uint8)
+    right_half[:, 32:] = 255
+    mask = platform.upload(Picture.fromarray(right_half))
+    job_id = platform.ask(task="edit", image=platform.upload(noise(3)), mask=mask)
+    with platform.working():
+        job = platform.finished(job_id)
+
+    assert job.state == JobState.SUCCEEDED, job.error_message
+    with platform.database.transaction() as session:
+        uploaded = Image.origin == "uploaded"
+        given = session.scalars(select(ImageTokens.grid).join(Image).where(uploaded)).one()
+    before, after = TokenGrid.from_bytes(given).rows(), platform.outputs(job_id)[0].grid.rows()
+    assert [row[:4] for row in after] == [row[:4] for row in before]
+    assert [row[4:] for row in after] != [row[4:] for row in before]
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        ({"size": "2048x2048"}, "invalid_request"),
+        ({"task": "edit", "image": "img_00000000000000000000000001"}, "image_unavailable"),
+        ({"task": "edit", "image": "data:image/png;base64,AAAA"}, "image_unreadable"),
+        ({"size": "512x512"}, "request_too_large"),
+    ],
+)
+def test_a_job_that_cannot_be_done_fails_at_once_with_its_code(
+    platform: PlatformUnderTest, asked: dict[str, str], code: str
+) -> None:
+    job_id = platform.ask(**asked)
+    with platform.working(kv_cache_tokens=1024):
+        job = platform.finished(job_id)
+    assert (job.state, job.error_code, job.attempt) == (JobState.FAILED, code, 1)
+
+
+def test_a_worker_is_on_the_table_while_it_runs_and_off_it_afterwards(platform: PlatformUnderTest) -> None:
+    def workers() -> list[WorkerRow]:
+        with platform.database.transaction() as session:
+            return list(session.scalars(select(WorkerRow)))
+
+    with platform.working():
+        [worker] = eventually(workers, "the first heartbeat")
+        assert worker.model["precision"] == "fp32"
+        assert set(worker.queues) == {"generate", "edit", "dense"}
+    assert workers() == []
