@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -12,7 +13,7 @@ from services.worker.engine.config import ModelConfig
 
 TOKENIZER_FILES = Path(__file__).parents[1] / "tests" / "golden" / "public" / "transformer"
 IMAGE_CODES = 4096
-CONFIG = {
+CONFIG: dict[str, Any] = {
     "architectures": ["ChameleonForConditionalGeneration"],
     "model_type": "chameleon",
     "vocab_size": 8192,

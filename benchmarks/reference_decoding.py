@@ -38,7 +38,9 @@ def _load(folder: Path, dtype: torch.dtype) -> ChameleonForConditionalGeneration
     # transformers keeps one affine pair a head, the checkpoint one a shard.
     fitting = {name: weight.expand_as(own[name]).clone() for name, weight in weights.items()}
     model.load_state_dict(fitting, strict=False)
-    return model.to(dtype)
+    for parameter in model.parameters():
+        parameter.data = parameter.data.to(dtype)
+    return model
 
 
 def _seconds_per_token(model: ChameleonForConditionalGeneration, tokens: int) -> list[float]:

@@ -6,13 +6,14 @@ The only place outside the services where both models meet. The platform does th
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from PIL import Image
 
 from services.tokenizer.image_codec import decode_grids, encode_pixels, read_pixels
 from services.tokenizer.movqgan import MoVQGAN, load_movqgan
-from services.worker.engine.engine import Engine, EngineOptions
+from services.worker.engine.engine import Engine, EngineOptions, kv_cache_tokens
 from services.worker.engine.errors import CheckpointError
 from services.worker.engine.handle import Handle
 from services.worker.engine.loading import LoadedModel, load_model
@@ -53,7 +54,7 @@ class LocalPipeline:
             )
         self.loaded = loaded
         self.movqgan = movqgan
-        self.engine = Engine(loaded, options)
+        self._options = options
 
     @classmethod
     def load(
@@ -62,6 +63,11 @@ class LocalPipeline:
         """Read a model folder with its image tokenizer. Raises EngineError or MoVQGANError."""
         loaded = load_model(folder, precision)
         return cls(loaded, load_movqgan(find_image_tokenizer(folder)), options)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """An engine for many requests; `draw` makes its own, just large enough."""
+        return Engine(self.loaded, self._options)
 
     @property
     def default_size(self) -> PictureSize:
@@ -93,8 +99,10 @@ class LocalPipeline:
         watch: called after every forward pass with the pictures' handles.
         """
         first = GenerationRequest(self.plan(request), sampling, speculative=speculative)
-        handles = [self.engine.submit(replace(first, image=index)) for index in range(count)]
-        while self.engine.step():
+        tokens = kv_cache_tokens(self.loaded, first) * count
+        engine = Engine(self.loaded, EngineOptions(kv_cache_tokens=tokens, max_sequences=count))
+        handles = [engine.submit(replace(first, image=index)) for index in range(count)]
+        while engine.step():
             if watch is not None:
                 watch(handles)
         return list(self._pictures(handles, whole=whole))

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from services.worker.engine.batch import Work, forward, pack
 from services.worker.engine.drawing import draw, fill_drafts
+from services.worker.engine.errors import EngineError
 from services.worker.engine.handle import Handle
 from services.worker.engine.header import draw_header
 from services.worker.engine.kv_cache import KVCache
@@ -155,3 +156,11 @@ class Engine:
     def _publish(sequence: Sequence, handle: Handle) -> None:
         progress = Progress(sequence.drawn, len(sequence.free), sequence.forward_passes, sequence.score)
         handle.publish(sequence.codes, progress)
+
+
+def kv_cache_tokens(loaded: LoadedModel, request: GenerationRequest) -> int:
+    """Tokens of KV cache that one request occupies; the plan must say the picture's size."""
+    plan = request.plan if isinstance(request.plan, SequencePlan) else request.plan.plan
+    if plan is None:
+        raise EngineError("the size of this picture is not known before it is drawn")
+    return sum(Sequence(request, plan, loaded.image_ids).run_lengths)

@@ -9,6 +9,7 @@ import torch
 from services.worker.engine.acceleration import accelerate, kernel_for, plain_kernel_for
 from services.worker.engine.checkpoint import open_checkpoint
 from services.worker.engine.config import ModelConfig
+from services.worker.engine.errors import CheckpointError
 from services.worker.engine.precision import Precision
 from services.worker.engine.self_check import CapabilityReport, byte_products_are_exact, check_kernels
 from services.worker.engine.tasks import PictureSize
@@ -76,8 +77,11 @@ def load_model(
 def default_size(folder: Path) -> PictureSize:
     """`image_size` of generation_config.json, "WxH", where it is given; else the public model's 768x768."""
     file = folder / "generation_config.json"
-    settings = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    return PictureSize.parse(settings.get("image_size", "768x768"))
+    try:
+        settings = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        return PictureSize.parse(settings.get("image_size", "768x768"))
+    except (ValueError, AttributeError, TypeError) as error:
+        raise CheckpointError(f"{file} cannot be read: {error}") from error
 
 
 def load_transformer(

@@ -8,8 +8,9 @@ its second sentence, in which the upper half retains the original: exactly what 
 
 from dataclasses import dataclass
 
-from services.worker.engine.errors import PromptError
+from services.worker.engine.errors import ImageSizeError, PromptError
 from services.worker.engine.tasks import MapKind, PictureSize, Task
+from services.worker.engine.vocabulary import GRID_PIXELS
 
 REFERENCE_SUBJECT = "Bubbly and effervescent with a sparkling allure."
 """What the reference calls every subject; used when a request does not describe its own."""
@@ -39,7 +40,9 @@ class PictureRequest:
     kept_codes: tuple[int | None, ...] | None = None
 
     def __post_init__(self) -> None:
-        """Raises PromptError when task, texts, map and image do not fit together."""
+        """Raises PromptError when task, texts, map and image do not fit together; ImageSizeError."""
+        if self.whole_size.height % GRID_PIXELS:
+            raise ImageSizeError(f"{self.size} is no size in multiples of {GRID_PIXELS} pixels")
         _check_texts(self)
         _check_map(self)
         if self.task.takes_image and self.given_codes is None:

@@ -99,16 +99,21 @@ _TASK_ALIASES = {"t2i": "text_to_image", "pair": "image_pair"}
 
 @dataclass(frozen=True, slots=True)
 class PictureSize:
-    """Width and height in pixels, multiples of 32. Raises ImageSizeError otherwise."""
+    """Width and height in pixels. Raises ImageSizeError for sides off the grid.
+
+    A width is a multiple of 32, a height of 16: two panels share a grid of 32. A request checks
+    that its whole picture falls on that grid.
+    """
 
     width: int
     height: int
 
     def __post_init__(self) -> None:
         if (
-            min(self.width, self.height) < GRID_PIXELS
+            self.width < GRID_PIXELS
+            or self.height < GRID_PIXELS // 2
             or self.width % GRID_PIXELS
-            or self.height % GRID_PIXELS
+            or self.height % (GRID_PIXELS // 2)
         ):
             raise ImageSizeError(f"{self} is no size in multiples of {GRID_PIXELS} pixels")
 

@@ -43,7 +43,10 @@ class TextTokenizer:
         }
         # The library cuts added tokens out of a text before BPE sees it. Without them, a prompt that
         # contains "<eoss>" is the six characters that somebody typed, whatever the file calls special.
-        bpe = Tokenizer.from_str(json.dumps({**document, "added_tokens": []}))
+        try:
+            bpe = Tokenizer.from_str(json.dumps({**document, "added_tokens": []}))
+        except Exception as error:
+            raise VocabularyError(f"{folder / 'tokenizer.json'} cannot be used: {error}") from error
         return cls(token_ids=token_ids, begin_name=_begin_name(folder / "tokenizer_config.json"), _bpe=bpe)
 
     def encode(self, text: str) -> tuple[int, ...]:
