@@ -1,0 +1,78 @@
+"""The window follows what a pass costs here and how often drafts hold."""
+
+from collections.abc import Callable
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.worker.engine.row_shapes import MAX_ROWS, ROW_COUNTS
+from services.worker.engine.window import WINDOWS, Acceptance, StepCosts, choose_window
+
+
+def costs(seconds: Callable[[int], float]) -> StepCosts:
+    known = StepCosts()
+    for rows in ROW_COUNTS:
+        known.observe(rows, seconds(rows))
+    return known
+
+
+def acceptance(rate: float) -> Acceptance:
+    measured = Acceptance()
+    for _ in range(100):
+        measured.observe(round(100 * rate), wrong=False)
+        for _ in range(round(100 * (1 - rate))):
+            measured.observe(0, wrong=True)
+    return measured
+
+
+def two_streams(drafts: int) -> int:
+    return 2 * (drafts + 1)
+
+
+def test_a_pass_whose_width_costs_nothing_takes_the_widest_window():
+    assert choose_window([acceptance(0.9)], two_streams, costs(lambda rows: 1.0), MAX_ROWS) == WINDOWS[-1]
+
+
+def test_a_pass_that_costs_by_the_row_takes_no_drafts_that_fail():
+    steep = costs(lambda rows: float(rows))
+    assert choose_window([acceptance(0.0)], two_streams, steep, MAX_ROWS) == 0
+
+
+def test_better_drafts_get_a_window_at_least_as_wide():
+    middling = costs(lambda rows: 1 + rows / 16)
+    windows = [
+        choose_window([acceptance(rate)], two_streams, middling, MAX_ROWS) for rate in (0.1, 0.5, 0.8, 0.95)
+    ]
+    assert windows == sorted(windows)
+    assert windows[0] < windows[-1]
+
+
+@given(st.integers(1, MAX_ROWS))
+def test_the_rows_of_a_step_stay_within_their_limit(max_rows: int):
+    chosen = choose_window([Acceptance()], two_streams, costs(lambda rows: 1.0), max_rows)
+    assert chosen == 0 or two_streams(chosen) <= max_rows
+
+
+def test_what_was_never_measured_is_cheap_enough_to_be_tried():
+    known = StepCosts()
+    assert known.seconds(64) == 1.0
+    known.observe(8, 2.0)
+    assert known.seconds(5) == 2.0
+    assert known.seconds(4) == 2.0
+    assert 2.0 < known.seconds(16) < known.seconds(32) < 4.0
+
+
+def test_one_slow_pass_moves_the_mean_by_a_tenth():
+    known = StepCosts()
+    known.observe(8, 1.0)
+    known.observe(8, 11.0)
+    assert round(known.seconds(8), 9) == 2.0
+
+
+def test_acceptance_follows_what_the_drafts_did():
+    measured = Acceptance()
+    for _ in range(60):
+        measured.observe(3, wrong=True)
+    assert abs(measured.rate - 0.75) < 0.01
+    assert abs(measured.expected_tokens(1) - 1.75) < 0.01
+    assert measured.expected_tokens(0) == 1
