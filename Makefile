@@ -19,6 +19,14 @@ $(STAMP): pyproject.toml constraints.txt
 .PHONY: install
 install: $(STAMP) ## Create the virtual environment and install everything at locked versions
 
+.PHONY: run
+run: $(STAMP) ## Install, start the whole platform on embedded servers, print its URL
+	$(BIN)/luminary up
+
+.PHONY: train-smoke
+train-smoke: $(STAMP) ## Train both models of the bundled model for a minute
+	$(BIN)/python -m training.smoke
+
 .PHONY: test
 test: $(STAMP) lint ## Install, check style, types and layering, run every test
 	$(BIN)/python -m pytest

@@ -20,7 +20,8 @@ from infra.local.run_file import Run, RunningProcess, write_run
 from infra.local.services import Platform, Service, define_platform
 from infra.local.stack import EmbeddedStack
 from migrations import runner
-from shared.database import sqlalchemy_url
+from services.api.api_keys import create_first_key
+from shared.database import Database, sqlalchemy_url
 from shared.settings import DatabaseSettings
 
 READY_SECONDS = 120.0
@@ -46,6 +47,16 @@ def migrate(database_url: str) -> None:
     engine = create_engine(sqlalchemy_url(settings), poolclass=NullPool)
     with engine.begin() as connection:
         runner.upgrade(connection)
+
+
+def first_api_key(database_url: str) -> str | None:
+    """The key of a new installation, or None when it has one already."""
+    database = Database(DatabaseSettings(url=SecretStr(database_url)))
+    try:
+        with database.transaction() as session:
+            return create_first_key(session)
+    finally:
+        database.dispose()
 
 
 def answers(url: str) -> bool:
@@ -119,9 +130,22 @@ class Supervisor:
                 platform = self._define(os.environ)
                 self._start(platform, running)
                 self._report(f"Luminary is ready: {platform.gateway_url}")
+                self._introduce(platform.gateway_url, environment["DATABASE_URL"])
                 self._watch(platform)
         except StopRequested:
             self._report("stopped")
+
+    def _introduce(self, gateway_url: str, database_url: str) -> None:
+        """Hand a new installation its first API key, once, with a request to try it on."""
+        key = first_api_key(database_url)
+        if key is None:
+            return
+        self._report(f"API key, shown only now: {key}")
+        self._report(
+            f"try: curl {gateway_url}/v1/jobs -H 'Authorization: Bearer {key}' "
+            "-H 'Content-Type: application/json' -H 'Prefer: wait=60' "
+            """-d '{"task": "text_to_image", "prompt": "a red ball", "size": "64x64", "seed": 7}'"""
+        )
 
     def _start(self, platform: Platform, running: ExitStack) -> None:
         environment = {**self._stack.environment, **platform.environment}

@@ -103,6 +103,8 @@ class Engine:
         with self._arrived:
             self._drop_canceled()
             works = self.scheduler.schedule()
+            for sequence in self.scheduler.running:
+                self._handles[sequence].status = Status.RUNNING
         if not works:
             return False
         started = time.perf_counter()
@@ -144,8 +146,6 @@ class Engine:
         for sequence, handle in list(self._handles.items()):
             if handle.cancel_requested:
                 self._end(sequence, Status.CANCELED)
-            elif sequence in self.scheduler.running:
-                handle.status = Status.RUNNING
 
     def _end(self, sequence: Sequence, status: Status) -> None:
         with self._arrived:

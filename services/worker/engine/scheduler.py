@@ -28,7 +28,7 @@ class Scheduler:
         window: int | None = None,
         costs: StepCosts | None = None,
     ) -> None:
-        """window: drafts of every pass; None chooses them by measurement. costs: what passes take."""
+        """window: drafts of a pass where its rows allow; None measures which pay. costs: what passes take."""
         self.cache = cache
         self.window = window
         self.max_sequences = max_sequences
@@ -95,11 +95,15 @@ class Scheduler:
         def widened(drafts: int) -> list[Work]:
             return [_with_drafts(work, drafts) if work in drafting else work for work in works]
 
+        def rows(drafts: int) -> int:
+            return sum(work.rows for work in widened(drafts))
+
         if self.window is not None:
-            return widened(self.window)
+            fitting = (drafts for drafts in range(self.window, 0, -1) if rows(drafts) <= self.max_rows)
+            return widened(next(fitting, 0))
         drafts = choose_window(
             [work.sequence.acceptance for work in drafting],
-            lambda drafts: sum(work.rows for work in widened(drafts)),
+            rows,
             self.costs,
             self.max_rows,
         )

@@ -41,7 +41,7 @@ class CapabilityReport:
 
 def check_kernels(model: Transformer, precision: Precision, device: torch.device) -> CapabilityReport:
     """Try every distinct kernel shape of the model once, in all allowed numbers of rows."""
-    tried: dict[tuple[str, int, int], _Trial] = {}
+    tried: dict[tuple[str, int, int], Trial] = {}
     weight_bytes: dict[str, int] = {}
     pass_seconds = dict.fromkeys(ROW_COUNTS, 0.0)
     for name, module in model.named_modules():
@@ -52,7 +52,7 @@ def check_kernels(model: Transformer, precision: Precision, device: torch.device
         weight_bytes[part] = weight_bytes.get(part, 0) + kernel.weight_bytes
         shape = (type(kernel).__name__, kernel.inputs, kernel.outputs)
         if shape not in tried:
-            tried[shape] = _try_kernel(kernel, precision.dtype, device)
+            tried[shape] = try_kernel(kernel, precision.dtype, device)
         if part != "whole head":
             for rows in ROW_COUNTS:
                 pass_seconds[rows] += tried[shape].seconds[rows]
@@ -75,7 +75,7 @@ _PARTS = {"image_head": "image head", "lm_head": "whole head"}
 
 
 @dataclass(frozen=True)
-class _Trial:
+class Trial:
     """What one kernel shape showed: whether rows keep their bits, and seconds by rows."""
 
     invariant: bool
@@ -83,7 +83,7 @@ class _Trial:
 
 
 @torch.inference_mode()
-def _try_kernel(kernel: LinearKernel, dtype: torch.dtype, device: torch.device) -> _Trial:
+def try_kernel(kernel: LinearKernel, dtype: torch.dtype, device: torch.device) -> Trial:
     """Run probe rows in every allowed call, first or last among other rows."""
     generator = torch.Generator().manual_seed(0)
     rows = torch.randn(ROW_COUNTS[-1], kernel.inputs, generator=generator).to(device=device, dtype=dtype)
@@ -97,7 +97,7 @@ def _try_kernel(kernel: LinearKernel, dtype: torch.dtype, device: torch.device) 
         tail = kernel(rows[:count].roll(count - probes, 0))[count - probes :]
         invariant &= torch.equal(head, reference) and torch.equal(tail, reference)
         seconds[count] = time.perf_counter() - started
-    return _Trial(invariant, seconds)
+    return Trial(invariant, seconds)
 
 
 @cache

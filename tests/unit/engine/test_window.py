@@ -53,13 +53,17 @@ def test_the_rows_of_a_step_stay_within_their_limit(max_rows: int):
     assert chosen == 0 or two_streams(chosen) <= max_rows
 
 
-def test_what_was_never_measured_is_cheap_enough_to_be_tried():
-    known = StepCosts()
-    assert known.seconds(64) == 1.0
-    known.observe(8, 2.0)
-    assert known.seconds(5) == 2.0
+def test_what_was_never_tried_costs_what_its_kernels_cost_more():
+    known = StepCosts({4: 1.0, 8: 1.5, 16: 2.0})
+    assert known.seconds(16) == 2.0
+    known.observe(8, 2.5)
+    assert known.seconds(5) == 2.5
+    assert known.seconds(16) == 3.0
     assert known.seconds(4) == 2.0
-    assert 2.0 < known.seconds(16) < known.seconds(32) < 4.0
+
+
+def test_with_nothing_to_go_by_a_pass_costs_its_rows():
+    assert StepCosts().seconds(60) == 64.0
 
 
 def test_one_slow_pass_moves_the_mean_by_a_tenth():
