@@ -1,0 +1,72 @@
+"""Turn a benchmark's JSON into the page that is read.
+
+python -m benchmarks.tables docs/benchmarks/engine.json docs/benchmarks.md
+"""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+HEADINGS = (
+    "engine",
+    "precision",
+    "pictures",
+    "decoding",
+    "tokens/s",
+    "ms a pass",
+    "passes",
+    "bandwidth",
+    "peak MiB",
+)
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The rows as Markdown."""
+    lines = ["| " + " | ".join(HEADINGS) + " |", "|" + "---|" * len(HEADINGS)]
+    for row in rows:
+        fraction = row["bandwidth_fraction"]
+        cells = (
+            row["engine"],
+            row["precision"],
+            row["batch"],
+            row["decoding"],
+            f"{row['tokens_per_second']:.1f}",
+            f"{row['milliseconds_per_pass']:.1f}",
+            f"{row['passes_per_picture']:.0f}",
+            "" if fraction is None else f"{fraction:.2f}",
+            row["peak_rss_mib"] or "",
+        )
+        lines.append("| " + " | ".join(str(cell) for cell in cells) + " |")
+    return "\n".join(lines)
+
+
+def page(results: Mapping[str, Any]) -> str:
+    """The whole page: what was measured, where, the table."""
+    machine = ", ".join(f"{name} {value}" for name, value in results["machine"].items())
+    return f"""# Benchmarks
+
+Written by `make bench`; change the program, not this page.
+
+A random-weight model (hidden 1024, 12 layers, 16 heads, 8,192 ids; 171 million parameters) draws 256x256
+pictures at guidance 4, beside Hugging Face transformers' own Chameleon on the same weights with guidance by two
+forwards. Speeds are medians over the steps of one run, of all pictures together. `bandwidth` is the share of
+this machine's measured read bandwidth ({results["read_bandwidth_gb_per_second"]} GB/s) that sequential decoding
+reaches, counting the weights and cached keys that a step must read. Random weights accept few drafts: what
+speculation brings shows on a trained model.
+
+Machine: {machine}.
+
+{table(results["rows"])}
+"""
+
+
+def main() -> None:
+    """Read JSON, write Markdown."""
+    source, target = map(Path, sys.argv[1:])
+    target.write_text(page(json.loads(source.read_text(encoding="utf-8"))), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
