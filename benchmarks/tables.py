@@ -50,10 +50,10 @@ def page(results: Mapping[str, Any]) -> str:
 Written by `make bench`; change the program, not this page.
 
 A random-weight model (hidden 1024, 12 layers, 16 heads, 8,192 ids; 171 million parameters) draws 256x256
-pictures at guidance 4, beside Hugging Face transformers' own Chameleon on the same weights with guidance by two
-forwards. Speeds are medians over the steps of one run, of all pictures together. `bandwidth` is the share of
-this machine's measured read bandwidth ({results["read_bandwidth_gb_per_second"]} GB/s) that sequential decoding
-reaches, counting the weights and cached keys that a step must read. Random weights accept few drafts: what
+pictures at guidance 4, beside Hugging Face transformers' own Chameleon on the same weights, guided by two
+forwards. Speeds are medians over the steps of one run, of all pictures together. `bandwidth` is the share
+of this machine's measured read bandwidth ({results["read_bandwidth_gb_per_second"]} GB/s) that a step
+reaches, counting the weights and cached keys that it must read. Random weights accept few drafts: what
 speculation brings shows on a trained model.
 
 Machine: {machine}.
