@@ -1,0 +1,171 @@
+"""Health, readiness, doorbells, models, and what the OpenAPI document promises."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+import redis
+from pydantic import SecretStr
+from starlette.testclient import TestClient
+
+from infra.local.stack import EmbeddedStack
+from services.api.doorbell import Doorbell
+from services.api.examples import IMAGE, JOB_EXAMPLES
+from services.api.metrics import Metrics
+from services.api.problems import PROBLEMS, ProblemCode
+from shared.database import Database
+from shared.jobs import Queue
+from shared.settings import BrokerSettings, DatabaseSettings, Settings, StorageSettings
+from shared.tables import WorkerRow
+from tests.integration.api.clients import NO_BROKER, Project, assert_problem, png
+from tests.integration.api.conftest import running_gateway
+
+NO_DATABASE = "postgresql://nobody:nothing@127.0.0.1:1/nowhere"
+
+
+@pytest.fixture
+def broker_url(stack: EmbeddedStack) -> Iterator[str]:
+    """The stack's broker, emptied afterwards."""
+    url = stack.environment["BROKER_URL"]
+    yield url
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
+
+
+def replace(settings: Settings, **parts: object) -> Settings:
+    return settings.model_copy(update=parts)
+
+
+def test_health_asks_nobody(gateway_settings: Settings) -> None:
+    dead = replace(gateway_settings, database=DatabaseSettings(url=SecretStr(NO_DATABASE)))
+    with running_gateway(dead) as client:
+        assert client.get("/health").json() == {"status": "ok"}
+        assert client.get("/healthz").status_code == 200
+
+
+def test_a_gateway_with_all_its_servers_is_ready(gateway_settings: Settings, broker_url: str) -> None:
+    broker = BrokerSettings(broker_url=SecretStr(broker_url))
+    with running_gateway(replace(gateway_settings, broker=broker)) as client:
+        answer = client.get("/ready")
+        assert answer.json() == {
+            "status": "ready",
+            "checks": {"postgres": "ok", "broker": "ok", "storage": "ok"},
+        }
+        assert client.get("/readyz").status_code == 200
+
+
+def test_without_its_broker_a_gateway_is_degraded_and_takes_jobs(alice: Project) -> None:
+    answer = alice.client.get("/ready")
+    assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+    assert answer.json()["checks"] == {"postgres": "ok", "broker": "failing", "storage": "ok"}
+    assert alice.submit().status_code == 202
+
+
+def test_without_its_database_a_gateway_is_unavailable_and_says_so(gateway_settings: Settings) -> None:
+    dead = replace(gateway_settings, database=DatabaseSettings(url=SecretStr(NO_DATABASE)))
+    with running_gateway(dead) as client:
+        answer = client.get("/ready")
+        assert (answer.status_code, answer.json()["checks"]["postgres"]) == (503, "failing")
+        refused = client.get("/v1/jobs", headers={"Authorization": "Bearer lum_any"})
+        assert_problem(refused, ProblemCode.DATABASE_UNAVAILABLE)
+        assert refused.headers["retry-after"] == "2"
+
+
+def test_without_its_storage_a_gateway_is_degraded_and_refuses_pictures(
+    gateway_settings: Settings, alice: Project
+) -> None:
+    storage = StorageSettings(
+        bucket="luminary",
+        endpoint_url="http://127.0.0.1:1",
+        access_key_id=SecretStr("id"),
+        secret_access_key=SecretStr("secret"),
+    )
+    with running_gateway(replace(gateway_settings, storage=storage)) as client:
+        elsewhere = Project(client, alice.project_id, alice.token)
+        refused = elsewhere.upload(png())
+        assert_problem(refused, ProblemCode.STORAGE_UNAVAILABLE)
+        assert elsewhere.submit().status_code == 202
+
+
+def test_a_queued_job_rings_the_doorbell_of_its_queue(
+    gateway_settings: Settings, alice: Project, broker_url: str
+) -> None:
+    broker = BrokerSettings(broker_url=SecretStr(broker_url))
+    with running_gateway(replace(gateway_settings, broker=broker)) as client:
+        ringing = Project(client, alice.project_id, alice.token)
+        ringing.submit()
+        ringing.submit()
+    with redis.Redis.from_url(broker_url) as client:
+        assert client.llen(Queue.GENERATE.value) == 2
+        message = client.lindex(Queue.GENERATE.value, 0)
+    assert b"generate.doorbell" in message
+
+
+def test_a_doorbell_without_a_broker_is_counted_and_hurts_nobody() -> None:
+    metrics = Metrics()
+    doorbell = Doorbell(NO_BROKER, metrics)
+    doorbell.ring(Queue.EDIT)
+    doorbell.close()
+    failed = metrics.registry.get_sample_value(
+        "luminary_gateway_doorbells_total", {"queue": "edit", "outcome": "failed"}
+    )
+    assert failed == 1
+    assert doorbell.is_reachable() is False
+
+
+def test_refusals_are_counted_by_code(client: TestClient) -> None:
+    client.get("/v1/jobs")
+    assert 'luminary_gateway_problems_total{code="unauthenticated"} 1.0' in client.get("/metrics").text
+
+
+def test_models_are_those_of_workers_that_live(alice: Project, database: Database) -> None:
+    assert alice.get("/v1/models").json() == {"object": "list", "data": []}
+    tiny = {"name": "luminary-tiny", "tasks": ["edit"], "precision": "float32"}
+    with database.transaction() as session:
+        for name, model in (("a", tiny), ("b", tiny), ("c", {"name": "other"})):
+            session.add(WorkerRow(id=name, queues=["generate"], slots=4, model=model))
+        session.flush()
+        session.connection().exec_driver_sql(
+            "UPDATE workers SET heartbeat_at = now() - interval '1 hour' WHERE id = 'c'"
+        )
+    (model,) = alice.get("/v1/models").json()["data"]
+    assert (model["id"], model["object"], model["workers"], model["slots"]) == (
+        "luminary-tiny",
+        "model",
+        2,
+        8,
+    )
+    assert (model["tasks"], model["precision"]) == (["edit"], "float32")
+
+
+@pytest.mark.parametrize("name", JOB_EXAMPLES)
+def test_every_example_of_the_document_is_accepted(alice: Project, name: str) -> None:
+    example = dict(JOB_EXAMPLES[name]["value"])
+    if example.get("image") == IMAGE:
+        example["image"] = alice.upload(png()).json()["id"]
+    assert alice.post("/v1/jobs", json=example).status_code == 202
+
+
+def test_the_document_tells_of_examples_refusals_and_the_key(client: TestClient) -> None:
+    document = client.get("/openapi.json").json()
+    submit = document["paths"]["/v1/jobs"]["post"]
+    assert set(submit["requestBody"]["content"]["application/json"]["examples"]) == set(JOB_EXAMPLES)
+    assert {"202", "200", "401", "409", "422", "429", "503"} <= set(submit["responses"])
+    assert submit["security"] == [{"HTTPBearer": []}]
+    upload = document["paths"]["/v1/images"]["post"]["requestBody"]["content"]
+    assert set(upload) == {"multipart/form-data", "application/json"}
+    told = str(document)
+    framework = {ProblemCode.INTERNAL_ERROR, ProblemCode.METHOD_NOT_ALLOWED}
+    assert all(f"`{code}`" in told for code in set(PROBLEMS) - framework)
+
+
+def test_the_gateway_does_not_need_torch() -> None:
+    code = "import sys, services.api.app; sys.exit('torch' in sys.modules)"
+
+    async def run() -> int:
+        import sys
+
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", code)
+        return await process.wait()
+
+    assert asyncio.run(run()) == 0
