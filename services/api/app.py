@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from services.api.body_limits import BodyLimit
 from services.api.gateway import open_gateway
 from services.api.metrics import Metrics
 from services.api.problem_handlers import install_problem_handlers
@@ -34,13 +35,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             app.state.gateway = gateway
             yield
 
-    app = FastAPI(
-        title="Luminary",
-        version="1",
-        description=DESCRIPTION,
-        lifespan=lifespan,
-        max_body_size=settings.gateway.max_body_bytes,
-    )
+    app = FastAPI(title="Luminary", version="1", description=DESCRIPTION, lifespan=lifespan)
+    app.add_middleware(BodyLimit, max_bytes=settings.gateway.max_body_bytes)
     app.add_middleware(RequestIds)
     install_problem_handlers(app, settings.gateway.public_url, metrics)
     for routes in (jobs, images, models, problems, health):

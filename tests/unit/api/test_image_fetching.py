@@ -18,9 +18,8 @@ PUBLIC = ip_address("93.184.216.34")
 class Pictures(BaseHTTPRequestHandler):
     """A small web server; what it was asked is kept on the server object."""
 
-    server: "PictureServer"
-
     def do_GET(self) -> None:
+        assert isinstance(self.server, PictureServer)
         self.server.hosts.append(self.headers["Host"])
         match self.path:
             case "/picture.png":
