@@ -1,0 +1,79 @@
+"""Sequences on disk: all token ids in one array, and where each sequence begins and its parts lie."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+TOKENS_FILE = "tokens.npy"
+INDEX_FILE = "index.npy"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSequence:
+    """One whole sequence, begin to END.
+
+    image_start: index of START. result_start: index of the first token that the model draws.
+    """
+
+    tokens: tuple[int, ...]
+    image_start: int
+    result_start: int
+
+
+@dataclass(frozen=True)
+class SequenceStore:
+    """Many sequences.
+
+    tokens: [all tokens] uint16, or uint32 for vocabularies beyond 65,536 ids; memory-mapped when read.
+    index: [sequences, 4] int64: offset in `tokens`, length, image_start, result_start.
+    """
+
+    tokens: NDArray[np.unsignedinteger]
+    index: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @classmethod
+    def of(cls, sequences: list[TrainingSequence], vocabulary_size: int) -> Self:
+        """Pack sequences whose ids are below `vocabulary_size`."""
+        dtype = np.uint16 if vocabulary_size <= 1 << 16 else np.uint32
+        lengths = np.array([len(sequence.tokens) for sequence in sequences], np.int64)
+        index = np.empty((len(sequences), 4), np.int64)
+        index[:, 0] = np.cumsum(lengths) - lengths
+        index[:, 1] = lengths
+        index[:, 2] = [sequence.image_start for sequence in sequences]
+        index[:, 3] = [sequence.result_start for sequence in sequences]
+        tokens = np.concatenate([np.array(sequence.tokens, dtype) for sequence in sequences])
+        return cls(tokens, index)
+
+    def save(self, folder: Path) -> None:
+        """Write both arrays into the folder; the index, written last, says that the folder is complete."""
+        folder.mkdir(parents=True, exist_ok=True)
+        np.save(folder / TOKENS_FILE, self.tokens)
+        unfinished = folder / "unfinished.npy"
+        np.save(unfinished, self.index)
+        unfinished.replace(folder / INDEX_FILE)
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Open a folder that `save` wrote. Raises OSError where there is none."""
+        tokens = np.load(folder / TOKENS_FILE, mmap_mode="r")
+        return cls(tokens, np.load(folder / INDEX_FILE))
+
+    @classmethod
+    def join(cls, stores: list[Self]) -> Self:
+        """The sequences of all stores, one after the other."""
+        starts = np.cumsum([0, *(len(store.tokens) for store in stores)])
+        index = np.concatenate([store.index for store in stores])
+        index[:, 0] += np.repeat(starts[:-1], [len(store) for store in stores])
+        return cls(np.concatenate([store.tokens for store in stores]), index)
+
+    def sequence(self, number: int) -> TrainingSequence:
+        """The sequence with this number."""
+        offset, length, image_start, result_start = (int(value) for value in self.index[number])
+        tokens = tuple(self.tokens[offset : offset + length].tolist())
+        return TrainingSequence(tokens, image_start, result_start)

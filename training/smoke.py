@@ -1,0 +1,60 @@
+"""Both trainings in seconds, to see that they work: `python -m training.smoke --out runs/smoke`.
+
+Every stage of the real run, with toy sizes; the result, OUT/model, loads and draws, if only noise.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import torch
+
+from training.export import export_model
+from training.finetune import finetune, open_batches
+from training.movqgan import make_tokenizer, tiny_config
+from training.pretokenize import tokenize_scenes
+from training.scratch import ModelShape, make_model
+from training.tokenizer.trainer import DecoderOptions
+from training.transformer.trainer import TrainingOptions
+
+
+@dataclass(frozen=True, slots=True)
+class SmokeSizes:
+    """How much of everything."""
+
+    pictures: int = 200
+    codes: int = 64
+    decoder_steps: int = 20
+    hidden: int = 64
+    layers: int = 2
+    examples: int = 128
+    batch: int = 8
+    steps: int = 30
+
+
+def smoke(out: Path, sizes: SmokeSizes) -> Path:
+    """Train both models; returns the model folder."""
+    model, start, run, data = out / "model", out / "start", out / "run", out / "data"
+    options = DecoderOptions(sizes.decoder_steps, batch=4, bf16=False)
+    config = tiny_config(codes=sizes.codes)
+    click.echo(make_tokenizer(out / "movqgan", config, options, pictures=sizes.pictures, measured=32))
+    shape = ModelShape(sizes.hidden, sizes.layers, heads=4, words=64)
+    make_model(out / "movqgan" / "model", start, shape, seed=1, prompts=200)
+    tokenize_scenes(start, data, examples=sizes.examples, cells=shape.cells, seed=1)
+    source = open_batches(start, (data,), size=sizes.batch, seed=1, dropout=0.1)
+    finetune(start, source, run, TrainingOptions(sizes.steps, warmup=2, bf16=False), line_every=10)
+    export_model(start, run, model)
+    return model
+
+
+@click.command()
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("runs/smoke"))
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
+def main(*, out: Path, threads: int) -> None:
+    """Run all stages; a second call continues where the first one ended."""
+    torch.set_num_threads(threads)
+    click.echo(f"trained {smoke(out, SmokeSizes())}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,20 @@
+"""What a decoder is asked for."""
+
+import torch
+from torch import Tensor
+
+
+def picture_loss(drawn: Tensor, pixels: Tensor) -> Tensor:
+    """Absolute and squared error, and the absolute error of the differences between neighbour pixels.
+
+    Both are [batch, 3, height, width] in [-1, 1]. The last term keeps outlines sharp.
+    """
+    error = drawn - pixels
+    edges = error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean()
+    return error.abs().mean() + 2 * error.square().mean() + 0.5 * edges
+
+
+def psnr_db(drawn: Tensor, pixels: Tensor) -> float:
+    """Peak signal-to-noise ratio of a whole batch in dB; the peak of [-1, 1] is 2."""
+    error = (drawn.detach().float().clamp(-1, 1) - pixels).square().mean()
+    return (10 * torch.log10(4 / error)).item()

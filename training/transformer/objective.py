@@ -1,0 +1,36 @@
+"""The loss of a batch: how well the drawn tokens are foreseen."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from services.worker.engine.dense_attention import DenseCausalAttention
+from services.worker.engine.transformer import Transformer
+from training.data.batches import Batch
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLoss:
+    """total: what is minimised. nats: cross-entropy of a drawn token. accuracy: share foreseen exactly."""
+
+    total: Tensor
+    nats: Tensor
+    accuracy: Tensor
+
+
+def batch_loss(model: Transformer, batch: Batch, *, z_weight: float) -> BatchLoss:
+    """Cross-entropy over the tokens that the model draws; given ones are read, not learned.
+
+    z_weight: of the squared logarithm of the softmax's sum, which keeps logits small (Chowdhery et al.
+    2022 (PaLM), arXiv 2204.02311, section 5).
+    """
+    rows, length = batch.tokens.shape
+    positions = torch.arange(length, device=batch.tokens.device).repeat(rows)
+    hidden = model(batch.tokens.flatten(), positions, DenseCausalAttention(length))
+    logits = model.logits(hidden[batch.drawn])
+    nats = F.cross_entropy(logits, batch.targets)
+    sums = logits.logsumexp(1)
+    accuracy = (logits.detach().argmax(1) == batch.targets).float().mean()
+    return BatchLoss(nats + z_weight * sums.square().mean(), nats.detach(), accuracy)
