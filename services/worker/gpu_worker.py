@@ -93,6 +93,11 @@ class GpuWorker:
             finish=self._finish,
         )
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no slot has a job."""
+        return not self._attempts.running()
+
     def start(self) -> None:
         """Warm the model up, then claim."""
         self._host.start()
