@@ -1,0 +1,106 @@
+"""A training that was interrupted and resumed is bit for bit the one that was not."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from services.tokenizer.movqgan import load_movqgan
+from services.worker.engine.config import ModelConfig
+from services.worker.engine.loading import load_transformer
+from training.checkpoints import latest_checkpoint, read_checkpoint
+from training.finetune import open_batches
+from training.tokenizer.trainer import DecoderOptions, DecoderTrainer
+from training.transformer.trainer import TrainingOptions, TransformerTrainer
+
+STEPS = 6
+INTERRUPTED_AFTER = [1, 4]
+
+
+def transformer_trainer(folder: Path, *, bf16: bool, muon: bool) -> TransformerTrainer:
+    config = ModelConfig.from_folder(folder / "start")
+    model, _ = load_transformer(folder / "start", config, torch.float32, torch.device("cpu"))
+    source = open_batches(folder / "start", (folder / "data",), size=6, seed=2, dropout=0.2)
+    options = TrainingOptions(STEPS, warmup=2, bf16=bf16, muon=muon)
+    return TransformerTrainer(model.train().requires_grad_(True), source, options)
+
+
+def decoder_trainer(folder: Path, *, bf16: bool) -> DecoderTrainer:
+    model = load_movqgan(folder / "movqgan/fitted")
+    return DecoderTrainer(model, DecoderOptions(STEPS, batch=2, bf16=bf16))
+
+
+def run(trainer: TransformerTrainer | DecoderTrainer, steps: int) -> list[float]:
+    """The losses of some steps."""
+    losses: list[float] = []
+    for _ in range(steps):
+        result = trainer.train_step()
+        losses.append((result if isinstance(result, dict) else result[1])["loss"])
+    return losses
+
+
+def saved_state(trainer: TransformerTrainer | DecoderTrainer, folder: Path) -> dict[str, object]:
+    trainer.save(folder)
+    path = latest_checkpoint(folder)
+    assert path is not None
+    return read_checkpoint(path)
+
+
+def assert_equal(one: object, another: object, path: str = "") -> None:
+    """Every tensor and number of two states, bit for bit."""
+    assert type(one) is type(another), path
+    if isinstance(one, dict) and isinstance(another, dict):
+        assert one.keys() == another.keys(), path
+        for key in one:
+            assert_equal(one[key], another[key], f"{path}/{key}")
+    elif isinstance(one, list | tuple) and isinstance(another, list | tuple):
+        assert len(one) == len(another), path
+        for place, (a, b) in enumerate(zip(one, another, strict=True)):
+            assert_equal(a, b, f"{path}/{place}")
+    elif isinstance(one, Tensor) and isinstance(another, Tensor):
+        assert torch.equal(one, another), path
+    else:
+        assert one == another, path
+
+
+@pytest.mark.parametrize("interrupted_after", INTERRUPTED_AFTER)
+@pytest.mark.parametrize(("bf16", "muon"), [(False, True), (True, True), (False, False)])
+def test_the_transformers_losses_and_weights(
+    smoke_run: Path, tmp_path: Path, interrupted_after: int, bf16: bool, muon: bool
+) -> None:
+    whole = transformer_trainer(smoke_run, bf16=bf16, muon=muon)
+    losses = run(whole, STEPS)
+    cut_off = transformer_trainer(smoke_run, bf16=bf16, muon=muon)
+    first_losses = run(cut_off, interrupted_after)
+    cut_off.save(tmp_path / "run")
+    resumed = transformer_trainer(smoke_run, bf16=bf16, muon=muon)
+    resumed.resume(tmp_path / "run")
+    assert first_losses + run(resumed, STEPS - interrupted_after) == losses
+    assert_equal(saved_state(resumed, tmp_path / "a"), saved_state(whole, tmp_path / "b"))
+
+
+@pytest.mark.parametrize("interrupted_after", INTERRUPTED_AFTER)
+@pytest.mark.parametrize("bf16", [False, True])
+def test_the_decoders_losses_and_weights(
+    smoke_run: Path, tmp_path: Path, interrupted_after: int, bf16: bool
+) -> None:
+    whole = decoder_trainer(smoke_run, bf16=bf16)
+    losses = run(whole, STEPS)
+    cut_off = decoder_trainer(smoke_run, bf16=bf16)
+    first_losses = run(cut_off, interrupted_after)
+    cut_off.save(tmp_path / "run")
+    resumed = decoder_trainer(smoke_run, bf16=bf16)
+    resumed.resume(tmp_path / "run")
+    assert first_losses + run(resumed, STEPS - interrupted_after) == losses
+    assert_equal(saved_state(resumed, tmp_path / "a"), saved_state(whole, tmp_path / "b"))
+
+
+def test_only_the_decoder_of_the_tokenizer_moves(smoke_run: Path) -> None:
+    trainer = decoder_trainer(smoke_run, bf16=False)
+    before = {name: value.clone() for name, value in trainer.model.state_dict().items()}
+    run(trainer, 2)
+    after = trainer.model.state_dict()
+    moved = {name for name in after if not torch.equal(after[name], before[name])}
+    assert moved
+    assert all(name.startswith(("decoder.", "post_quant_conv.")) for name in moved)

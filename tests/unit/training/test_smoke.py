@@ -1,0 +1,79 @@
+"""Both trainings end to end, with toy sizes: what they leave is a model folder like any other."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from luminary.local.pipeline import LocalPipeline
+from services.worker.engine.loading import load_model
+from services.worker.engine.prompts import PictureRequest
+from services.worker.engine.sampling import SamplingParameters
+from services.worker.engine.tasks import PictureSize, Task
+from tests.unit.training.conftest import SIZES
+from training.checkpoints import latest_checkpoint, read_checkpoint
+from training.data.sequences import SequenceStore
+from training.export import export_model
+from training.smoke import smoke
+
+
+def test_the_trained_folder_loads_and_draws(smoke_run: Path) -> None:
+    pipeline = LocalPipeline.load(smoke_run / "model")
+    assert pipeline.default_size == PictureSize(64, 64)
+    request = PictureRequest(Task.TEXT_TO_IMAGE, "a red ball", pipeline.default_size)
+    sampling = SamplingParameters(seed=3, guidance_scale=2.0)
+    first, again = (pipeline.draw(request, sampling)[0] for _ in range(2))
+    assert first.image.size == (64, 64)
+    assert first.grid == again.grid
+
+
+def test_training_lowered_the_loss(smoke_run: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(smoke_run / "run/tensorboard")).Reload()
+    losses = [event.value for event in events.Scalars("loss")]
+    assert len(losses) >= 2
+    assert losses[-1] < losses[0]
+    assert {"accuracy", "gradient", "rate", "tokens_per_second"} <= set(events.Tags()["scalars"])
+
+
+def test_the_export_has_the_averaged_weights_of_the_last_checkpoint(smoke_run: Path, tmp_path: Path) -> None:
+    path = latest_checkpoint(smoke_run / "run/checkpoints")
+    assert path is not None
+    state = read_checkpoint(path)
+    assert state["step"] == SIZES.steps
+    name = "layers.0.mlp.down_proj.weight"
+    for averaged, kind in ((True, "averaged"), (False, "masters")):
+        out = tmp_path / kind
+        assert export_model(smoke_run / "start", smoke_run / "run", out, averaged=averaged) == SIZES.steps
+        weights = load_file(out / "model.safetensors")
+        assert torch.equal(weights[f"model.{name}"], state[kind][name])
+    assert not torch.equal(state["averaged"][name], state["masters"][name])
+
+
+def test_a_run_without_a_checkpoint_cannot_be_exported(smoke_run: Path, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no checkpoint yet"):
+        export_model(smoke_run / "start", tmp_path, tmp_path / "out")
+
+
+def test_a_second_call_has_nothing_left_to_train(smoke_run: Path) -> None:
+    path = latest_checkpoint(smoke_run / "run/checkpoints")
+    assert path is not None
+    before = path.stat().st_mtime_ns
+    smoke(smoke_run, SIZES)
+    assert path.stat().st_mtime_ns == before
+
+
+def test_pretokenised_sequences_are_those_that_the_engine_would_run(smoke_run: Path) -> None:
+    store = SequenceStore.read(smoke_run / "data")
+    assert len(store) == SIZES.examples
+    vocabulary = load_model(smoke_run / "start").vocabulary
+    for number in range(len(store)):
+        sequence = store.sequence(number)
+        assert sequence.tokens[0] == vocabulary.begin_of_sequence
+        assert sequence.tokens[sequence.image_start] == vocabulary.image_start
+        assert sequence.tokens[-1] == vocabulary.image_end
+        assert vocabulary.is_image_token(sequence.tokens[sequence.result_start])
+    assert np.unique(store.index[:, 1]).size > 5
