@@ -49,6 +49,7 @@ class Doorbell:
                 *connection.channel_errors,
             )
         self._room = threading.BoundedSemaphore(MOST_WAITING)
+        self._closing = threading.Event()
         self._executor = ThreadPoolExecutor(1, "doorbell")
 
     def ring(self, queue: Queue) -> None:
@@ -70,6 +71,8 @@ class Doorbell:
         except self._errors as error:
             self._metrics.doorbells.labels(queue.value, "failed").inc()
             logger.warning("doorbell not rung", extra={"queue": queue.value, "reason": str(error)})
+            if self._closing.is_set():
+                self._executor.shutdown(wait=False, cancel_futures=True)
         else:
             self._metrics.doorbells.labels(queue.value, "rung").inc()
         finally:
@@ -79,19 +82,21 @@ class Doorbell:
         """Whether the broker answers; blocks for a few seconds at most."""
         try:
             with self._celery.connection_for_write() as connection:
-                connection.ensure_connection(max_retries=1, timeout=SOCKET_SECONDS)
+                connection.ensure_connection(max_retries=0, timeout=SOCKET_SECONDS)
         except self._errors:
             return False
         return True
 
     def close(self) -> None:
-        """Ring what waits, then close the connections."""
+        """Ring what waits, unless the broker is away; then close the connections."""
+        self._closing.set()
         self._executor.shutdown()
         self._celery.close()
 
 
 def transport_options(broker_url: str) -> dict[str, float]:
-    """Limits on waiting, for the transports that know them."""
+    """Limits on waiting, for the transports that know them; `retry=False` alone leaves kombu reconnecting."""
+    once = {"max_retries": 0}
     if broker_url.startswith(("redis://", "rediss://")):
-        return {"socket_timeout": SOCKET_SECONDS, "socket_connect_timeout": SOCKET_SECONDS}
-    return {"connect_timeout": SOCKET_SECONDS}
+        return {**once, "socket_timeout": SOCKET_SECONDS, "socket_connect_timeout": SOCKET_SECONDS}
+    return {**once, "connect_timeout": SOCKET_SECONDS}

@@ -1,6 +1,7 @@
 """Health, readiness, doorbells, models, and what the OpenAPI document promises."""
 
 import asyncio
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -111,6 +112,20 @@ def test_a_doorbell_without_a_broker_is_counted_and_hurts_nobody() -> None:
     )
     assert failed == 1
     assert doorbell.is_reachable() is False
+
+
+def test_a_gateway_leaves_although_its_broker_is_deaf() -> None:
+    metrics, asked = Metrics(), 50
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        doorbell = Doorbell(f"redis://127.0.0.1:{deaf.getsockname()[1]}/0", metrics)
+        for _ in range(asked):
+            doorbell.ring(Queue.EDIT)
+        doorbell.close()
+    failed = metrics.registry.get_sample_value(
+        "luminary_gateway_doorbells_total", {"queue": "edit", "outcome": "failed"}
+    )
+    assert failed is not None
+    assert 0 < failed < asked
 
 
 def test_refusals_are_counted_by_code(client: TestClient) -> None:
