@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from services.worker.engine.dense_attention import DenseCausalAttention
 from services.worker.engine.transformer import Transformer
 from training.data.batches import Batch
+from training.transformer.attention import training_attention
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,8 @@ def batch_loss(model: Transformer, batch: Batch, *, z_weight: float) -> BatchLos
     """
     rows, length = batch.tokens.shape
     positions = torch.arange(length, device=batch.tokens.device).repeat(rows)
-    hidden = model(batch.tokens.flatten(), positions, DenseCausalAttention(length))
+    attention = training_attention(model.config, length, model.embed_tokens.weight)
+    hidden = model(batch.tokens.flatten(), positions, attention)
     logits = model.logits(hidden[batch.drawn])
     nats = F.cross_entropy(logits, batch.targets)
     sums = logits.logsumexp(1)
