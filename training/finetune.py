@@ -13,9 +13,8 @@ import torch
 
 from services.worker.engine.config import ModelConfig
 from services.worker.engine.loading import load_transformer
-from services.worker.engine.text_tokenizer import TextTokenizer
-from services.worker.engine.vocabulary import Vocabulary
 from training.data.batches import ShuffledBatches
+from training.data.requests import read_vocabulary
 from training.data.sequences import SequenceStore
 from training.progress import RunProgress
 from training.transformer.trainer import TrainingOptions, TransformerTrainer
@@ -25,12 +24,7 @@ def open_batches(
     model: Path, data: tuple[Path, ...], *, size: int, seed: int, dropout: float
 ) -> ShuffledBatches:
     """The sequences of some folders as batches, for the model of a folder."""
-    text_tokenizer = TextTokenizer.from_folder(model)
-    vocabulary = Vocabulary.from_names(
-        text_tokenizer.token_ids,
-        begin_name=text_tokenizer.begin_name,
-        size=ModelConfig.from_folder(model).vocab_size,
-    )
+    vocabulary, _ = read_vocabulary(model)
     return ShuffledBatches(
         SequenceStore.join([SequenceStore.read(folder) for folder in data]),
         size,

@@ -1,5 +1,7 @@
 """Turn scenes into sequences on disk: `python -m training.pretokenize --model DIR --out DIR`.
 
+`training.tokenize_data` does the same with pictures and words of your own.
+
 Pictures become codes once, before training, in large batches.
 """
 
@@ -11,10 +13,9 @@ import numpy as np
 import torch
 
 from services.tokenizer.movqgan import MoVQGAN, load_movqgan
-from services.worker.engine.config import ModelConfig
 from services.worker.engine.text_tokenizer import TextTokenizer
 from services.worker.engine.vocabulary import Vocabulary
-from training.data.requests import complete_sequence, request_of
+from training.data.requests import complete_sequence, read_vocabulary, request_of
 from training.data.sequences import SequenceStore, TrainingSequence
 from training.scenes import Picture, Task, TrainingExample, sample_example
 from training.tokenizer.pictures import to_pixels
@@ -56,11 +57,7 @@ def tokenize_scenes(
     model: Path, out: Path, *, examples: int, cells: int, seed: int, task: Task | None = None
 ) -> SequenceStore:
     """Draw examples of the training split and write their sequences for the model of a folder."""
-    text_tokenizer = TextTokenizer.from_folder(model)
-    size = ModelConfig.from_folder(model).vocab_size
-    vocabulary = Vocabulary.from_names(
-        text_tokenizer.token_ids, begin_name=text_tokenizer.begin_name, size=size
-    )
+    vocabulary, text_tokenizer = read_vocabulary(model)
     movqgan = load_movqgan(model / "movqgan")
     rng = np.random.default_rng(seed)
     sequences: list[TrainingSequence] = []
@@ -69,7 +66,7 @@ def tokenize_scenes(
             count = min(CHUNK, examples - first)
             chunk = [sample_example(rng, task, cells=cells) for _ in range(count)]
             sequences.extend(tokenize_examples(chunk, movqgan, vocabulary, text_tokenizer))
-    store = SequenceStore.of(sequences, size)
+    store = SequenceStore.of(sequences, vocabulary.size)
     store.save(out)
     return store
 
@@ -79,15 +76,20 @@ def tokenize_scenes(
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True)
 @click.option("--examples", type=click.IntRange(min=1), default=20_000, show_default=True)
 @click.option("--cells", type=click.IntRange(min=8), default=8, show_default=True, help="Tokens a side.")
-@click.option("--task", type=click.Choice(list(Task)), help="Only this task, instead of the mixture.")
+@click.option(
+    "--task",
+    type=click.Choice([*map(str, Task)], case_sensitive=False),
+    help="Only this task, instead of the mixture.",
+)
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
 def main(
-    *, model: Path, out: Path, examples: int, cells: int, task: Task | None, seed: int, threads: int
+    *, model: Path, out: Path, examples: int, cells: int, task: str | None, seed: int, threads: int
 ) -> None:
     """Write the sequences of a training set."""
     torch.set_num_threads(threads)
-    store = tokenize_scenes(model, out, examples=examples, cells=cells, seed=seed, task=task)
+    only = None if task is None else Task(task)
+    store = tokenize_scenes(model, out, examples=examples, cells=cells, seed=seed, task=only)
     click.echo(f"{len(store)} sequences, {len(store.tokens)} tokens")
 
 

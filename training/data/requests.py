@@ -4,7 +4,9 @@ The engine lays out the request, so training sees exactly the tokens that genera
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
+from services.worker.engine.config import ModelConfig
 from services.worker.engine.prompts import PictureRequest
 from services.worker.engine.sequence_plan import plan_sequence
 from services.worker.engine.tasks import MapKind, PictureSize, Task
@@ -12,6 +14,14 @@ from services.worker.engine.text_tokenizer import TextTokenizer
 from services.worker.engine.vocabulary import Vocabulary
 from training.data.sequences import TrainingSequence
 from training.scenes import TrainingExample
+
+
+def read_vocabulary(model: Path) -> tuple[Vocabulary, TextTokenizer]:
+    """What lays out the sequences of a model folder. Raises EngineError for a folder that is none."""
+    text_tokenizer = TextTokenizer.from_folder(model)
+    size = ModelConfig.from_folder(model).vocab_size
+    names = text_tokenizer.token_ids
+    return Vocabulary.from_names(names, begin_name=text_tokenizer.begin_name, size=size), text_tokenizer
 
 
 def request_of(example: TrainingExample, given_codes: tuple[int, ...] | None) -> PictureRequest:
