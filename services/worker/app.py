@@ -3,6 +3,7 @@
 Queues generate, edit and dense make the process a GPU worker, queue io an io worker.
 """
 
+import logging
 import sys
 from typing import Any, cast
 
@@ -15,9 +16,10 @@ from shared.telemetry import configure_logging
 
 
 @setup_logging.connect
-def log_like_every_service(**_: Any) -> None:
-    """Replaces Celery's own logging."""
+def log_like_every_service(loglevel: int | str = "INFO", **_: Any) -> None:
+    """Replaces Celery's own logging; `--loglevel` is about our lines, not about those of libraries."""
     configure_logging("worker", json_lines=not sys.stderr.isatty())
+    logging.getLogger("services").setLevel(loglevel)
 
 
 app = create_celery_app(load_settings().broker)

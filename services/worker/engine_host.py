@@ -79,6 +79,7 @@ class EngineHost:
 
     def _step(self) -> None:
         """One step. An error of the pass hits all that were in it: they are given up, the engine goes on."""
+        before = self._fresh_codes()
         try:
             self.engine.step()
         except (EngineError, RuntimeError, MemoryError) as error:
@@ -89,6 +90,14 @@ class EngineHost:
                     handle.cancel()
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
+        logger.debug("step", extra={"codes": self._fresh_codes() - before})
+
+    def _fresh_codes(self) -> int:
+        """Codes that this process has drawn for the requests at hand."""
+        with self._lock:
+            return sum(
+                handle.progress.codes_drawn - len(handle.request.resume_codes) for handle in self._watched
+            )
 
     def _tell_ended(self) -> None:
         with self._lock:

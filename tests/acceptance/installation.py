@@ -1,0 +1,255 @@
+"""The whole platform as processes, on servers of its own that a test may kill, freeze and start again.
+
+The commands are those of `luminary up`; only the times are shorter, so that a lost worker is missed soon.
+"""
+
+import os
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from uuid import uuid4
+
+from pydantic import SecretStr
+
+from infra.local.ports import free_ports
+from infra.local.process import ManagedProcess
+from infra.local.services import Service, celery_worker, define_platform
+from infra.local.stack import EmbeddedStack
+from infra.local.supervisor import answers
+from shared.database import Database
+from shared.settings import (
+    BrokerSettings,
+    DatabaseSettings,
+    GatewaySettings,
+    JobSettings,
+    Settings,
+    StorageSettings,
+    TokenizerSettings,
+    WorkerSettings,
+)
+from shared.storage import ObjectStorage
+from tests.integration.factories import make_project
+from tests.integration.worker.platform import PlatformUnderTest, eventually
+
+ROOT = Path(__file__).parents[2]
+JOB_QUEUES = "generate,edit,dense"
+READY_WORDS = {"worker": "worker ready", "second-worker": "worker ready", "io-worker": "io-worker@"}
+"""What a process without a readiness address logs when it serves."""
+SLOTS = 4
+JOBS = JobSettings(lease_seconds=2.0, heartbeat_seconds=0.4, poll_seconds=1.5, checkpoint_seconds=0.25)
+
+
+def make_settings(stack: EmbeddedStack, gateway_port: int, tokenizer_port: int) -> Settings:
+    """What the processes read from their environment."""
+    environment = stack.environment
+    return Settings(
+        database=DatabaseSettings(url=SecretStr(environment["DATABASE_URL"])),
+        broker=BrokerSettings(
+            broker_url=SecretStr(environment["BROKER_URL"]), redis_url=SecretStr(environment["REDIS_URL"])
+        ),
+        storage=StorageSettings(
+            bucket=environment["S3_BUCKET"],
+            endpoint_url=environment["S3_ENDPOINT_URL"],
+            access_key_id=SecretStr(environment["S3_ACCESS_KEY_ID"]),
+            secret_access_key=SecretStr(environment["S3_SECRET_ACCESS_KEY"]),
+        ),
+        jobs=JOBS,
+        gateway=GatewaySettings(port=gateway_port, public_url=f"http://127.0.0.1:{gateway_port}"),
+        worker=WorkerSettings(slots=SLOTS),
+        tokenizer=TokenizerSettings(url=f"http://127.0.0.1:{tokenizer_port}"),
+    )
+
+
+def environment_of(stack: EmbeddedStack, model: Path, ports: Mapping[str, str]) -> dict[str, str]:
+    """The variables of every process."""
+    return {
+        **stack.environment,
+        **ports,
+        "JOB_LEASE_SECONDS": str(JOBS.lease_seconds),
+        "JOB_HEARTBEAT_SECONDS": str(JOBS.heartbeat_seconds),
+        "JOB_POLL_SECONDS": str(JOBS.poll_seconds),
+        "JOB_CHECKPOINT_SECONDS": str(JOBS.checkpoint_seconds),
+        "TOKENIZER_MODEL": str(model / "movqgan"),
+        "TOKENIZER_DEVICE": "cpu",
+        "WORKER_MODEL": str(model),
+        "WORKER_SLOTS": str(SLOTS),
+        "WORKER_DEVICE": "cpu",
+        "WORKER_DTYPE": "fp32",
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": str(ROOT),
+    }
+
+
+@dataclass(frozen=True)
+class Member:
+    """One process of the installation and how to see that it serves."""
+
+    process: ManagedProcess
+    ready_url: str | None
+
+    @property
+    def name(self) -> str:
+        return self.process.name
+
+    def send(self, number: signal.Signals) -> None:
+        """Signal the process."""
+        assert self.process.pid is not None
+        os.kill(self.process.pid, number)
+
+    def launch(self) -> None:
+        """Start it; its log begins anew."""
+        self.process.log_file.unlink(missing_ok=True)
+        self.process.start()
+
+    def wait_until_ready(self) -> None:
+        """Return when it serves."""
+        if self.ready_url is not None:
+            url = self.ready_url
+            eventually(lambda: answers(url), f"the start of {self.name}")
+        else:
+            eventually(lambda: self.says(READY_WORDS[self.name]), f"the start of {self.name}")
+
+    def start(self) -> None:
+        """Start it and wait until it serves."""
+        self.launch()
+        self.wait_until_ready()
+
+    def kill(self) -> None:
+        """End it as a power cut would, and wait until it is gone."""
+        self.send(signal.SIGKILL)
+        self.exited()
+
+    def says(self, words: str) -> bool:
+        """Whether it has logged these words. Fails when it has ended without them."""
+        log = self.log()
+        if words in log:
+            return True
+        assert self.process.exit_status() is None, log
+        return False
+
+    def log(self) -> str:
+        """What it has logged since its start."""
+        return self.process.log_file.read_text(errors="replace")
+
+    def exited(self, seconds: float = 60.0) -> int:
+        """The exit status, once there is one."""
+        eventually(lambda: self.process.exit_status() is not None, f"the end of {self.name}", seconds)
+        status = self.process.exit_status()
+        assert status is not None
+        return status
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stopped inside the block: alive for the kernel, silent for everybody else."""
+        self.send(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.send(signal.SIGCONT)
+
+
+class Installation:
+    """Servers and services; `world` gives a test a project of its own on them."""
+
+    def __init__(self, folder: Path, model: Path, stack: EmbeddedStack) -> None:
+        gateway_port, tokenizer_port = free_ports(2)
+        self.settings = make_settings(stack, gateway_port, tokenizer_port)
+        self.gateway_url = self.settings.gateway.public_url
+        self.database = Database(self.settings.database)
+        self.model = model
+        self._stack = stack
+        self._folder = folder
+        ports = {"GATEWAY_PORT": str(gateway_port), "TOKENIZER_PORT": str(tokenizer_port)}
+        platform = define_platform(ports)
+        self._environment = {**environment_of(stack, model, ports), **platform.environment}
+        second = celery_worker("second-worker", JOB_QUEUES, 2, 20.0)
+        self.services = {service.spec.name: self._member(service) for service in (*platform.services, second)}
+
+    def _member(self, service: Service) -> Member:
+        spec = service.spec.with_environment(self._environment)
+        return Member(ManagedProcess(spec, self._folder / f"{spec.name}.log"), service.ready_url)
+
+    @property
+    def worker(self) -> Member:
+        """The worker that always runs."""
+        return self.services["worker"]
+
+    @property
+    def second_worker(self) -> Member:
+        """Runs only where a test starts it."""
+        return self.services["second-worker"]
+
+    @property
+    def tokenizer(self) -> Member:
+        return self.services["tokenizer"]
+
+    @property
+    def gateway(self) -> Member:
+        return self.services["gateway"]
+
+    @property
+    def io_worker(self) -> Member:
+        return self.services["io-worker"]
+
+    def server(self, name: str) -> Member:
+        """One of postgres, valkey and seaweedfs."""
+        process = next(process for process in self._stack.processes if process.name == name)
+        return Member(process, None)
+
+    def start(self) -> None:
+        """Start everything but the second worker, side by side."""
+        members = [member for name, member in self.services.items() if name != "second-worker"]
+        for member in members:
+            member.launch()
+        for member in members:
+            member.wait_until_ready()
+
+    def stop(self) -> None:
+        """End every service."""
+        for member in self.services.values():
+            member.process.request_stop()
+        for member in self.services.values():
+            member.process.stop()
+        self.database.dispose()
+
+    @contextmanager
+    def verbose_worker(self) -> Iterator[Member]:
+        """The worker, logging every step until the block ends."""
+        quiet = self.worker
+        spec = quiet.process.spec
+        command = [part.replace("--loglevel=INFO", "--loglevel=DEBUG") for part in spec.command]
+        verbose = Member(ManagedProcess(replace(spec, command=command), quiet.process.log_file), None)
+        quiet.process.stop()
+        try:
+            verbose.start()
+            yield verbose
+        finally:
+            verbose.process.stop()
+            quiet.start()
+
+    @contextmanager
+    def two_workers(self) -> Iterator[None]:
+        """A second worker that runs until the block ends, and both as new at its end."""
+        self.second_worker.start()
+        try:
+            yield
+        finally:
+            self.second_worker.process.stop()
+
+    def restore(self) -> None:
+        """Start again what a test has ended."""
+        for name, member in self.services.items():
+            if name != self.second_worker.name and member.process.exit_status() is not None:
+                member.start()
+
+    def world(self, name: str) -> PlatformUnderTest:
+        """A new project on this installation."""
+        return PlatformUnderTest(
+            self.settings,
+            self.model,
+            self.database,
+            ObjectStorage(self.settings.storage),
+            make_project(self.database, f"{name} {uuid4().hex[:8]}"),
+        )
