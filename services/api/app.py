@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from services.api.body_limits import BodyLimit
 from services.api.gateway import open_gateway
 from services.api.metrics import Metrics
+from services.api.openapi import REFUSALS, describe_api
 from services.api.problem_handlers import install_problem_handlers
 from services.api.request_ids import RequestIds
 from services.api.routes import health, images, jobs, models, problems
@@ -35,7 +36,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             app.state.gateway = gateway
             yield
 
-    app = FastAPI(title="Luminary", version="1", description=DESCRIPTION, lifespan=lifespan)
+    app = FastAPI(
+        title="Luminary",
+        version="1",
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        responses=REFUSALS,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    app.openapi = lambda: describe_api(app)
     app.add_middleware(BodyLimit, max_bytes=settings.gateway.max_body_bytes)
     app.add_middleware(RequestIds)
     install_problem_handlers(app, settings.gateway.public_url, metrics)

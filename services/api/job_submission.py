@@ -22,6 +22,8 @@ from services.api.image_sources import with_stored_images
 from services.api.job_preparation import choose_seed, complete_request, new_job
 from services.api.job_reading import read_details
 from services.api.job_view import view_job
+from services.api.models_reading import living_workers
+from services.api.offers import check_offers
 from services.api.problems import Problem, ProblemCode
 from shared.ids import IdKind, parse_id
 from shared.job_store import NewJob, submit_job
@@ -69,6 +71,9 @@ async def release(gateway: Gateway, claim: Claim) -> None:
 
 async def queue(gateway: Gateway, caller: Caller, request: JobRequest, claim: Claim | None) -> Submission:
     """Store images that came with the request, insert the job, then ring."""
+    async with gateway.database.transaction() as session:
+        workers = await session.run_sync(living_workers, gateway.settings.jobs.lease_seconds)
+    check_offers([worker.model for worker in workers], request)
     request = await with_stored_images(gateway, caller, request)
     job = new_job(caller.project_id, request, gateway.settings.jobs.max_failures)
     limit = caller.max_queued_jobs or gateway.settings.gateway.max_queued_jobs

@@ -67,7 +67,7 @@ def view_job(rows: JobRows, public_url: str) -> JobResponse:
         created_at=job.created_at,
         started_at=job.started_at,
         finished_at=job.finished_at,
-        links=JobLinks(self=address, events=f"{address}/events", cancel=f"{address}/cancel"),
+        links=JobLinks(self=address, cancel=f"{address}/cancel"),
     )
 
 

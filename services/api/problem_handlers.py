@@ -9,7 +9,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from services.api.metrics import Metrics
-from services.api.problems import MEDIA_TYPE, Problem, ProblemCode, describe
+from services.api.problem_documents import MEDIA_TYPE, describe
+from services.api.problems import Problem, ProblemCode
 from services.api.request_ids import REQUEST_ID_HEADER, request_id_of
 from services.api.validation import validation_problem
 from shared.storage import StorageError

@@ -1,17 +1,14 @@
-"""What can go wrong in a request: one table of stable codes, one exception, one document.
+"""What can go wrong in a request: one table of stable codes, and one exception.
 
-The document is an RFC 9457 problem that also holds the `error` object of OpenAI's interface, so that clients
-of either kind read it. `GET /problems/{code}` shows the table's entry to whoever follows `type`.
+`GET /problems/{code}` shows the table's entry to whoever follows the `type` of a refusal; `docs/problems.md`
+is the same table as a page (`python -m services.api.problem_page`).
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
-from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
-MEDIA_TYPE = "application/problem+json"
+from pydantic import BaseModel
 
 
 @unique
@@ -33,6 +30,7 @@ class ProblemCode(StrEnum):
     IMAGE_EXPIRED = "image_expired"
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused"
     IDEMPOTENCY_KEY_IN_FLIGHT = "idempotency_key_in_flight"
+    MODEL_UNAVAILABLE = "model_unavailable"
     TOO_MANY_QUEUED_JOBS = "too_many_queued_jobs"
     DATABASE_UNAVAILABLE = "database_unavailable"
     STORAGE_UNAVAILABLE = "storage_unavailable"
@@ -45,8 +43,8 @@ class ProblemKind:
 
     status: int
     title: str
-    explanation: str
-    """What happened and what mends it."""
+    cause: str
+    remedy: str
 
     @property
     def error_type(self) -> str:
@@ -66,68 +64,124 @@ class ProblemKind:
 
 PROBLEMS: dict[ProblemCode, ProblemKind] = {
     ProblemCode.MALFORMED_REQUEST: ProblemKind(
-        400, "Malformed request", "The body cannot be parsed. Send well-formed JSON or multipart/form-data."
+        400,
+        "Malformed request",
+        "The body cannot be parsed.",
+        "Send well-formed JSON or multipart/form-data.",
     ),
     ProblemCode.INVALID_REQUEST: ProblemKind(
-        422, "Invalid request", "A field has a value that no job can have; `errors` names each one."
+        422,
+        "Invalid request",
+        "A field has a value that no job can have, or fields do not go together.",
+        "Correct the fields that `errors` names.",
     ),
     ProblemCode.UNAUTHENTICATED: ProblemKind(
         401,
         "Authentication required",
-        "There is no valid API key. Send `Authorization: Bearer lum_...` with a key that is neither revoked"
-        " nor expired.",
+        "There is no API key in the request, or it is unknown, revoked or expired.",
+        "Send `Authorization: Bearer lum_...` with a valid key.",
     ),
     ProblemCode.PROJECT_DISABLED: ProblemKind(
-        403, "Project disabled", "The key is valid but its project has been disabled. Ask the operator."
+        403,
+        "Project disabled",
+        "The key is valid but its project has been disabled.",
+        "Ask the operator.",
     ),
     ProblemCode.NOT_FOUND: ProblemKind(
-        404, "Not found", "Nothing of this id exists in the key's project, or there is no such path."
+        404,
+        "Not found",
+        "Nothing of this id exists in the key's project, or there is no such path.",
+        "Check the id, and that the key belongs to the project that made it.",
     ),
     ProblemCode.METHOD_NOT_ALLOWED: ProblemKind(
-        405, "Method not allowed", "The path exists but not with this method; `Allow` lists those it has."
+        405,
+        "Method not allowed",
+        "The path exists but not with this method.",
+        "Use a method that the header `Allow` lists.",
     ),
     ProblemCode.BODY_TOO_LARGE: ProblemKind(
-        413, "Body too large", "The body is longer than the gateway reads. Send a smaller picture."
+        413,
+        "Body too large",
+        "The body is longer than the gateway reads (`GATEWAY_MAX_BODY_BYTES`).",
+        "Send a smaller picture, or upload each picture by itself.",
     ),
     ProblemCode.UNSUPPORTED_MEDIA_TYPE: ProblemKind(
-        415, "Unsupported media type", "Send application/json or multipart/form-data."
+        415,
+        "Unsupported media type",
+        "The `Content-Type` is none that this path reads.",
+        "Send application/json or multipart/form-data.",
     ),
     ProblemCode.IMAGE_UNREADABLE: ProblemKind(
-        422, "Image unreadable", "The bytes are no complete PNG, JPEG or WebP picture. Send the whole file."
+        422,
+        "Image unreadable",
+        "The bytes are no complete PNG, JPEG or WebP picture.",
+        "Send the whole file in one of these formats.",
     ),
     ProblemCode.IMAGE_TOO_LARGE: ProblemKind(
-        422, "Image too large", "The picture has more pixels than allowed. Scale it down."
+        422,
+        "Image too large",
+        "The picture has more pixels than allowed, or a URL gave more bytes than the gateway reads.",
+        "Scale it down.",
     ),
     ProblemCode.IMAGE_UNAVAILABLE: ProblemKind(
-        422, "Image unavailable", "The URL gave no picture. Check that it answers 200, or upload the file."
+        422,
+        "Image unavailable",
+        "The URL gave no picture: no such host, no answer in time, or an answer other than 200.",
+        "Check the URL from another network, or upload the file.",
     ),
     ProblemCode.IMAGE_URL_FORBIDDEN: ProblemKind(
-        422, "Image URL forbidden", "Only http and https URLs whose host has public addresses are fetched."
+        422,
+        "Image URL forbidden",
+        "The URL is not http or https, holds a user name, or its host has an address that is not public.",
+        "Upload the file instead.",
     ),
     ProblemCode.IMAGE_EXPIRED: ProblemKind(
-        410, "Image expired", "The picture's bytes were removed when its time was over. Generate it again."
+        410,
+        "Image expired",
+        "The picture's bytes were removed when its time was over.",
+        "Generate it again: the same request with the same seed gives the same picture.",
     ),
     ProblemCode.IDEMPOTENCY_KEY_REUSED: ProblemKind(
         422,
         "Idempotency key reused",
-        "This Idempotency-Key belongs to another request. Use a new key for a new request.",
+        "This Idempotency-Key belongs to a request with another body.",
+        "Use a new key for a new request.",
     ),
     ProblemCode.IDEMPOTENCY_KEY_IN_FLIGHT: ProblemKind(
         409,
         "Idempotency key in flight",
-        "The first request with this Idempotency-Key has no answer yet. Repeat the request a little later.",
+        "The first request with this Idempotency-Key has no answer yet.",
+        "Repeat the request after `Retry-After` seconds.",
+    ),
+    ProblemCode.MODEL_UNAVAILABLE: ProblemKind(
+        422,
+        "Model unavailable",
+        "No worker that runs now has a model of this name.",
+        "Use a name from `GET /v1/models`, or leave `model` out.",
     ),
     ProblemCode.TOO_MANY_QUEUED_JOBS: ProblemKind(
-        429, "Too many queued jobs", "The project's waiting jobs are at their limit. Wait for some to start."
+        429,
+        "Too many queued jobs",
+        "The project's waiting jobs are at their limit.",
+        "Wait for some to start, or cancel some.",
     ),
     ProblemCode.DATABASE_UNAVAILABLE: ProblemKind(
-        503, "Database unavailable", "The database does not answer. Repeat the request later."
+        503,
+        "Database unavailable",
+        "The database does not answer.",
+        "Repeat the request after `Retry-After` seconds; an `Idempotency-Key` makes that safe.",
     ),
     ProblemCode.STORAGE_UNAVAILABLE: ProblemKind(
-        503, "Storage unavailable", "The object storage does not answer. Repeat the request later."
+        503,
+        "Storage unavailable",
+        "The object storage does not answer.",
+        "Repeat the request after `Retry-After` seconds.",
     ),
     ProblemCode.INTERNAL_ERROR: ProblemKind(
-        500, "Internal error", "The gateway has a fault. Report it with the request's id."
+        500,
+        "Internal error",
+        "The gateway has a fault; its log has the details under the request's id.",
+        "Report it with the `request_id`.",
     ),
 }
 
@@ -139,52 +193,6 @@ class FieldError(BaseModel):
     """Dotted path, such as webhook.url."""
     code: str
     message: str
-
-
-class ErrorObject(BaseModel):
-    """The body that OpenAI's clients look for."""
-
-    message: str
-    type: str
-    param: str | None
-    code: str
-
-
-class ProblemDocument(BaseModel):
-    """The body of every refusal."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "type": "http://127.0.0.1:8000/problems/invalid_request",
-                "title": "Invalid request",
-                "status": 422,
-                "detail": "n: Input should be less than or equal to 8",
-                "request_id": "0f9d1c2b4e6a4f0e8d7c6b5a49382716",
-                "errors": [
-                    {
-                        "param": "n",
-                        "code": "less_than_equal",
-                        "message": "Input should be less than or equal to 8",
-                    }
-                ],
-                "error": {
-                    "message": "n: Input should be less than or equal to 8",
-                    "type": "invalid_request_error",
-                    "param": "n",
-                    "code": "invalid_request",
-                },
-            }
-        }
-    )
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    request_id: str
-    errors: list[FieldError]
-    error: ErrorObject
 
 
 @dataclass
@@ -199,33 +207,5 @@ class Problem(Exception):  # noqa: N818  (the word of RFC 9457)
 
     @property
     def kind(self) -> ProblemKind:
-        """Status, title and explanation."""
+        """Status, title, cause and remedy."""
         return PROBLEMS[self.code]
-
-
-def describe(problem: Problem, public_url: str, request_id: str) -> ProblemDocument:
-    """The document of a refusal; its `type` is an address that explains the code."""
-    return ProblemDocument(
-        type=f"{public_url}/problems/{problem.code}",
-        title=problem.kind.title,
-        status=problem.kind.status,
-        detail=problem.detail,
-        request_id=request_id,
-        errors=list(problem.errors),
-        error=ErrorObject(
-            message=problem.detail,
-            type=problem.kind.error_type,
-            param=problem.param,
-            code=problem.code.value,
-        ),
-    )
-
-
-def problem_responses(*codes: ProblemCode) -> dict[int | str, dict[str, Any]]:
-    """What OpenAPI says of the refusals of a route."""
-    responses: dict[int | str, dict[str, Any]] = {}
-    for code in codes:
-        kind = PROBLEMS[code]
-        told = responses.setdefault(kind.status, {"description": "", "model": ProblemDocument})
-        told["description"] = " ".join(filter(None, [told["description"], f"`{code}`: {kind.explanation}"]))
-    return responses

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 PROBE_SECONDS = 3.0
 """A server that does not answer within this time is taken for unreachable."""
@@ -17,6 +17,17 @@ POSTGRES, BROKER, STORAGE = "postgres", "broker", "storage"
 
 class Readiness(BaseModel):
     """The answer of /ready."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "status": "degraded",
+                    "checks": {"postgres": "ok", "broker": "failing", "storage": "ok"},
+                }
+            ]
+        }
+    )
 
     status: Literal["ready", "degraded", "unavailable"]
     checks: dict[str, Literal["ok", "failing"]]

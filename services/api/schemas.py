@@ -15,19 +15,21 @@ class ImageResponse(BaseModel):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "example": {
-                "id": "img_06bq5w3t8wxk9f4m2r7n1c0d5e",
-                "object": "image",
-                "origin": "uploaded",
-                "media_type": "image/png",
-                "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                "byte_size": 48211,
-                "width": 768,
-                "height": 768,
-                "url": "http://127.0.0.1:8000/v1/images/img_06bq5w3t8wxk9f4m2r7n1c0d5e/content",
-                "created_at": "2026-01-01T12:00:00Z",
-                "expires_at": None,
-            }
+            "examples": [
+                {
+                    "id": "img_06bq5w3t8wxk9f4m2r7n1c0d5e",
+                    "object": "image",
+                    "origin": "uploaded",
+                    "media_type": "image/png",
+                    "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                    "byte_size": 48211,
+                    "width": 768,
+                    "height": 768,
+                    "url": "http://127.0.0.1:8000/v1/images/img_06bq5w3t8wxk9f4m2r7n1c0d5e/content",
+                    "created_at": "2026-01-01T12:00:00Z",
+                    "expires_at": None,
+                }
+            ]
         }
     )
 
@@ -73,7 +75,26 @@ class ImageUpload(BaseModel):
 class ModelResponse(BaseModel):
     """A model that living workers have loaded, in the shape of OpenAI's, with what its workers tell of it."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "tiny",
+                    "object": "model",
+                    "created": 1767268800,
+                    "owned_by": "luminary",
+                    "workers": 1,
+                    "slots": 4,
+                    "tasks": ["text_to_image", "edit", "dense"],
+                    "default_size": "256x256",
+                    "largest_side": 1536,
+                    "precision": "fp32",
+                    "device": "cpu",
+                }
+            ]
+        },
+    )
 
     id: str
     object: Literal["model"] = "model"
@@ -95,13 +116,30 @@ class ModelList(BaseModel):
 class Health(BaseModel):
     """The process answers."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "ok"}]})
+
     status: Literal["ok"] = "ok"
 
 
 class ProblemDescription(BaseModel):
     """What a code means."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "code": "image_unreadable",
+                    "status": 422,
+                    "title": "Image unreadable",
+                    "cause": "The bytes are no complete PNG, JPEG or WebP picture.",
+                    "remedy": "Send the whole file in one of these formats.",
+                }
+            ]
+        }
+    )
+
     code: str
     status: int
     title: str
-    explanation: str
+    cause: str
+    remedy: str

@@ -2,10 +2,11 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from shared.job_errors import JobError
 from shared.jobs import JobState
+from shared.schemas.examples import JOB_EXAMPLE
 from shared.schemas.fields import Time
 from shared.schemas.jobs import Task
 
@@ -65,12 +66,13 @@ class JobLinks(BaseModel):
     """Where to go on from here."""
 
     self: str
-    events: str
     cancel: str
 
 
 class JobResponse(BaseModel):
     """The job resource."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [JOB_EXAMPLE]})
 
     id: str
     object: Literal["job"] = "job"

@@ -7,7 +7,8 @@ from services.api.answers import tagged
 from services.api.auth import CallerDep
 from services.api.dependencies import GatewayDep, IfNoneMatch, ImageId
 from services.api.image_store import content_headers, find_image, read_content, store_picture
-from services.api.problems import ProblemCode, problem_responses
+from services.api.problem_documents import problem_responses
+from services.api.problems import ProblemCode
 from services.api.schemas import ImageResponse
 from services.api.uploads import UPLOAD_BODY, UploadedBytes
 

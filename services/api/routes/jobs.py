@@ -22,7 +22,8 @@ from services.api.job_reading import JobFilter, list_jobs, read_job
 from services.api.job_submission import submit
 from services.api.job_view import view_page
 from services.api.job_waiting import read_after_wait
-from services.api.problems import ProblemCode, problem_responses
+from services.api.problem_documents import problem_responses
+from services.api.problems import ProblemCode
 from shared.jobs import JobState
 from shared.schemas.job_response import JobList, JobResponse
 from shared.schemas.jobs import JobRequest, Task
@@ -49,6 +50,7 @@ REFUSED_SUBMISSIONS = problem_responses(
     ProblemCode.IMAGE_TOO_LARGE,
     ProblemCode.IMAGE_UNAVAILABLE,
     ProblemCode.IMAGE_URL_FORBIDDEN,
+    ProblemCode.MODEL_UNAVAILABLE,
     ProblemCode.TOO_MANY_QUEUED_JOBS,
     ProblemCode.DATABASE_UNAVAILABLE,
     ProblemCode.STORAGE_UNAVAILABLE,

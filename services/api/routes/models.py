@@ -5,7 +5,8 @@ from fastapi import APIRouter
 from services.api.auth import CallerDep
 from services.api.dependencies import GatewayDep
 from services.api.models_reading import living_workers, models_of
-from services.api.problems import ProblemCode, problem_responses
+from services.api.problem_documents import problem_responses
+from services.api.problems import ProblemCode
 from services.api.schemas import ModelList
 
 router = APIRouter(

@@ -2,7 +2,8 @@
 
 from fastapi import APIRouter
 
-from services.api.problems import PROBLEMS, Problem, ProblemCode, problem_responses
+from services.api.problem_documents import problem_responses
+from services.api.problems import PROBLEMS, Problem, ProblemCode
 from services.api.schemas import ProblemDescription
 
 router = APIRouter(prefix="/problems", tags=["problems"])
@@ -12,7 +13,7 @@ def describe_code(code: ProblemCode) -> ProblemDescription:
     """The table's entry."""
     kind = PROBLEMS[code]
     return ProblemDescription(
-        code=code.value, status=kind.status, title=kind.title, explanation=kind.explanation
+        code=code.value, status=kind.status, title=kind.title, cause=kind.cause, remedy=kind.remedy
     )
 
 

@@ -9,7 +9,8 @@ import httpx2
 from PIL import Image
 from starlette.testclient import TestClient
 
-from services.api.problems import PROBLEMS, ProblemCode, ProblemDocument
+from services.api.problem_documents import ProblemDocument
+from services.api.problems import PROBLEMS, ProblemCode
 
 NO_BROKER = "redis://127.0.0.1:1/0"
 """Port 1 (tcpmux) has no server on a machine of today."""

@@ -24,6 +24,7 @@ from shared.settings import (
 )
 from shared.tables import ApiKey
 from tests.integration.api.clients import NO_BROKER, Project
+from tests.integration.api.conformance import DocumentedClient
 from tests.integration.factories import make_project
 
 
@@ -51,7 +52,7 @@ def gateway_settings(stack: EmbeddedStack, settings: DatabaseSettings) -> Settin
 @contextmanager
 def running_gateway(settings: Settings) -> Generator[TestClient]:
     """The application with its lifespan; a fault inside is raised in the test."""
-    with TestClient(create_app(settings)) as client:
+    with DocumentedClient(create_app(settings)) as client:
         yield client
 
 

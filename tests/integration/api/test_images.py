@@ -2,8 +2,10 @@
 
 import base64
 import hashlib
+import io
 
 import pytest
+from PIL import Image as Picture
 from sqlalchemy import func, update
 
 from services.api.problems import ProblemCode
@@ -72,6 +74,17 @@ def test_a_url_into_our_own_network_is_not_fetched(alice: Project, url: str) -> 
     assert_problem(answer, ProblemCode.IMAGE_URL_FORBIDDEN, "image")
     job = alice.submit(task="edit", image=url)
     assert_problem(job, ProblemCode.IMAGE_URL_FORBIDDEN, "image")
+
+
+def test_a_url_without_a_host_behind_it_is_unavailable(alice: Project) -> None:
+    answer = alice.post("/v1/images", json={"image": "http://nowhere.invalid/a.png"})
+    assert_problem(answer, ProblemCode.IMAGE_UNAVAILABLE, "image")
+
+
+def test_a_decompression_bomb_is_refused(alice: Project) -> None:
+    buffer = io.BytesIO()
+    Picture.new("1", (20_000, 20_000)).save(buffer, "PNG")
+    assert_problem(alice.upload(buffer.getvalue()), ProblemCode.IMAGE_TOO_LARGE, "image")
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b'{"image": 5}', b'{"picture": "x"}', b"[" * 50_000])

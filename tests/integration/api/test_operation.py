@@ -11,9 +11,8 @@ from starlette.testclient import TestClient
 
 from infra.local.stack import EmbeddedStack
 from services.api.doorbell import Doorbell
-from services.api.examples import IMAGE, JOB_EXAMPLES
 from services.api.metrics import Metrics
-from services.api.problems import PROBLEMS, ProblemCode
+from services.api.problems import ProblemCode
 from shared.database import Database
 from shared.jobs import Queue
 from shared.settings import BrokerSettings, DatabaseSettings, Settings, StorageSettings
@@ -151,27 +150,6 @@ def test_models_are_those_of_workers_that_live(alice: Project, database: Databas
         8,
     )
     assert (model["tasks"], model["precision"]) == (["edit"], "float32")
-
-
-@pytest.mark.parametrize("name", JOB_EXAMPLES)
-def test_every_example_of_the_document_is_accepted(alice: Project, name: str) -> None:
-    example = dict(JOB_EXAMPLES[name]["value"])
-    if example.get("image") == IMAGE:
-        example["image"] = alice.upload(png()).json()["id"]
-    assert alice.post("/v1/jobs", json=example).status_code == 202
-
-
-def test_the_document_tells_of_examples_refusals_and_the_key(client: TestClient) -> None:
-    document = client.get("/openapi.json").json()
-    submit = document["paths"]["/v1/jobs"]["post"]
-    assert set(submit["requestBody"]["content"]["application/json"]["examples"]) == set(JOB_EXAMPLES)
-    assert {"202", "200", "401", "409", "422", "429", "503"} <= set(submit["responses"])
-    assert submit["security"] == [{"HTTPBearer": []}]
-    upload = document["paths"]["/v1/images"]["post"]["requestBody"]["content"]
-    assert set(upload) == {"multipart/form-data", "application/json"}
-    told = str(document)
-    framework = {ProblemCode.INTERNAL_ERROR, ProblemCode.METHOD_NOT_ALLOWED}
-    assert all(f"`{code}`" in told for code in set(PROBLEMS) - framework)
 
 
 def test_the_gateway_does_not_need_torch() -> None:

@@ -14,7 +14,7 @@ from shared.database import Database
 from shared.job_store.clock import time_after
 from shared.security import hash_api_key
 from shared.settings import Settings
-from shared.tables import ApiKey
+from shared.tables import ApiKey, WorkerRow
 from shared.tables import Project as ProjectRow
 from tests.integration.api.clients import Project, assert_problem, png
 
@@ -103,6 +103,16 @@ def test_the_job_of_another_project_does_not_answer_an_idempotency_key(alice: Pr
 def test_a_bad_field_is_named(alice: Project, fields: dict[str, Any], param: str | None) -> None:
     document = assert_problem(alice.submit(**fields), ProblemCode.INVALID_REQUEST, param)
     assert param is None or param in document.detail
+
+
+def test_what_no_living_worker_can_draw_is_refused_at_once(alice: Project, database: Database) -> None:
+    assert alice.submit(model="huge", size="2048x2048").status_code == 202
+    model = {"name": "small", "largest_side": 512}
+    with database.transaction() as session:
+        session.add(WorkerRow(id="worker", queues=["generate"], slots=4, model=model))
+    assert_problem(alice.submit(model="huge"), ProblemCode.MODEL_UNAVAILABLE, "model")
+    assert_problem(alice.submit(size="544x512"), ProblemCode.INVALID_REQUEST, "size")
+    assert alice.submit(model="small", size="512x512").status_code == 202
 
 
 @pytest.mark.parametrize(

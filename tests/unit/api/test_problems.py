@@ -2,15 +2,19 @@
 
 import pytest
 
+from services.api.problem_documents import describe, problem_responses
 from services.api.problem_handlers import problem_of
-from services.api.problems import PROBLEMS, Problem, ProblemCode, describe, problem_responses
+from services.api.problems import PROBLEMS, Problem, ProblemCode
 from services.api.validation import field_error, validation_problem
 from shared.storage import StorageError
 
 
 def test_every_code_is_explained() -> None:
     assert set(PROBLEMS) == set(ProblemCode)
-    assert all(400 <= kind.status < 600 and kind.explanation.endswith(".") for kind in PROBLEMS.values())
+    for kind in PROBLEMS.values():
+        assert 400 <= kind.status < 600
+        assert kind.cause.endswith(".")
+        assert kind.remedy.endswith(".")
 
 
 @pytest.mark.parametrize("code", ProblemCode)

@@ -1,0 +1,62 @@
+"""What is refused because no living worker could draw it."""
+
+import pytest
+
+from services.api.offers import check_offers
+from services.api.problems import Problem, ProblemCode
+from shared.schemas.jobs import JobRequest
+
+SMALL = {"name": "small", "largest_side": 512}
+LARGE = {"name": "large", "largest_side": 1536}
+IMAGE = "img_" + "0" * 26
+
+
+def request_with(**fields: object) -> JobRequest:
+    return JobRequest.model_validate({"prompt": "a red circle", **fields})
+
+
+def refusal(offers: list[dict[str, object]], **fields: object) -> tuple[ProblemCode, str | None]:
+    with pytest.raises(Problem) as refused:
+        check_offers(offers, request_with(**fields))
+    return refused.value.code, refused.value.param
+
+
+def test_a_model_that_no_worker_has_is_refused_by_name() -> None:
+    assert refusal([SMALL], model="huge") == (ProblemCode.MODEL_UNAVAILABLE, "model")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"size": "544x512"},
+        {"size": "512x544"},
+        {"task": "edit", "image": IMAGE, "size": "512x288"},
+        {"task": "image_pair", "target": "depth", "size": "512x512"},
+    ],
+)
+def test_a_picture_larger_than_the_grid_is_refused_with_both_panels_counted(
+    fields: dict[str, object],
+) -> None:
+    assert refusal([SMALL], **fields) == (ProblemCode.INVALID_REQUEST, "size")
+
+
+@pytest.mark.parametrize(
+    ("offers", "fields"),
+    [
+        ([], {"model": "huge", "size": "2048x2048"}),
+        ([SMALL], {"size": "512x512"}),
+        ([SMALL], {}),
+        ([SMALL, LARGE], {"size": "1024x1024"}),
+        ([SMALL, LARGE], {"model": "small"}),
+        ([SMALL], {"task": "edit", "image": IMAGE, "size": "512x256"}),
+        ([{"name": "old"}], {"size": "2048x2048"}),
+    ],
+)
+def test_what_some_worker_can_draw_is_taken(
+    offers: list[dict[str, object]], fields: dict[str, object]
+) -> None:
+    check_offers(offers, request_with(**fields))
+
+
+def test_a_limit_counts_for_the_model_that_is_asked_for() -> None:
+    assert refusal([SMALL, LARGE], model="small", size="1024x1024") == (ProblemCode.INVALID_REQUEST, "size")
