@@ -7,6 +7,7 @@ starts over. No proxy, cookie or credential of the environment is used.
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
@@ -40,12 +41,15 @@ class ImageFetcher:
         *,
         is_allowed: Callable[[Address], bool] = is_public_address,
         resolve: Callable[[str, int], Awaitable[Sequence[Address]]] = resolve,
+        trust: ssl.SSLContext | None = None,
     ) -> None:
+        """`trust` replaces the system's certificate authorities."""
         self._max_bytes = max_bytes
         self._is_allowed = is_allowed
         self._resolve = resolve
         self._client = httpx2.AsyncClient(
             trust_env=False,
+            verify=True if trust is None else trust,
             follow_redirects=False,
             timeout=httpx2.Timeout(TOTAL_SECONDS, connect=CONNECT_SECONDS),
             # A kept connection is found again by its address alone: another host at the same address would

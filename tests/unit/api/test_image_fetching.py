@@ -1,16 +1,20 @@
 """Fetching a client's URL: from the address that was checked, within limits, and from nowhere else."""
 
 import asyncio
+import ssl
 import threading
 from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
 
 from services.api.image_fetching import Address, ImageFetcher
 from services.api.problems import Problem, ProblemCode
 
+TLS = Path(__file__).parent / "tls"
+"""A self-signed certificate of pictures.example with its key, made for these tests alone."""
 LOOPBACK = ip_address("127.0.0.1")
 PUBLIC = ip_address("93.184.216.34")
 
@@ -84,11 +88,18 @@ class Names:
         return [answers.pop(0) if len(answers) > 1 else answers[0]]
 
 
-def fetch(url: str, names: Names, allowed: Sequence[Address] = (LOOPBACK,)) -> bytes:
+def fetch(
+    url: str,
+    names: Names,
+    allowed: Sequence[Address] = (LOOPBACK,),
+    trust: ssl.SSLContext | None = None,
+) -> bytes:
     """Fetch with a name server of the test's own; `allowed` plays the public internet."""
 
     async def run() -> bytes:
-        fetcher = ImageFetcher(1000, is_allowed=lambda address: address in allowed, resolve=names.resolve)
+        fetcher = ImageFetcher(
+            1000, is_allowed=lambda address: address in allowed, resolve=names.resolve, trust=trust
+        )
         try:
             return await fetcher.fetch(url)
         finally:
@@ -128,6 +139,29 @@ def test_a_redirect_is_checked_like_the_first_url(server: PictureServer) -> None
     assert fetch(f"{base}/moved", names) == b"pixels"
     assert refusal(f"{base}/inside", names) == ProblemCode.IMAGE_URL_FORBIDDEN
     assert refusal(f"{base}/loop", names) == ProblemCode.IMAGE_UNAVAILABLE
+
+
+@pytest.fixture
+def secure_server(server: PictureServer) -> PictureServer:
+    """The server with a certificate of pictures.example."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(TLS / "server.pem")
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    return server
+
+
+def test_a_certificate_is_checked_for_the_host_of_the_url_and_not_for_its_address(
+    secure_server: PictureServer,
+) -> None:
+    names = Names(pictures_example=[LOOPBACK], other_example=[LOOPBACK])
+    trust = ssl.create_default_context(cafile=str(TLS / "certificate.pem"))
+    port = secure_server.server_port
+    assert fetch(f"https://pictures.example:{port}/picture.png", names, trust=trust) == b"pixels"
+    with pytest.raises(Problem) as refused:
+        fetch(f"https://other.example:{port}/picture.png", names, trust=trust)
+    assert refused.value.code == ProblemCode.IMAGE_UNAVAILABLE
+    assert refusal(f"https://pictures.example:{port}/picture.png", names) == ProblemCode.IMAGE_UNAVAILABLE
+    assert secure_server.hosts == [f"pictures.example:{port}"]
 
 
 def test_a_body_that_is_too_long_is_not_read_to_its_end(server: PictureServer) -> None:
