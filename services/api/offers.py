@@ -8,7 +8,7 @@ from typing import Any
 
 from services.api.problems import Problem, ProblemCode
 from shared.schemas.fields import ImageSize
-from shared.schemas.jobs import JobRequest, Task
+from shared.schemas.jobs import REQUIRED, JobRequest, Task
 
 Offer = Mapping[str, Any]
 """What a worker tells of its model (`workers.model`)."""
@@ -32,9 +32,9 @@ def check_offers(offers: Sequence[Offer], request: JobRequest) -> None:
 def check_size(task: Task, size: ImageSize, largest_side: int) -> None:
     """Raise Problem for a picture that is larger than the model's grid.
 
-    Every task but text_to_image draws two panels, one above the other, as one picture.
+    For a task that is given a picture, the model sees one of twice the height: the given panel above its own.
     """
-    panels = 1 if task is Task.TEXT_TO_IMAGE else 2
+    panels = 2 if "image" in REQUIRED[task] else 1
     if size.width > largest_side or size.height * panels > largest_side:
         tallest = largest_side // panels
         raise Problem(

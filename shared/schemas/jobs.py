@@ -61,6 +61,8 @@ REQUIRED = {
     Task.DENSE: {"image", "target"},
 }
 OPTIONAL = {Task.EDIT: {"mask"}, Task.DENSE: {"prompt"}}
+PAIR_TARGETS = set(Target) - {Target.SEGMENTATION}
+"""Maps that the published model draws beside a new picture."""
 TASK_FIELDS = ("prompt", "image", "mask", "control", "target")
 
 EventType = Literal[
@@ -98,7 +100,8 @@ class JobRequest(BaseModel):
     """Name of the model; the server's own when not given."""
     prompt: Annotated[str, Field(max_length=LONGEST_PROMPT)] | None = None
     size: Size | None = None
-    """WIDTHxHEIGHT of the result; 768x768, or the given image's nearest size."""
+    """WIDTHxHEIGHT of the result, of both halves together for image_pair; the model's own size, or the given
+    image's nearest one, when not given."""
     n: int = Field(default=1, ge=1, le=MOST_CANDIDATES)
     """How many candidates."""
     seed: Seed | None = None
@@ -125,6 +128,8 @@ class JobRequest(BaseModel):
             raise ValueError(f"task {self.task} needs {', '.join(missing)}")
         if surplus := sorted(given - required - OPTIONAL.get(self.task, set())):
             raise ValueError(f"task {self.task} does not take {', '.join(surplus)}")
+        if self.task is Task.IMAGE_PAIR and self.target not in PAIR_TARGETS:
+            raise ValueError(f"task {self.task} draws no {self.target} map; task dense does")
         return self
 
     @model_validator(mode="after")

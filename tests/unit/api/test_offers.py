@@ -31,7 +31,7 @@ def test_a_model_that_no_worker_has_is_refused_by_name() -> None:
         {"size": "544x512"},
         {"size": "512x544"},
         {"task": "edit", "image": IMAGE, "size": "512x288"},
-        {"task": "image_pair", "target": "depth", "size": "512x512"},
+        {"task": "dense", "target": "depth", "prompt": None, "image": IMAGE, "size": "512x288"},
     ],
 )
 def test_a_picture_larger_than_the_grid_is_refused_with_both_panels_counted(
@@ -48,6 +48,7 @@ def test_a_picture_larger_than_the_grid_is_refused_with_both_panels_counted(
         ([SMALL], {}),
         ([SMALL, LARGE], {"size": "1024x1024"}),
         ([SMALL, LARGE], {"model": "small"}),
+        ([SMALL], {"task": "image_pair", "target": "depth", "size": "512x512"}),
         ([SMALL], {"task": "edit", "image": IMAGE, "size": "512x256"}),
         ([{"name": "old"}], {"size": "2048x2048"}),
     ],

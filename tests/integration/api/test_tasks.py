@@ -1,0 +1,224 @@
+"""Every task over HTTP, with a real worker and tokenizer service: asked, drawn, read."""
+
+import base64
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import pytest
+from PIL import Image as Picture
+from pydantic import SecretStr
+
+from infra.local.stack import EmbeddedStack
+from services.api.problems import ProblemCode
+from services.tokenizer.app import create_app as create_tokenizer
+from services.tokenizer.settings import TokenizerServiceSettings
+from shared.database import Database
+from shared.settings import GatewaySettings, StorageSettings
+from shared.storage import ObjectStorage
+from tests.integration.api.clients import Project, assert_problem
+from tests.integration.api.conftest import admit, running_gateway
+from tests.integration.conftest import administer, database_settings
+from tests.integration.random_models import write_decoder, write_movqgan
+from tests.integration.worker.platform import PlatformUnderTest, make_settings, noise, serve
+
+WAIT = {"Prefer": "wait=60"}
+LARGEST_SIDE = 1536
+"""Pixels: the grid tokens of the random model go up to 48."""
+
+
+@pytest.fixture(scope="module")
+def drawing_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = write_decoder(tmp_path_factory.mktemp("models") / "random")
+    write_movqgan(folder / "movqgan")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def artist(stack: EmbeddedStack, template_database: str, drawing_models: Path) -> Iterator[Project]:
+    """A project at a gateway behind which a worker draws; the tests of this file share it."""
+    name = f"test_{uuid4().hex}"
+    administer(stack, "CREATE DATABASE {} TEMPLATE {}", name, template_database)
+    environment = stack.environment
+    storage = StorageSettings(
+        bucket=environment["S3_BUCKET"],
+        endpoint_url=environment["S3_ENDPOINT_URL"],
+        access_key_id=SecretStr(environment["S3_ACCESS_KEY_ID"]),
+        secret_access_key=SecretStr(environment["S3_SECRET_ACCESS_KEY"]),
+        prefix=f"{uuid4().hex}/",
+    )
+    database = Database(database_settings(stack, name))
+    tokenizer = TokenizerServiceSettings(model=str(drawing_models / "movqgan"), device="cpu")
+    with serve(create_tokenizer(tokenizer)) as url:
+        settings = make_settings(stack, database_settings(stack, name), storage, url)
+        settings = settings.model_copy(update={"gateway": GatewaySettings(public_url="http://testserver")})
+        with running_gateway(settings) as client:
+            project = admit(database, client, "artist")
+            platform = PlatformUnderTest(
+                settings, drawing_models, database, ObjectStorage(storage), project.project_id
+            )
+            with platform.working():
+                yield project
+    database.dispose()
+    administer(stack, "DROP DATABASE {} WITH (FORCE)", name)
+
+
+@pytest.fixture(scope="module")
+def photo(artist: Project) -> str:
+    """The id of an uploaded picture that falls on the grid."""
+    return artist.upload(png_bytes(noise(1))).json()["id"]
+
+
+def png_bytes(picture: Picture.Image) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def drawn(artist: Project, **fields: Any) -> dict[str, Any]:
+    """The job once it has succeeded."""
+    answer = artist.post("/v1/jobs", WAIT, json={"seed": 7, "size": "64x64", **fields})
+    assert answer.status_code == 200, answer.text
+    job = answer.json()
+    assert job["status"] == "succeeded", job["error"]
+    assert job["progress"]["tokens_done"] == job["progress"]["tokens_total"] == job["usage"]["image_tokens"]
+    return job
+
+
+def picture_of(artist: Project, output: dict[str, Any]) -> Picture.Image:
+    """The output's picture, which has the size that the output tells."""
+    content = artist.get(output["url"])
+    assert content.headers["content-type"] == "image/png"
+    picture = Picture.open(io.BytesIO(content.content))
+    picture.load()
+    assert picture.size == (output["width"], output["height"])
+    return picture
+
+
+GIVEN = [
+    {"task": "subject", "prompt": "the same dog on a beach"},
+    {"task": "edit", "prompt": "make it winter"},
+    *(
+        {"task": "control", "prompt": "a house", "control": control}
+        for control in ("depth", "canny", "hed", "pose")
+    ),
+    *({"task": "dense", "target": target} for target in ("depth", "segmentation", "edges", "hed", "pose")),
+]
+
+
+@pytest.mark.parametrize("size", [(64, 64), (96, 32), (32, 96)], ids=lambda size: f"{size[0]}x{size[1]}")
+def test_text_becomes_pictures_of_the_asked_size(artist: Project, size: tuple[int, int]) -> None:
+    job = drawn(artist, prompt="a red circle", n=2, size=f"{size[0]}x{size[1]}")
+    assert [output["index"] for output in job["outputs"]] == [0, 1]
+    assert job["outputs"][0]["tokens_sha256"] != job["outputs"][1]["tokens_sha256"]
+    for output in job["outputs"]:
+        picture = picture_of(artist, output)
+        assert picture.size == size
+        assert json.loads(picture.info["luminary"])["tokens_sha256"] == output["tokens_sha256"]
+
+
+@pytest.mark.parametrize("target", ["depth", "edges", "hed", "pose"])
+def test_an_image_pair_is_one_picture_with_its_map_in_the_lower_half(artist: Project, target: str) -> None:
+    job = drawn(artist, task="image_pair", prompt="a quiet harbour", target=target, size="64x128")
+    (output,) = job["outputs"]
+    assert picture_of(artist, output).size == (64, 128)
+
+
+@pytest.mark.parametrize("fields", GIVEN, ids=lambda fields: "-".join(list(fields.values())[::2]))
+def test_a_picture_with_a_task_becomes_a_picture_of_the_asked_size(
+    artist: Project, photo: str, fields: dict[str, str]
+) -> None:
+    (output,) = drawn(artist, image=photo, **fields)["outputs"]
+    assert picture_of(artist, output).size == (64, 64)
+
+
+def test_a_dense_task_may_have_words_too(artist: Project, photo: str) -> None:
+    (output,) = drawn(artist, task="dense", image=photo, target="depth", prompt="the harbour")["outputs"]
+    assert picture_of(artist, output).size == (64, 64)
+
+
+def test_without_a_size_a_result_has_the_nearest_size_to_its_picture(artist: Project) -> None:
+    tall = base64.b64encode(png_bytes(noise(2, 90, 200))).decode()
+    data_url = f"data:image/png;base64,{tall}"
+    (output,) = drawn(artist, task="edit", image=data_url, prompt="make it winter", size=None)["outputs"]
+    assert output["height"] > output["width"]
+    assert output["height"] % 32 == output["width"] % 32 == 0
+
+
+def test_an_edit_of_an_edit_goes_on_from_the_drawn_picture(artist: Project, photo: str) -> None:
+    (first,) = drawn(artist, task="edit", image=photo, prompt="make it winter")["outputs"]
+    (second,) = drawn(artist, task="edit", image=first["id"], prompt="make it night")["outputs"]
+    assert second["tokens_sha256"] != first["tokens_sha256"]
+    assert artist.get(f"/v1/images/{second['id']}").json()["origin"] == "generated"
+
+
+def test_a_mask_leaves_the_dark_part_as_it_was(artist: Project) -> None:
+    (first,) = drawn(artist, prompt="a red circle")["outputs"]
+    right_half = np.zeros((64, 64, 3), np.uint8)
+    right_half[:, 32:] = 255
+    mask = artist.upload(png_bytes(Picture.fromarray(right_half))).json()["id"]
+    job = drawn(artist, task="edit", image=first["id"], mask=mask, prompt="make it blue")
+    (edited,) = job["outputs"]
+    assert job["usage"]["image_tokens"] == 8 * 4
+    before, after = (np.asarray(picture_of(artist, output)) for output in (first, edited))
+    assert not np.array_equal(before[:, 32:], after[:, 32:])
+
+
+def test_the_same_request_gives_the_same_picture_and_another_seed_another(artist: Project) -> None:
+    def tokens(seed: int) -> str:
+        return drawn(artist, prompt="a red circle", seed=seed)["outputs"][0]["tokens_sha256"]
+
+    assert tokens(3) == tokens(3) != tokens(4)
+
+
+def test_a_chosen_seed_draws_the_picture_again(artist: Project) -> None:
+    first = drawn(artist, prompt="a red circle", seed=None)
+    again = drawn(artist, prompt="a red circle", seed=first["request"]["seed"])
+    assert again["outputs"][0]["tokens_sha256"] == first["outputs"][0]["tokens_sha256"]
+
+
+def test_the_model_that_draws_is_offered_by_name(artist: Project) -> None:
+    (model,) = artist.get("/v1/models").json()["data"]
+    assert (model["id"], model["largest_side"]) == ("random", LARGEST_SIDE)
+    assert set(model["tasks"]) == {"text_to_image", "image_pair", "subject", "control", "edit", "dense"}
+    assert drawn(artist, prompt="a red circle", model="random")["outputs"]
+    assert_problem(artist.submit(model="other"), ProblemCode.MODEL_UNAVAILABLE, "model")
+
+
+IMAGE = "img_" + "0" * 26
+WRONG = [
+    ({"task": "edit"}, None, "task edit needs image"),
+    ({"task": "subject"}, None, "task subject needs image"),
+    ({"task": "control", "image": IMAGE}, None, "task control needs control"),
+    ({"task": "dense", "prompt": None}, None, "task dense needs image, target"),
+    ({"task": "image_pair"}, None, "task image_pair needs target"),
+    ({"task": "image_pair", "target": "segmentation"}, None, "task dense does"),
+    ({"prompt": ""}, None, "task text_to_image needs prompt"),
+    ({"image": IMAGE}, None, "task text_to_image does not take image"),
+    ({"task": "subject", "image": IMAGE, "mask": IMAGE}, None, "task subject does not take mask"),
+    ({"task": "edit", "image": IMAGE, "control": "depth"}, None, "task edit does not take control"),
+    ({"task": "control", "image": IMAGE, "control": "lidar"}, "control", "'depth', 'canny', 'hed' or 'pose'"),
+    ({"task": "dense", "image": IMAGE, "target": "lidar"}, "target", "'depth', 'segmentation'"),
+    ({"task": "paint"}, "task", "'text_to_image'"),
+    ({"size": "100x64"}, "size", "multiple of 32"),
+    ({"size": "0x64"}, "size", "multiple of 32 from 32"),
+    ({"size": "64"}, "size", "WIDTHxHEIGHT"),
+    ({"size": "4096x64"}, "size", "to 2048"),
+    ({"size": "1568x64"}, "size", "at most 1536x1536"),
+    ({"task": "edit", "image": IMAGE, "size": "64x800"}, "size", "at most 1536x768"),
+    ({"task": "edit", "image": IMAGE}, "image", "There is no image of this id"),
+]
+
+
+@pytest.mark.parametrize(("fields", "param", "words"), WRONG)
+def test_what_cannot_be_drawn_is_refused_in_words_before_it_is_queued(
+    artist: Project, fields: dict[str, Any], param: str | None, words: str
+) -> None:
+    before = artist.get("/v1/jobs?limit=1").json()["data"]
+    problem = assert_problem(artist.submit(**fields), ProblemCode.INVALID_REQUEST, param)
+    assert words in problem.detail
+    assert artist.get("/v1/jobs?limit=1").json()["data"] == before
