@@ -37,6 +37,7 @@ SECTIONS: Final[dict[str, Judge]] = {
 
 @click.command()
 @click.option("--model", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Model folder.")
+@click.option("--adapter", metavar="NAME", help="LoRA adapter: a name in MODEL/adapters, or a folder.")
 @click.option(
     "--output", type=click.Path(file_okay=False, path_type=Path), required=True, help="Report folder."
 )
@@ -50,6 +51,7 @@ SECTIONS: Final[dict[str, Judge]] = {
 def main(
     *,
     model: Path | None,
+    adapter: str | None,
     output: Path,
     per_row: int,
     seed: int,
@@ -68,9 +70,16 @@ def main(
         # The engine needs torch, the judge does not.
         from training.judging.engine_generator import load_generator
 
-        generator = load_generator(model, guidance_scale=guidance_scale, temperature=temperature, top_k=top_k)
+        generator = load_generator(
+            model,
+            guidance_scale=guidance_scale,
+            temperature=temperature,
+            top_k=top_k,
+            adapter=adapter,
+        )
         settings = {
             "model": model.name,
+            "adapter": adapter or "none",
             "guidance scale": f"{guidance_scale:g}",
             "temperature": f"{temperature:g}",
             "top k": "all" if top_k is None else str(top_k),

@@ -19,6 +19,7 @@ class Options:
     """The command's options, by their names on the command line."""
 
     model: Path
+    adapter: str | None
     task: str
     prompt: str
     size: str | None
@@ -46,6 +47,7 @@ MAPS = ("depth", "canny", "hed", "pose", "segmentation", "edges")
 
 @click.command("generate")
 @click.option("--model", required=True, type=click.Path(path_type=Path), help="Model folder.")
+@click.option("--adapter", metavar="NAME", help="LoRA adapter: a name in MODEL/adapters, or a folder.")
 @click.option("--task", default="t2i", show_default=True, type=click.Choice(TASKS), help="What to draw.")
 @click.option("--prompt", default="", help="What the picture shows; for edits the instruction.")
 @click.option("--size", default=None, metavar="WxH", help="Size of the result in pixels, multiples of 32.")
@@ -128,7 +130,7 @@ def _load(asked: Options) -> "LocalPipeline":
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     if not asked.model.is_dir():
         raise FileNotFoundError(f"there is no model folder {asked.model}")
-    return LocalPipeline.load(asked.model, choose_precision(asked.dtype, asked.quant))
+    return LocalPipeline.load(asked.model, choose_precision(asked.dtype, asked.quant), adapter=asked.adapter)
 
 
 def _request(

@@ -58,10 +58,17 @@ class LocalPipeline:
 
     @classmethod
     def load(
-        cls, folder: Path, precision: Precision | None = None, options: EngineOptions | None = None
+        cls,
+        folder: Path,
+        precision: Precision | None = None,
+        options: EngineOptions | None = None,
+        adapter: str | None = None,
     ) -> "LocalPipeline":
-        """Read a model folder with its image tokenizer. Raises EngineError or MoVQGANError."""
-        loaded = load_model(folder, precision)
+        """Read a model folder with its image tokenizer. Raises EngineError or MoVQGANError.
+
+        adapter: the name or the path of a LoRA adapter to merge in.
+        """
+        loaded = load_model(folder, precision, adapter=adapter)
         return cls(loaded, load_movqgan(find_image_tokenizer(folder)), options)
 
     @cached_property
@@ -120,6 +127,7 @@ class LocalPipeline:
             **asdict(sampling),
             "image": picture.index,
             "precision": self.loaded.precision.name,
+            "adapter": self.loaded.adapter,
             "tokens_sha256": picture.grid.sha256(),
         }
         return {"Software": "Luminary", "Description": request.prompt, "luminary": json.dumps(parameters)}

@@ -91,11 +91,19 @@ class EngineGenerator:
 
 
 def load_generator(
-    folder: Path, *, guidance_scale: float, temperature: float, top_k: int | None
+    folder: Path,
+    *,
+    guidance_scale: float,
+    temperature: float,
+    top_k: int | None,
+    adapter: str | None = None,
 ) -> EngineGenerator:
-    """The model of a folder with its image tokenizer. Raises EngineError or MoVQGANError."""
+    """The model of a folder with its image tokenizer. Raises EngineError or MoVQGANError.
+
+    adapter: the name or the path of a LoRA adapter to merge in.
+    """
     sampling = SamplingParameters(guidance_scale=guidance_scale, temperature=temperature, top_k=top_k)
-    return EngineGenerator(LocalPipeline.load(folder), sampling)
+    return EngineGenerator(LocalPipeline.load(folder, adapter=adapter), sampling)
 
 
 def _token_grid(codes: CodeGrid) -> TokenGrid:

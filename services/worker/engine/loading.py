@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from services.worker.engine.acceleration import accelerate, kernel_for, plain_kernel_for
+from services.worker.engine.adapters import Adapter, find_adapter, load_adapter
 from services.worker.engine.checkpoint import open_checkpoint
 from services.worker.engine.config import ModelConfig
 from services.worker.engine.errors import CheckpointError
@@ -23,7 +24,8 @@ class LoadedModel:
     """A model that is ready to run.
 
     image_ids: token ids of the image codes. ignored: weights of the checkpoint that the decoder does not
-    need. capabilities: what was found true of the kernels on this machine.
+    need. capabilities: what was found true of the kernels on this machine. adapter: the name of the one
+    that is merged in.
     """
 
     model: Transformer
@@ -36,13 +38,18 @@ class LoadedModel:
     ignored: tuple[str, ...]
     capabilities: CapabilityReport
     default_size: PictureSize
+    adapter: str | None = None
 
 
 def load_model(
-    folder: Path, precision: Precision | None = None, device: str | torch.device = "cpu"
+    folder: Path,
+    precision: Precision | None = None,
+    device: str | torch.device = "cpu",
+    adapter: str | None = None,
 ) -> LoadedModel:
     """Read a folder of the public layout.
 
+    adapter: the name or the path of one to merge in; see `find_adapter`.
     Raises CheckpointError for incomplete or damaged files, VocabularyError for a tokenizer of another
     family, PrecisionError for a form that this device cannot run.
     """
@@ -55,7 +62,8 @@ def load_model(
     )
     first = vocabulary.first_image_token
     image_ids = range(first, first + vocabulary.image_code_count)
-    model, ignored = load_transformer(folder, config, precision.dtype, device)
+    change = None if adapter is None else load_adapter(find_adapter(folder, adapter), config)
+    model, ignored = load_transformer(folder, config, precision.dtype, device, change)
     vnni = byte_products_are_exact()
     accelerate(
         model, kernel_for(precision, device, vnni=vnni), plain_kernel_for(precision, device), image_ids
@@ -71,6 +79,7 @@ def load_model(
         ignored=ignored,
         capabilities=check_kernels(model, precision, device),
         default_size=default_size(folder),
+        adapter=None if change is None else change.name,
     )
 
 
@@ -85,14 +94,19 @@ def default_size(folder: Path) -> PictureSize:
 
 
 def load_transformer(
-    folder: Path, config: ModelConfig, dtype: torch.dtype, device: torch.device
+    folder: Path,
+    config: ModelConfig,
+    dtype: torch.dtype,
+    device: torch.device,
+    adapter: Adapter | None = None,
 ) -> tuple[Transformer, tuple[str, ...]]:
     """The decoder with plain weights, in evaluation mode, and the names of the weights it ignored."""
     checkpoint = open_checkpoint(folder, config)
     with torch.device("meta"):
         model = Transformer(config)
     names = {checkpoint_name(name): name for name, _ in model.named_parameters()}
-    for public_name, tensor in checkpoint.tensors():
+    for public_name, stored in checkpoint.tensors():
+        tensor = stored if adapter is None else adapter.merged(public_name, stored)
         _assign(model, names[public_name], tensor.to(device=device, dtype=dtype))
     if config.tie_word_embeddings:
         model.lm_head.weight = model.embed_tokens.weight

@@ -92,6 +92,7 @@ def test_every_parameter_is_in_the_file(luminary: Run, model: Path, tmp_path: Pa
         "seed": 9,
         "image": 0,
         "precision": "fp32",
+        "adapter": None,
     }
 
 
