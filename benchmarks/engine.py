@@ -139,19 +139,15 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
 
 
 def precision_of(name: str) -> Precision:
-    """Such as "fp32", "fp32+pair", "bf16+int8"."""
+    """Such as "fp32", "bf16+int8"."""
     dtype, _, rest = name.partition("+")
-    if rest == "pair":
-        return Precision.parse(dtype, cpu_gemm="pair")
     return Precision.parse(dtype, rest or "none")
 
 
 def main() -> None:
     """Read the arguments, measure, write JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--precisions", nargs="+", default=["fp32", "fp32+pair", "bf16", "fp32+int8", "bf16+nf4"]
-    )
+    parser.add_argument("--precisions", nargs="+", default=["fp32", "bf16", "fp32+int8", "bf16+nf4"])
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 4, 8])
     parser.add_argument("--tokens", type=int, default=96)
     parser.add_argument("--reference-tokens", type=int, default=48)

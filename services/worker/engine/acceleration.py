@@ -15,10 +15,9 @@ from services.worker.engine.linear_kernels import (
     Int8WeightKernel,
     LinearKernel,
     PackedKernel,
-    PairKernel,
 )
-from services.worker.engine.precision import CpuGemm, Precision, Quantization
-from services.worker.engine.transformer import Projections, Transformer
+from services.worker.engine.precision import Precision, Quantization
+from services.worker.engine.transformer import HeadNorms, Projections, Transformer
 
 MakeKernel = Callable[[Tensor, Tensor | None], LinearKernel]
 
@@ -32,18 +31,6 @@ class KernelLinear(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         return self.kernel(inputs)
-
-
-class FusedProjections(nn.Module):
-    """Several maps of one input as one product, split afterwards."""
-
-    def __init__(self, kernel: LinearKernel, sizes: list[int]) -> None:
-        super().__init__()
-        self.kernel = kernel
-        self.sizes = sizes
-
-    def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
-        return self.kernel(inputs).split(self.sizes, -1)
 
 
 def kernel_for(precision: Precision, device: torch.device, *, vnni: bool) -> MakeKernel:
@@ -68,8 +55,6 @@ def kernel_for(precision: Precision, device: torch.device, *, vnni: bool) -> Mak
 
 def plain_kernel_for(precision: Precision, device: torch.device) -> MakeKernel:
     """The kernel for weights kept in the precision's dtype."""
-    if device.type == "cpu" and precision.dtype is torch.float32 and precision.cpu_gemm is CpuGemm.PAIR:
-        return PairKernel
     if device.type == "cpu" and precision.dtype in {torch.float32, torch.bfloat16}:
         return PackedKernel
     return FixedTileKernel
@@ -87,6 +72,9 @@ def accelerate(model: Transformer, make_kernel: MakeKernel, make_head: MakeKerne
         model.lm_head = KernelLinear(FixedTileKernel(weight, None))
         for layer in model.layers:
             _accelerate_children(layer, make_kernel)
+    model.fewest_rows = max(
+        module.kernel.fewest_rows for module in model.layers.modules() if isinstance(module, KernelLinear)
+    )
 
 
 def _accelerate_children(parent: nn.Module, make_kernel: MakeKernel) -> None:
@@ -94,18 +82,19 @@ def _accelerate_children(parent: nn.Module, make_kernel: MakeKernel) -> None:
         match child:
             case Projections():
                 setattr(parent, name, _fuse(child, make_kernel))
+            case HeadNorms():
+                child.freeze()
             case nn.Linear():
                 setattr(parent, name, KernelLinear(make_kernel(child.weight.detach(), _bias(child))))
             case _:
                 _accelerate_children(child, make_kernel)
 
 
-def _fuse(projections: Projections, make_kernel: MakeKernel) -> FusedProjections:
+def _fuse(projections: Projections, make_kernel: MakeKernel) -> KernelLinear:
     parts = projections.parts()
     weight = torch.cat([part.weight.detach() for part in parts])
     biases = [bias for part in parts if (bias := _bias(part)) is not None]
-    kernel = make_kernel(weight, torch.cat(biases) if biases else None)
-    return FusedProjections(kernel, [part.out_features for part in parts])
+    return KernelLinear(make_kernel(weight, torch.cat(biases) if biases else None))
 
 
 def _bias(linear: nn.Linear) -> Tensor | None:

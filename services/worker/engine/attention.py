@@ -30,10 +30,8 @@ class Segment:
 
 @dataclass(frozen=True)
 class _Call:
-    """One attention call: `count` queries padded to a tile, the keys they may see, and their mask."""
+    """One attention call: a tile of queries, the keys they may see, and their mask."""
 
-    row: int
-    count: int
     run_start: int
     extent: int
     mask: Tensor
@@ -47,7 +45,7 @@ class SdpaAttention:
     """
 
     def __init__(self, cache: KVCache, segments: list[Segment], rows: int) -> None:
-        """rows: of the whole batch, padding included; padding rows attend to nothing and give zeros."""
+        """rows: of the whole batch, padding included; what padding rows get is not for use."""
         self.cache = cache
         self.segments = segments
         self.rows = rows
@@ -66,19 +64,27 @@ class SdpaAttention:
         )
 
     @cached_property
-    def calls(self) -> list[_Call]:
+    def calls(self) -> "_Calls":
         """The attention calls of the step. Segments are packed without gaps, in row order."""
         calls: list[_Call] = []
+        tile_rows: list[int] = []
+        places = [0] * self.rows
         for segment in self.segments:
             for position, count in split_queries(segment.position, segment.count):
                 row = segment.row + position - segment.position
-                extent = key_extent(position)
-                mask = self._mask(position, query_tile(count), extent)
-                calls.append(_Call(row, count, segment.run.start, extent, mask))
-        return calls
+                tile, extent = query_tile(count), key_extent(position)
+                calls.append(_Call(segment.run.start, extent, self._mask(position, tile, extent)))
+                places[row : row + count] = range(len(tile_rows), len(tile_rows) + count)
+                tile_rows.extend(range(row, row + count))
+                tile_rows.extend([row] * (tile - count))
+        return _Calls(
+            calls,
+            torch.tensor(tile_rows, device=self.device),
+            torch.tensor(places, device=self.device),
+        )
 
     def _mask(self, position: int, tile: int, extent: int) -> Tensor:
-        """[heads per group * tile, extent]: 0 where a query may look, -inf beyond itself."""
+        """[tile, extent]: 0 where a query may look, -inf beyond itself."""
         queries = torch.arange(position, position + tile, device=self.device)
         hidden = torch.arange(extent, device=self.device) > queries[:, None]
         mask = torch.zeros(tile, extent, dtype=self.cache.keys.dtype, device=self.device)
@@ -86,25 +92,48 @@ class SdpaAttention:
 
     def __call__(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         self.cache.write(layer, self.slots, key[: self.real_rows], value[: self.real_rows])
-        output = torch.zeros_like(query)
-        for call in self.calls:
-            queries = query[call.row : call.row + call.count]
-            output[call.row : call.row + call.count] = self._attend(layer, queries, call)
-        return output
+        keys, values = self.cache.keys[layer], self.cache.values[layer]
+        calls = self.calls
+        tiles = query.index_select(0, calls.tile_rows).split([call.mask.shape[0] for call in calls.calls])
+        attended = [
+            _attend(
+                tile,
+                keys.narrow(1, call.run_start, call.extent),
+                values.narrow(1, call.run_start, call.extent),
+                call.mask,
+            )
+            for tile, call in zip(tiles, calls.calls, strict=True)
+        ]
+        return torch.cat(attended).index_select(0, calls.places)
 
-    def _attend(self, layer: int, queries: Tensor, call: _Call) -> Tensor:
-        """[count, heads, head_dim] -> the same, for one call."""
-        kv_heads = self.cache.keys.shape[1]
-        count, heads, head_dim = queries.shape
-        group = heads // kv_heads
-        tile = call.mask.shape[0]
-        keys = self.cache.keys[layer, :, call.run_start : call.run_start + call.extent]
-        values = self.cache.values[layer, :, call.run_start : call.run_start + call.extent]
-        padded = F.pad(queries, (0, 0, 0, 0, 0, tile - count))
+
+@dataclass(frozen=True)
+class _Calls:
+    """All calls of a step, their tiles one after the other.
+
+    tile_rows: the row of the batch at each place of the tiles; a tile that is not full repeats its first.
+    places: [rows], where in the tiles each row of the batch stands.
+    """
+
+    calls: list[_Call]
+    tile_rows: Tensor
+    places: Tensor
+
+
+def _attend(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
+    """[tile, heads, head_dim] over keys and values [kv_heads, extent, head_dim] -> like queries."""
+    tile, heads, head_dim = queries.shape
+    kv_heads = keys.shape[0]
+    group = heads // kv_heads
+    if group == 1:
+        folded = queries.transpose(0, 1)
+    else:
         # [tile, kv_heads, group, head_dim] -> [kv_heads, group * tile, head_dim]
-        folded = padded.view(tile, kv_heads, group, head_dim).permute(1, 2, 0, 3)
+        folded = queries.view(tile, kv_heads, group, head_dim).permute(1, 2, 0, 3)
         folded = folded.reshape(kv_heads, group * tile, head_dim)
-        mask = call.mask if group == 1 else call.mask.repeat(group, 1)
-        attended = F.scaled_dot_product_attention(folded[None], keys[None], values[None], attn_mask=mask)[0]
-        unfolded = attended.view(kv_heads, group, tile, head_dim).permute(2, 0, 1, 3)
-        return unfolded.reshape(tile, heads, head_dim)[:count]
+        mask = mask.repeat(group, 1)
+    attended = F.scaled_dot_product_attention(folded[None], keys[None], values[None], attn_mask=mask)[0]
+    if group == 1:
+        return attended.transpose(0, 1)
+    unfolded = attended.view(kv_heads, group, tile, head_dim).permute(2, 0, 1, 3)
+    return unfolded.reshape(tile, heads, head_dim)

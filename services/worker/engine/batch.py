@@ -69,12 +69,13 @@ def forward(model: Transformer, cache: KVCache, packed: PackedRows) -> Tensor:
     Returns [padded logit rows, hidden]; the first len(logit_rows) count.
     """
     device = cache.keys.device
-    rows = padded_rows(len(packed.token_ids))
+    rows = padded_rows(len(packed.token_ids), model.fewest_rows)
     padding = [0] * (rows - len(packed.token_ids))
     token_ids = torch.tensor(packed.token_ids + padding, device=device)
     positions = torch.tensor(packed.positions + padding, device=device)
     hidden = model(token_ids, positions, make_attention(cache, packed.segments, rows))
     if not packed.logit_rows:
         return hidden[:0]
-    wanted = packed.logit_rows + [0] * (padded_rows(len(packed.logit_rows)) - len(packed.logit_rows))
-    return hidden.index_select(0, torch.tensor(wanted, device=device))
+    wanted = padded_rows(len(packed.logit_rows), model.fewest_rows)
+    padding = [0] * (wanted - len(packed.logit_rows))
+    return hidden.index_select(0, torch.tensor(packed.logit_rows + padding, device=device))

@@ -22,6 +22,8 @@ class Nf4Kernel:
     Saves memory, not time: expanding costs about as much as reading 16-bit weights would.
     """
 
+    fewest_rows = 2
+
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         self.weight, self.state = bnb.quantize_4bit(
             weight.contiguous(), blocksize=NF4_BLOCK, quant_type="nf4"
@@ -37,6 +39,8 @@ class Nf4Kernel:
 
 class BnbInt8Kernel:
     """Int8 weights times activations rounded to int8 row by row: exact integer sums on tensor cores."""
+
+    fewest_rows = 2
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         self.codes, self.scales, _ = bnb.int8_vectorwise_quant(weight.half())

@@ -126,7 +126,7 @@ class Engine:
             work.sequence.computed_to(work.ends)
         if packed.logit_rows:
             self._decide(works, self.model.image_logits(hidden, self.image_ids))
-        return padded_rows(len(packed.token_ids))
+        return padded_rows(len(packed.token_ids), self.model.fewest_rows)
 
     def _decide(self, works: Items[Work], logits: Tensor) -> None:
         """Settle tokens. logits: [padded rows, codes], in the order of `PackedRows.logit_rows`."""

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from services.worker.engine.config import ModelConfig
-from services.worker.engine.row_shapes import KEY_EXTENTS, key_extent
 
-BLOCK_TOKENS = KEY_EXTENTS[0]
+BLOCK_TOKENS = 256
+"""A multiple of the attention's key step, and the page of flash-attn's kernel."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class CacheRun:
 
 
 def run_length(tokens: int) -> int:
-    """Tokens of pool that a stream of `tokens` occupies: whole blocks, up to its last key extent."""
-    return key_extent(max(tokens, 1) - 1)
+    """Tokens of pool that a stream of `tokens` occupies: whole blocks, at least one."""
+    return max(-(-tokens // BLOCK_TOKENS), 1) * BLOCK_TOKENS
 
 
 class BlockAllocator:

@@ -33,9 +33,16 @@ class LinearKernel(Protocol):
         """Bytes that one call reads of its weights."""
         ...
 
+    @property
+    def fewest_rows(self) -> int:
+        """Below this number, fewer rows are not faster."""
+        ...
+
 
 class PlainKernel:
     """`F.linear` on the weights as they are: the fallback that every device has."""
+
+    fewest_rows = 2
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         self.weight = weight
@@ -50,6 +57,8 @@ class PlainKernel:
 class FixedTileKernel:
     """`F.linear` in calls of exactly `tile` rows: invariant wherever a GEMM is deterministic at all."""
 
+    fewest_rows = 2
+
     def __init__(self, weight: Tensor, bias: Tensor | None, tile: int = 32) -> None:
         self.plain = PlainKernel(weight, bias)
         self.tile = tile
@@ -63,13 +72,13 @@ class FixedTileKernel:
 
 
 class PackedKernel:
-    """oneDNN on weights that were reordered once: the fastest fp32 and bf16 product for 4 rows and more.
+    """oneDNN on weights that were reordered once: the fastest fp32 and bf16 product.
 
     Its sums run over the inputs in one order whatever the number of rows, from two rows on. Four rows are
     not slower than two.
     """
 
-    FEWEST_ROWS = 4
+    fewest_rows = 4
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         self.weight = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), 64)
@@ -78,28 +87,7 @@ class PackedKernel:
         self.weight_bytes = weight.nbytes
 
     def __call__(self, inputs: Tensor) -> Tensor:
-        rows = inputs.shape[0]
-        if rows < self.FEWEST_ROWS:
-            inputs = F.pad(inputs, (0, 0, 0, self.FEWEST_ROWS - rows))
-        product = torch.ops.mkldnn._linear_pointwise(inputs, self.weight, self.bias, "none", [], "")
-        return product[:rows]
-
-
-class PairKernel:
-    """MKL's `W @ x.T` in calls of two rows: reads fp32 weights fastest, but every pair reads them again.
-
-    For one picture at a time without speculation; elsewhere `PackedKernel` wins."""
-
-    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
-        self.weight = weight.contiguous()
-        self.bias = bias
-        self.outputs, self.inputs = weight.shape
-        self.weight_bytes = weight.nbytes
-
-    def __call__(self, inputs: Tensor) -> Tensor:
-        pairs = [(self.weight @ pair.T).T for pair in inputs.contiguous().split(2)]
-        product = torch.cat(pairs)
-        return product if self.bias is None else product + self.bias
+        return torch.ops.mkldnn._linear_pointwise(inputs, self.weight, self.bias, "none", [], "")
 
 
 def quantize_rows_int8(weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -120,13 +108,17 @@ class Int8DigitKernel:
 
     LEVELS = 127 * 256 + 127
     MIDDLE = 128 * 256
+    """Added to every fixed-point number, so that both digits are unsigned."""
+
+    fewest_rows = 2
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         codes, scales = quantize_rows_int8(weight)
         self.outputs, self.inputs = weight.shape
-        self.scales = scales
-        self.row_sums = codes.sum(1, dtype=torch.int32).float() * self.MIDDLE
-        self.ones = torch.ones(self.outputs)
+        self.scales = scales / self.LEVELS
+        # Added to both digits' sums, it takes the middle out of low + 256 * high.
+        middle = codes.sum(1, dtype=torch.int64) * -self.MIDDLE
+        self.shift = (middle.double() / 257 * self.scales).float()
         self.zeros = torch.zeros(self.outputs, dtype=torch.int32)
         self.packed = torch.ops.onednn.qlinear_prepack(codes, None)
         self.bias = None if bias is None else bias.float()
@@ -134,31 +126,41 @@ class Int8DigitKernel:
 
     def __call__(self, inputs: Tensor) -> Tensor:
         exact = inputs.float()
-        largest = torch.linalg.vector_norm(exact, torch.inf, 1, keepdim=True)
-        steps = largest.clamp_min_(torch.finfo(torch.float32).tiny) / self.LEVELS
-        low, high = self._multiply(self._digits(exact / steps)).chunk(2)
-        product = torch.add(low, high, alpha=256).sub_(self.row_sums).mul_(steps).mul_(self.scales)
+        largest = exact.abs().amax(1, keepdim=True).clamp_min_(torch.finfo(torch.float32).tiny)
+        low, high = self._multiply(self._digits(exact * (self.LEVELS / largest))).chunk(2)
+        product = torch.add(low, high, alpha=256).mul_(largest)
         return (product if self.bias is None else product + self.bias).to(inputs.dtype)
 
-    @staticmethod
-    def _digits(fixed: Tensor) -> Tensor:
+    def _digits(self, fixed: Tensor) -> Tensor:
         """Low then high bytes of [rows, inputs] numbers plus MIDDLE: [2 * rows, inputs] unsigned bytes."""
         rows, inputs = fixed.shape
-        pairs = fixed.round_().to(torch.int16).view(torch.uint8).view(rows, inputs, 2)
-        digits = pairs.permute(2, 0, 1).reshape(2 * rows, inputs)
-        # Adding half the range flips the top bit of a two's complement number.
-        digits[rows:].bitwise_xor_(128)
-        return digits
+        # The half makes the cut that follows round to the nearest.
+        unsigned = fixed.add_(self.MIDDLE + 0.5).to(torch.uint16)
+        return unsigned.view(torch.uint8).view(rows, inputs, 2).permute(2, 0, 1).reshape(2 * rows, inputs)
 
     def _multiply(self, digits: Tensor) -> Tensor:
-        """[rows, inputs] bytes -> [rows, outputs] exact integer sums, handed over as float32."""
+        """[rows, inputs] bytes -> [rows, outputs] sums in units of a row's largest magnitude."""
         return torch.ops.onednn.qlinear_pointwise(
-            digits, 1.0, 0, self.packed, self.ones, self.zeros, None, 1.0, 0, torch.float32, "none", [], ""
+            digits,
+            1.0,
+            0,
+            self.packed,
+            self.scales,
+            self.zeros,
+            self.shift,
+            1.0,
+            0,
+            torch.float32,
+            "none",
+            [],
+            "",
         )
 
 
 class Int8WeightKernel:
     """PyTorch's weight-only int8 product with bf16 activations, for machines without VNNI units."""
+
+    fewest_rows = 2
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         self.codes, scales = quantize_rows_int8(weight)

@@ -19,26 +19,18 @@ class Quantization(StrEnum):
     NF4 = "nf4"
 
 
-class CpuGemm(StrEnum):
-    """Kernel of unquantised products on the CPU; each is invariant, but they differ from each other."""
-
-    PACKED = "packed"
-    PAIR = "pair"
-
-
 @dataclass(frozen=True)
 class Precision:
     """What a checkpoint is loaded into. Recorded with every picture: it decides the bits."""
 
     dtype: torch.dtype = torch.float32
     quantization: Quantization = Quantization.NONE
-    cpu_gemm: CpuGemm = CpuGemm.PACKED
 
     @classmethod
-    def parse(cls, dtype: str, quantization: str = "none", cpu_gemm: str = "packed") -> Self:
+    def parse(cls, dtype: str, quantization: str = "none") -> Self:
         """From names such as "bf16" and "nf4". Raises PrecisionError for a name that is none."""
         try:
-            return cls(DTYPES[dtype], Quantization(quantization), CpuGemm(cpu_gemm))
+            return cls(DTYPES[dtype], Quantization(quantization))
         except (KeyError, ValueError) as error:
             raise PrecisionError(
                 f"unknown precision {dtype!r} with quantisation {quantization!r}; "
@@ -51,4 +43,4 @@ class Precision:
         dtype = next(name for name, dtype in DTYPES.items() if dtype is self.dtype)
         if self.quantization is not Quantization.NONE:
             return f"{dtype}+{self.quantization}"
-        return dtype if self.cpu_gemm is CpuGemm.PACKED else f"{dtype}+{self.cpu_gemm}"
+        return dtype

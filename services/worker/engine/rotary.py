@@ -16,16 +16,19 @@ class RotaryEmbedding(nn.Module):
         self.scale = config.rope_scaling_factor
 
     def forward(self, positions: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """positions [rows] -> cos and sin, each [rows, 1, head_dim]; the 1 stands for the heads."""
+        """positions [rows] -> cos and signed sin, each [rows, 1, head_dim]; the 1 stands for the heads.
+
+        The first half of a head takes minus the sine: that is the sign of its partner in the rotation.
+        """
         halves = torch.arange(0, self.head_dim, 2, device=positions.device).float() / self.head_dim
         frequencies = 1.0 / self.theta**halves
         angles = (positions.float() / self.scale)[:, None] * frequencies
-        angles = torch.cat((angles, angles), -1)[:, None]
-        return angles.cos().to(dtype), angles.sin().to(dtype)
+        cos, sin = angles.cos()[:, None], angles.sin()[:, None]
+        return torch.cat((cos, cos), -1).to(dtype), torch.cat((-sin, sin), -1).to(dtype)
 
 
 def rotate(heads: Tensor, rotary: tuple[Tensor, Tensor]) -> Tensor:
     """Turn each pair (i, i + head_dim/2) of [rows, heads, head_dim] by its angle."""
-    cos, sin = rotary
+    cos, signed_sin = rotary
     first, second = heads.chunk(2, -1)
-    return heads * cos + torch.cat((-second, first), -1) * sin
+    return heads * cos + torch.cat((second, first), -1) * signed_sin

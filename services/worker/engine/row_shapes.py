@@ -15,23 +15,20 @@ ROW_COUNTS: tuple[int, ...] = (2, 4, 8, 16, 32, 64, 128, 256)
 QUERY_TILES = (4, 8, 16, 32)
 """Queries of one attention call, before the heads of a group are folded into it."""
 
-KEY_EXTENTS = (256, 512)
-"""Keys of one attention call: the first that reaches the query, then multiples of the last.
-
-PyTorch's CPU kernel splits keys by 512, hence the multiples; flash-attn's pages are 256 tokens.
-"""
+KEY_STEP = 128
+"""The keys of one attention call are the first multiple of this that reaches the query."""
 
 MAX_ROWS = ROW_COUNTS[-1]
 
 
-def padded_rows(rows: int) -> int:
-    """The smallest allowed number of rows that holds `rows`.
+def padded_rows(rows: int, fewest: int = ROW_COUNTS[0]) -> int:
+    """The smallest allowed number of rows that holds `rows`, and is no less than `fewest`.
 
     The engine's own batches never pass MAX_ROWS; beyond it (a parity check, say) multiples of it.
     """
     if rows > MAX_ROWS:
         return -(-rows // MAX_ROWS) * MAX_ROWS
-    return ROW_COUNTS[bisect_left(ROW_COUNTS, rows)]
+    return ROW_COUNTS[bisect_left(ROW_COUNTS, max(rows, fewest))]
 
 
 def query_tile(queries: int) -> int:
@@ -41,9 +38,7 @@ def query_tile(queries: int) -> int:
 
 def key_extent(position: int) -> int:
     """How many keys a query at `position` is shown, itself included; those beyond it are masked."""
-    if position < KEY_EXTENTS[0]:
-        return KEY_EXTENTS[0]
-    return -(-(position + 1) // KEY_EXTENTS[1]) * KEY_EXTENTS[1]
+    return (position // KEY_STEP + 1) * KEY_STEP
 
 
 def split_queries(position: int, count: int) -> list[tuple[int, int]]:

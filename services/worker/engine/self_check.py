@@ -11,7 +11,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from services.worker.engine.acceleration import FusedProjections, KernelLinear
+from services.worker.engine.acceleration import KernelLinear
 from services.worker.engine.linear_kernels import Int8DigitKernel, LinearKernel
 from services.worker.engine.precision import Precision
 from services.worker.engine.row_shapes import ROW_COUNTS
@@ -45,7 +45,7 @@ def check_kernels(model: Transformer, precision: Precision, device: torch.device
     weight_bytes: dict[str, int] = {}
     pass_seconds = dict.fromkeys(ROW_COUNTS, 0.0)
     for name, module in model.named_modules():
-        if not isinstance(module, KernelLinear | FusedProjections):
+        if not isinstance(module, KernelLinear):
             continue
         kernel = module.kernel
         part = _PARTS.get(name, "projections")

@@ -34,16 +34,13 @@ class RMSNorm(nn.Module):
         self.eps = eps
 
     def forward(self, inputs: Tensor) -> Tensor:
-        exact = inputs.float()
-        scale = torch.rsqrt(exact.square().mean(-1, keepdim=True) + self.eps)
-        return self.weight * (exact * scale).to(inputs.dtype)
+        return self.weight * F.rms_norm(inputs, inputs.shape[-1:], eps=self.eps)
 
 
-class HeadNorm(nn.Module):
-    """LayerNorm of each query or key head, with one affine pair per model-parallel shard.
+class HeadAffine(nn.Module):
+    """What follows the norm of query or key heads: one affine pair per model-parallel shard.
 
-    Weight and bias are [model_parallel_size, head_dim]; a shard's heads share its pair. The epsilon is the
-    reference's fixed 1e-5, whatever `rms_norm_eps` says.
+    Weight and bias are [model_parallel_size, head_dim]; a shard's heads share its pair.
     """
 
     def __init__(self, heads: int, config: ModelConfig) -> None:
@@ -53,14 +50,41 @@ class HeadNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(shards, config.head_dim))
         self.heads_per_shard = heads // shards
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        normed = F.layer_norm(inputs, inputs.shape[-1:], eps=1e-5)
-        sharded = normed.unflatten(-2, (-1, self.heads_per_shard))
-        return (sharded * self.weight[:, None] + self.bias[:, None]).flatten(-3, -2)
+    def by_head(self) -> tuple[Tensor, Tensor]:
+        """Weight and bias of each head: [heads, head_dim]."""
+        heads = self.heads_per_shard
+        return self.weight.repeat_interleave(heads, 0), self.bias.repeat_interleave(heads, 0)
+
+
+class HeadNorms(nn.Module):
+    """LayerNorm of each query and key head, in one pass over both.
+
+    The epsilon is the reference's fixed 1e-5, whatever `rms_norm_eps` says.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.q_norm = HeadAffine(config.num_attention_heads, config)
+        self.k_norm = HeadAffine(config.num_key_value_heads, config)
+        self._frozen: tuple[Tensor, Tensor] | None = None
+
+    def freeze(self) -> None:
+        """Lay the affine pairs out once, for weights that no longer change."""
+        self._frozen = self._affine()
+
+    def _affine(self) -> tuple[Tensor, Tensor]:
+        pairs = zip(self.q_norm.by_head(), self.k_norm.by_head(), strict=True)
+        weight, bias = (torch.cat(pair) for pair in pairs)
+        return weight, bias
+
+    def forward(self, heads: Tensor) -> Tensor:
+        """[rows, query heads then key heads, head_dim] -> the same."""
+        weight, bias = self._frozen or self._affine()
+        return F.layer_norm(heads, heads.shape[-1:], eps=1e-5) * weight + bias
 
 
 class Projections(nn.Module):
-    """Linear maps of one input that a kernel may compute in one product."""
+    """Linear maps of one input, their outputs side by side; a kernel may compute them in one product."""
 
     def __init__(self, inputs: int, outputs: Mapping[str, int], *, bias: bool) -> None:
         super().__init__()
@@ -72,8 +96,8 @@ class Projections(nn.Module):
         """The maps, in the order of their outputs."""
         return [part for part in self.children() if isinstance(part, nn.Linear)]
 
-    def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
-        return tuple(part(inputs) for part in self.parts())
+    def forward(self, inputs: Tensor) -> Tensor:
+        return torch.cat([part(inputs) for part in self.parts()], -1)
 
 
 class SelfAttention(nn.Module):
@@ -91,13 +115,14 @@ class SelfAttention(nn.Module):
             bias=config.attention_bias,
         )
         self.o_proj = nn.Linear(query_size, config.hidden_size, bias=config.attention_bias)
-        self.q_norm = HeadNorm(config.num_attention_heads, config)
-        self.k_norm = HeadNorm(config.num_key_value_heads, config)
+        self.norms = HeadNorms(config)
+        self.head_counts = (config.num_attention_heads, config.num_key_value_heads)
 
     def forward(self, inputs: Tensor, rotary: tuple[Tensor, Tensor], attend: Attend) -> Tensor:
-        query, key, value = (part.unflatten(-1, (-1, self.head_dim)) for part in self.qkv(inputs))
-        query = rotate(self.q_norm(query), rotary)
-        key = rotate(self.k_norm(key), rotary)
+        queries, keys = self.head_counts
+        heads = self.qkv(inputs).unflatten(-1, (-1, self.head_dim))
+        turned, value = heads.split((queries + keys, keys), -2)
+        query, key = rotate(self.norms(turned), rotary).split((queries, keys), -2)
         return self.o_proj(attend(self.layer, query, key, value).flatten(-2))
 
 
@@ -113,7 +138,7 @@ class FeedForward(nn.Module):
         self.down_proj = nn.Linear(inner, config.hidden_size, bias=config.mlp_bias)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        gate, up = self.gate_up(inputs)
+        gate, up = self.gate_up(inputs).chunk(2, -1)
         return self.down_proj(F.silu(gate) * up)
 
 
@@ -137,7 +162,10 @@ class DecoderLayer(nn.Module):
 
 
 class Transformer(nn.Module):
-    """Embedding, decoder layers, final norm; `lm_head` is applied apart, only where logits are needed."""
+    """Embedding, decoder layers, final norm; `lm_head` is applied apart, only where logits are needed.
+
+    fewest_rows: below which its kernels gain nothing.
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -149,6 +177,7 @@ class Transformer(nn.Module):
         if config.tie_word_embeddings:
             self.lm_head.weight = self.embed_tokens.weight
         self.image_head: nn.Module | None = None
+        self.fewest_rows = 2
         self.rotary = RotaryEmbedding(config)
 
     def forward(self, token_ids: Tensor, positions: Tensor, attend: Attend) -> Tensor:
@@ -174,4 +203,4 @@ def checkpoint_name(parameter: str) -> str:
     """The public name of a parameter of `Transformer`, as in the published safetensors."""
     if parameter.startswith("lm_head."):
         return parameter
-    return "model." + parameter.replace(".qkv.", ".").replace(".gate_up.", ".")
+    return "model." + parameter.replace(".qkv.", ".").replace(".gate_up.", ".").replace(".norms.", ".")

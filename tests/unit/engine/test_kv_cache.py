@@ -13,7 +13,7 @@ from services.worker.engine.kv_cache import (
     bytes_per_token,
     run_length,
 )
-from services.worker.engine.row_shapes import KEY_EXTENTS, key_extent
+from services.worker.engine.row_shapes import key_extent
 from tests.unit.engine.conftest import Models
 
 BLOCKS = 24
@@ -24,7 +24,7 @@ def test_a_run_holds_its_stream_and_every_key_extent_in_whole_blocks(tokens: int
     length = run_length(tokens)
     assert length % BLOCK_TOKENS == 0
     assert all(key_extent(position) <= length for position in range(max(0, tokens - 3), tokens))
-    assert length - tokens < KEY_EXTENTS[-1] or tokens == 0
+    assert length - tokens < BLOCK_TOKENS or tokens == 0
 
 
 @given(st.data())
