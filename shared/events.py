@@ -6,6 +6,8 @@ A listener that hears nothing reads PostgreSQL every few seconds; a publisher th
 import json
 import logging
 from collections.abc import AsyncGenerator, Mapping
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +19,8 @@ from shared.ids import IdKind, format_id
 logger = logging.getLogger(__name__)
 
 SOCKET_SECONDS = 2.0
+MOST_WAITING = 100
+"""Hints that may wait for a slow server; later ones are dropped, for old ones soon say the same."""
 
 
 def job_channel(job_id: UUID) -> str:
@@ -25,24 +29,37 @@ def job_channel(job_id: UUID) -> str:
 
 
 class EventPublisher:
-    """The workers' end."""
+    """The workers' end. A thread of its own publishes, so that a server without an answer holds no job up."""
 
     def __init__(self, redis_url: str) -> None:
         self._client = redis.Redis.from_url(
             redis_url, socket_timeout=SOCKET_SECONDS, socket_connect_timeout=SOCKET_SECONDS
         )
+        self._waiting: SimpleQueue[tuple[UUID, str] | None] = SimpleQueue()
+        self._abandoned = False
+        self._thread = Thread(target=self._serve, name="events", daemon=True)
+        self._thread.start()
 
     def publish(self, job_id: UUID, event: Mapping[str, Any]) -> bool:
-        """Tell whoever listens to the job; returns whether the server took it."""
-        try:
-            self._client.publish(job_channel(job_id), json.dumps(dict(event)))
-        except redis.RedisError as error:
-            logger.warning("event not published", extra={"job_id": str(job_id), "reason": str(error)})
+        """Tell whoever listens to the job, soon; False when too much waits and the hint is dropped."""
+        if self._waiting.qsize() >= MOST_WAITING:
             return False
+        self._waiting.put((job_id, json.dumps(dict(event))))
         return True
 
     def close(self) -> None:
-        """Close the connections."""
+        """Publish what waits, unless the server is slow, and close the connections."""
+        self._waiting.put(None)
+        self._thread.join(SOCKET_SECONDS)
+        self._abandoned = True
+
+    def _serve(self) -> None:
+        while (hint := self._waiting.get()) is not None and not self._abandoned:
+            job_id, event = hint
+            try:
+                self._client.publish(job_channel(job_id), event)
+            except redis.RedisError as error:
+                logger.warning("event not published", extra={"job_id": str(job_id), "reason": str(error)})
         self._client.close()
 
 

@@ -230,6 +230,18 @@ class Installation:
             quiet.start()
 
     @contextmanager
+    def deaf_worker(self, broker_url: str) -> Iterator[Member]:
+        """A further worker that looks for its broker and its Redis at this address."""
+        process = self.second_worker.process
+        spec = process.spec.with_environment({"BROKER_URL": broker_url, "REDIS_URL": broker_url})
+        deaf = Member(ManagedProcess(spec, process.log_file), None)
+        deaf.start()
+        try:
+            yield deaf
+        finally:
+            deaf.process.stop()
+
+    @contextmanager
     def two_workers(self) -> Iterator[None]:
         """A second worker that runs until the block ends, and both as new at its end."""
         self.second_worker.start()

@@ -1,12 +1,15 @@
 """Progress hints through a real Redis-protocol server, and without one."""
 
 import asyncio
+import socket
 from uuid import UUID, uuid4
+
+import pytest
 
 from infra.local.ports import free_ports
 from infra.local.stack import EmbeddedStack
 from shared.async_database import AsyncDatabase
-from shared.events import EventPublisher, EventSubscriber
+from shared.events import MOST_WAITING, EventPublisher, EventSubscriber
 from shared.job_store import NewJob, submit_job
 from shared.jobs import JobState, Queue
 from shared.settings import DatabaseSettings
@@ -33,10 +36,20 @@ def test_a_listener_hears_what_is_published_after_its_first_yield(
     assert asyncio.run(hear()) == [None, {"rows": 2}]
 
 
-def test_a_dead_server_only_costs_the_hint() -> None:
+def test_a_dead_server_only_costs_the_hint(caplog: pytest.LogCaptureFixture) -> None:
     publisher = EventPublisher(f"redis://127.0.0.1:{free_ports(1)[0]}/0")
-    assert publisher.publish(uuid4(), {"rows": 1}) is False
+    publisher.publish(uuid4(), {"rows": 1})
     publisher.close()
+    assert "event not published" in caplog.text
+
+
+def test_a_server_that_does_not_answer_holds_nobody_up() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        publisher = EventPublisher(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
+        taken = [publisher.publish(uuid4(), {"rows": rows}) for rows in range(2 * MOST_WAITING)]
+        publisher.close()
+    assert taken[0]
+    assert not taken[-1]
 
 
 def test_the_gateway_submits_through_the_same_functions(settings: DatabaseSettings, project_id: UUID) -> None:
