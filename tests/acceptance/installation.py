@@ -3,14 +3,17 @@
 The commands are those of `luminary up`; only the times are shorter, so that a lost worker is missed soon.
 """
 
+import json
 import os
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from uuid import uuid4
+from typing import Any
+from uuid import UUID, uuid4
 
+import psycopg
 from pydantic import SecretStr
 
 from infra.local.ports import free_ports
@@ -133,6 +136,11 @@ class Member:
         """What it has logged since its start."""
         return self.process.log_file.read_text(errors="replace")
 
+    def lines_about(self, job_id: UUID) -> list[dict[str, Any]]:
+        """What it has logged of a job."""
+        lines = [line for line in self.log().splitlines() if str(job_id) in line and line.endswith("}")]
+        return [json.loads(line) for line in lines]
+
     def exited(self, seconds: float = 60.0) -> int:
         """The exit status, once there is one."""
         eventually(lambda: self.process.exit_status() is not None, f"the end of {self.name}", seconds)
@@ -198,6 +206,17 @@ class Installation:
         process = next(process for process in self._stack.processes if process.name == name)
         return Member(process, None)
 
+    def postgres_answers(self) -> bool:
+        """Whether a new connection gets an answer."""
+        try:
+            with psycopg.connect(
+                self.settings.database.url.get_secret_value(), connect_timeout=2
+            ) as connection:
+                connection.execute("SELECT 1")
+        except psycopg.OperationalError:
+            return False
+        return True
+
     def start(self) -> None:
         """Start everything but the second worker, side by side."""
         members = [member for name, member in self.services.items() if name != "second-worker"]
@@ -251,8 +270,10 @@ class Installation:
             self.second_worker.process.stop()
 
     def restore(self) -> None:
-        """Start again what a test has ended."""
+        """Start again what a test has ended. Fails when a thread of a process has died of an error."""
         for name, member in self.services.items():
+            if member.process.pid is not None:
+                assert "Exception in thread" not in member.log(), member.log()
             if name != self.second_worker.name and member.process.exit_status() is not None:
                 member.start()
 

@@ -1,0 +1,90 @@
+"""A gateway that is killed while clients submit with idempotency keys: one job a key."""
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from http import HTTPStatus
+from uuid import uuid4
+
+import httpx2
+import pytest
+from sqlalchemy import func, select, update
+
+from shared.ids import IdKind, parse_id
+from shared.job_store.clock import time_after
+from shared.jobs import JobState
+from shared.security import generate_api_key
+from shared.tables import ApiKey, IdempotencyRecord, Job
+from tests.acceptance.evidence import assert_done_exactly_once
+from tests.acceptance.installation import Installation
+from tests.integration.worker.platform import PlatformUnderTest, eventually
+
+CLIENTS = 4
+SUBMISSIONS = 40
+KILLED_AFTER = (5, 25)
+"""Jobs that are queued when the gateway is killed."""
+
+
+@pytest.fixture
+def token(platform: PlatformUnderTest) -> str:
+    """An API key of the test's project."""
+    key = generate_api_key()
+    with platform.database.transaction() as session:
+        session.add(ApiKey(project_id=platform.project_id, name="test", hint=key.hint, sha256=key.sha256))
+    return key.token
+
+
+def submit_once(url: str, token: str, key: str, seed: int) -> str | None:
+    """One try to queue a job; None when there was no final answer."""
+    headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": key}
+    body = {"prompt": "a red circle", "size": "64x64", "seed": seed}
+    try:
+        answer = httpx2.post(f"{url}/v1/jobs", headers=headers, json=body, timeout=10.0)
+    except httpx2.TransportError:
+        return None
+    if answer.status_code == HTTPStatus.CONFLICT or answer.is_server_error:
+        return None
+    assert answer.status_code == HTTPStatus.ACCEPTED, answer.text
+    return str(answer.json()["id"])
+
+
+def queued_jobs(platform: PlatformUnderTest) -> int:
+    """Jobs of the project."""
+    with platform.database.transaction() as session:
+        count = select(func.count()).select_from(Job).where(Job.project_id == platform.project_id)
+        return session.scalars(count).one()
+
+
+def let_claims_run_out(platform: PlatformUnderTest) -> None:
+    """The minute after which the claim of a dead gateway may be taken over has passed."""
+    with platform.database.transaction() as session:
+        session.execute(
+            update(IdempotencyRecord)
+            .where(
+                IdempotencyRecord.project_id == platform.project_id,
+                IdempotencyRecord.response_status.is_(None),
+            )
+            .values(expires_at=time_after(-1))
+        )
+
+
+def test_every_key_makes_one_job_however_often_the_gateway_dies(
+    installation: Installation, platform: PlatformUnderTest, token: str
+) -> None:
+    def submit(seed: int) -> str:
+        key = str(uuid4())
+        ask = partial(submit_once, installation.gateway_url, token, key, seed)
+        return eventually(ask, f"an answer to submission {seed}")
+
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        answers = [clients.submit(submit, seed) for seed in range(SUBMISSIONS)]
+        for queued in KILLED_AFTER:
+            eventually(lambda: queued_jobs(platform) >= queued, f"{queued} jobs")  # noqa: B023  (called now)
+            installation.gateway.kill()
+            installation.gateway.start()
+            let_claims_run_out(platform)
+        ids = [answer.result() for answer in answers]
+
+    assert len(set(ids)) == SUBMISSIONS == queued_jobs(platform)
+    for job_id in (parse_id(IdKind.JOB, public) for public in ids):
+        assert platform.finished(job_id).state == JobState.SUCCEEDED
+        assert_done_exactly_once(platform, job_id)
