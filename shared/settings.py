@@ -4,8 +4,23 @@ Variables keep the names that hosting platforms use (DATABASE_URL, S3_ENDPOINT_U
 by what they belong to. `load_settings()` fails with a list of everything that is missing or malformed.
 """
 
-from pydantic import BaseModel, Field, SecretStr, model_validator
+from typing import Literal
+
+from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class SettingsError(Exception):
+    """The environment is not usable; the message has a line for each variable that is at fault."""
+
+
+class LogSettings(BaseSettings):
+    """How every process logs."""
+
+    model_config = SettingsConfigDict(env_prefix="LOG_")
+
+    format: Literal["auto", "json", "plain"] = "auto"
+    """json for machines, plain for people; auto is plain on a terminal."""
 
 
 class DatabaseSettings(BaseSettings):
@@ -95,10 +110,9 @@ class GatewaySettings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65_535)
     max_body_bytes: int = Field(default=32 * 1024 * 1024, ge=1024)
+    """Longer request bodies are refused while they are read; pictures behind URLs, too."""
     max_queued_jobs: int = Field(default=1000, ge=1)
     """Waiting jobs of one project, unless the project has a limit of its own."""
-    requests_per_minute: int = Field(default=600, ge=1)
-    """Requests of one project, unless the project has a limit of its own."""
 
 
 class WorkerSettings(BaseSettings):
@@ -110,9 +124,8 @@ class WorkerSettings(BaseSettings):
     """Folder of the decoder checkpoint in the Hugging Face layout."""
     slots: int = Field(default=4, ge=1)
     """Jobs that one worker runs at a time: what the engine batches."""
-    queues: str = "generate,edit,dense"
-    """Comma-separated queues to claim from."""
     dtype: str = "auto"
+    """fp32 or bf16; auto measures which of them this machine runs well."""
     drain_seconds: float = Field(default=10.0, gt=0)
     """How long a stopping worker may take to checkpoint and release; spot machines give 15 s."""
 
@@ -153,5 +166,25 @@ PARTS: dict[str, type[BaseSettings]] = {
 
 
 def load_settings() -> Settings:
-    """Read the environment. Raises pydantic's ValidationError that names each bad variable."""
-    return Settings.model_validate({name: part() for name, part in PARTS.items()})
+    """Read the environment. Raises SettingsError that names each bad variable."""
+    parts: dict[str, BaseSettings] = {}
+    faults: list[str] = []
+    for name, part in PARTS.items():
+        try:
+            parts[name] = part()
+        except ValidationError as error:
+            faults += variable_faults(part, error)
+    if faults:
+        raise SettingsError("\n".join(faults))
+    return Settings.model_validate(parts)
+
+
+def variable_faults(part: type[BaseSettings], error: ValidationError) -> list[str]:
+    """`GATEWAY_PORT: Input should be ...` for each fault; values are left out, they may be secret."""
+    prefix = part.model_config.get("env_prefix", "")
+    told: list[str] = []
+    for fault in error.errors(include_url=False, include_input=False):
+        place = "_".join(map(str, fault["loc"]))
+        message = fault["msg"].removeprefix("Value error, ")
+        told.append(f"{prefix}{place}".upper() + f": {message}" if place else message)
+    return told

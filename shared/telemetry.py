@@ -9,6 +9,8 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
+from shared.settings import LogSettings
+
 STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 bound: ContextVar[Mapping[str, Any]] = ContextVar("bound", default={})  # noqa: B039  (never changed in place)
@@ -65,7 +67,12 @@ class PlainFormatter(logging.Formatter):
 
 
 def configure_logging(service: str, *, json_lines: bool, level: str = "INFO") -> None:
-    """Send every logger of this process to standard error in one form; call once at the edge."""
+    """Send every logger of this process to standard error in one form; call once at the edge.
+
+    `json_lines` decides unless LOG_FORMAT does.
+    """
+    chosen = LogSettings().format
+    as_json = json_lines if chosen == "auto" else chosen == "json"
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter(service) if json_lines else PlainFormatter())
+    handler.setFormatter(JsonFormatter(service) if as_json else PlainFormatter())
     logging.basicConfig(handlers=[handler], level=level, force=True)

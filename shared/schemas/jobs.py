@@ -8,7 +8,6 @@ from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, model_validator
 from shared.jobs import Priority, Queue
 from shared.schemas.fields import ImageSource, Metadata, Seed, Size, Time
 
-DEFAULT_SIZE = "768x768"
 LONGEST_PROMPT = 8000
 MOST_CANDIDATES = 8
 

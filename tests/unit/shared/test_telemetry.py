@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from shared.telemetry import JsonFormatter, PlainFormatter, log_context
+from shared.telemetry import JsonFormatter, PlainFormatter, configure_logging, log_context
 
 
 @pytest.fixture
@@ -29,3 +29,25 @@ def test_the_context_ends_with_its_block(record: logging.LogRecord) -> None:
 
 def test_a_plain_line_ends_with_its_fields(record: logging.LogRecord) -> None:
     assert PlainFormatter().format(record).endswith("INFO claimed queue=edit")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "json_lines", "is_json"),
+    [("auto", True, True), ("auto", False, False), ("plain", True, False), ("json", False, True)],
+)
+def test_the_environment_decides_the_form_unless_it_leaves_it_to_the_process(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    chosen: str,
+    json_lines: bool,
+    is_json: bool,
+) -> None:
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [])
+    monkeypatch.setattr(root, "level", root.level)
+    monkeypatch.setenv("LOG_FORMAT", chosen)
+    configure_logging("test", json_lines=json_lines)
+    logging.getLogger("test").warning("hello")
+    line = capsys.readouterr().err
+    assert line.startswith("{") is is_json
+    assert "hello" in line
