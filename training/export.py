@@ -1,42 +1,77 @@
 """Make a model folder of a training run: `python -m training.export --model DIR --run DIR --out DIR`.
 
 Takes the averaged weights of the run's last checkpoint; configuration and tokenizer come from the folder
-that the run started from. Runs may go on meanwhile.
+that the run started from. A run that trained an adapter becomes a folder as peft writes it, or with
+--merge a whole model. Runs may go on meanwhile.
 """
 
+import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 import torch
+from torch import Tensor
 
 from services.tokenizer.movqgan import save_movqgan
+from services.worker.engine.adapters import Adapter, load_adapter
 from services.worker.engine.config import ModelConfig
 from services.worker.engine.loading import load_transformer
 from training.checkpoints import latest_checkpoint, read_checkpoint
 from training.tokenizer.trainer import latest_movqgan
+from training.transformer.lora import adapter_rank, write_adapter
 from training.transformer.model_folder import copy_with_weights
+
+ADAPTER = "adapter"
+"""Subfolder of a run with the adapter that it trains, as peft writes it."""
+
+
+class Export(NamedTuple):
+    """step: after how many steps the weights were saved. is_adapter: whether that is all there is."""
+
+    step: int
+    is_adapter: bool
 
 
 def export_model(
-    model: Path, run: Path, out: Path, *, movqgan_run: Path | None = None, averaged: bool = True
-) -> int:
-    """Write the folder; returns after how many steps the weights were saved.
+    model: Path,
+    run: Path,
+    out: Path,
+    *,
+    movqgan_run: Path | None = None,
+    averaged: bool = True,
+    merge: bool = False,
+) -> Export:
+    """Write the folder.
 
     movqgan_run: a run of `training.movqgan` whose decoder replaces the one in `model`.
     averaged: the exponential moving average instead of the last weights.
+    merge: put a trained adapter into the weights of `model`.
     Raises FileNotFoundError for a run that has saved nothing yet.
     """
     path = latest_checkpoint(run / "checkpoints")
     if path is None:
         raise FileNotFoundError(f"{run} has no checkpoint yet")
     state = read_checkpoint(path)
+    step, weights = state["step"], state["averaged" if averaged else "masters"]
     config = ModelConfig.from_folder(model)
-    transformer, _ = load_transformer(model, config, torch.float32, torch.device("cpu"))
-    weights = dict(transformer.named_parameters()) | state["averaged" if averaged else "masters"]
-    copy_with_weights(model, out, weights)
+    rank = adapter_rank(run / ADAPTER)
+    if rank is not None and not merge:
+        write_adapter(out, rank, weights, config.torch_dtype)
+        return Export(step, is_adapter=True)
+    adapter = None if rank is None else _adapter(rank, weights, config)
+    transformer, _ = load_transformer(model, config, torch.float32, torch.device("cpu"), adapter)
+    parameters: dict[str, Tensor] = dict(transformer.named_parameters())
+    copy_with_weights(model, out, parameters if adapter else parameters | weights)
     if movqgan_run is not None:
         save_movqgan(latest_movqgan(movqgan_run), out / "movqgan")
-    return state["step"]
+    return Export(step, is_adapter=False)
+
+
+def _adapter(rank: int, weights: dict[str, Tensor], config: ModelConfig) -> Adapter:
+    with tempfile.TemporaryDirectory() as folder:
+        write_adapter(Path(folder), rank, weights, torch.float32)
+        return load_adapter(Path(folder), config)
 
 
 @click.command()
@@ -47,10 +82,12 @@ def export_model(
 )
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True)
 @click.option("--averaged/--last", default=True, show_default=True, help="Which weights.")
-def main(*, model: Path, run: Path, movqgan_run: Path | None, out: Path, averaged: bool) -> None:
+@click.option("--merge", is_flag=True, help="Write a whole model instead of an adapter.")
+def main(*, model: Path, run: Path, movqgan_run: Path | None, out: Path, averaged: bool, merge: bool) -> None:
     """Write the folder."""
-    steps = export_model(model, run, out, movqgan_run=movqgan_run, averaged=averaged)
-    click.echo(f"{out}: weights after {steps} steps")
+    export = export_model(model, run, out, movqgan_run=movqgan_run, averaged=averaged, merge=merge)
+    what = "adapter" if export.is_adapter else "weights"
+    click.echo(f"{out}: {what} after {export.step} steps")
 
 
 if __name__ == "__main__":

@@ -1,23 +1,53 @@
 """Train a model folder on pre-tokenised sequences: `python -m training.finetune --help`.
 
-From random weights (`training.scratch`) this is pre-training, from a published model it is fine-tuning.
-The same command resumes a run that was cut off; RUN/checkpoints has its state, `training.export` makes a
-model folder of it.
+From random weights (`training.scratch`) this is pre-training, from a published model it is fine-tuning, of
+all weights or of an adapter. The same command resumes a run that was cut off; RUN/checkpoints has its
+state, `training.export` makes a model folder of it. Under torchrun several processes train together.
 """
 
 import time
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 import torch
 
 from services.worker.engine.config import ModelConfig
-from services.worker.engine.loading import load_transformer
 from training.data.batches import ShuffledBatches
 from training.data.requests import read_vocabulary
 from training.data.sequences import SequenceStore
+from training.devices import choose_device
+from training.distributed import Workers, join_workers
+from training.export import ADAPTER
 from training.progress import RunProgress
+from training.samples import read_prompts, write_run_sheet
+from training.transformer.lora import write_adapter
+from training.transformer.preparation import load_for_training
 from training.transformer.trainer import TrainingOptions, TransformerTrainer
+
+CHECKPOINTS = "checkpoints"
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How a run goes on beside its steps.
+
+    lora: rank of the adapter that is trained alone; None trains all weights.
+    recompute: see `load_for_training`. seed: of fresh adapters.
+    samples_every: steps from one sheet of samples to the next; 0 draws none.
+    prompts: what the sheets show, instead of scenes.
+    """
+
+    lora: int | None = None
+    recompute: bool = False
+    seed: int = 1
+    samples_every: int = 0
+    prompts: Sequence[str] = ()
+    save_seconds: float = 180.0
+    line_every: int = 20
 
 
 def open_batches(
@@ -40,27 +70,65 @@ def finetune(
     source: ShuffledBatches,
     run: Path,
     options: TrainingOptions,
+    choices: RunOptions | None = None,
     *,
-    save_seconds: float = 180.0,
-    line_every: int = 20,
+    device: torch.device = CPU,
 ) -> None:
-    """Train all weights of a folder's model until all steps are done, saving now and then and at the end.
+    """Train a folder's model until all steps are done, saving now and then and at the end.
 
-    Continues from the run's last checkpoint, if it has one.
+    Continues from the run's last checkpoint, if it has one. Raises ValueError for a checkpoint that does
+    not fit, EngineError for a folder that cannot be loaded.
     """
-    config = ModelConfig.from_folder(model)
-    transformer, _ = load_transformer(model, config, torch.float32, torch.device("cpu"))
-    trainer = TransformerTrainer(transformer.train().requires_grad_(True), source, options)
-    checkpoints, steps = run / "checkpoints", options.steps
-    trainer.resume(checkpoints)
+    choices = choices or RunOptions()
+    with join_workers(device) as workers:
+        transformer = load_for_training(
+            model,
+            workers,
+            lora=choices.lora,
+            bf16=options.bf16,
+            recompute=choices.recompute,
+            seed=choices.seed,
+        )
+        trainer = TransformerTrainer(transformer, source, options, workers)
+        trainer.resume(run / CHECKPOINTS)
+        _train(trainer, workers, _Run(model, run, choices.lora), options.steps, choices)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What a run reads and writes."""
+
+    model: Path
+    folder: Path
+    lora: int | None
+
+    def save(self, trainer: TransformerTrainer, workers: Workers) -> None:
+        """A checkpoint, and the adapter as it is; all workers have to take part."""
+        averaged = trainer.save(self.folder / CHECKPOINTS)
+        if workers.is_first and self.lora is not None:
+            dtype = ModelConfig.from_folder(self.model).torch_dtype
+            write_adapter(self.folder / ADAPTER, self.lora, averaged, dtype)
+
+
+def _train(trainer: TransformerTrainer, workers: Workers, run: _Run, steps: int, choices: RunOptions) -> None:
+    progress = (
+        RunProgress(run.folder, steps, trainer.step, unit="tokens", line_every=choices.line_every)
+        if workers.is_first
+        else None
+    )
     saved_at = time.monotonic()
-    with RunProgress(run, steps, trainer.step, unit="tokens", line_every=line_every) as progress:
+    with progress or nullcontext():
         while trainer.step < steps:
             tokens, figures = trainer.train_step()
-            progress.advance(trainer.step, tokens, figures)
-            if time.monotonic() - saved_at > save_seconds or trainer.step == steps:
-                trainer.save(checkpoints)
+            if progress is not None:
+                progress.advance(trainer.step, tokens, figures)
+            is_late = workers.first_says(time.monotonic() - saved_at > choices.save_seconds)
+            is_sampled = choices.samples_every > 0 and trainer.step % choices.samples_every == 0
+            if is_late or is_sampled or trainer.step == steps:
+                run.save(trainer, workers)
                 saved_at = time.monotonic()
+            if is_sampled and progress is not None:
+                progress.say(f"samples: {write_run_sheet(run.model, run.folder, choices.prompts)}")
 
 
 @click.command()
@@ -75,11 +143,23 @@ def finetune(
 @click.option("--warmup", type=click.IntRange(min=0), default=100, show_default=True)
 @click.option("--decay", type=float, default=0.25, show_default=True, help="Share of the run at its end.")
 @click.option("--prompt-dropout", type=float, default=0.1, show_default=True)
-@click.option("--muon/--adamw", default=True, show_default=True)
+@click.option("--muon/--adamw", default=None, help="Muon unless an adapter is trained.")
 @click.option("--bf16/--fp32", default=True, show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--threads", type=click.IntRange(min=1), default=2, show_default=True)
 @click.option("--save-seconds", type=float, default=180.0, show_default=True)
+@click.option("--lora", type=click.IntRange(min=1), metavar="RANK", help="Train an adapter of this rank.")
+@click.option(
+    "--accumulate", type=click.IntRange(min=1), default=1, show_default=True, help="Parts of a batch."
+)
+@click.option("--recompute", is_flag=True, help="Take less memory and more time in the backward pass.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@click.option("--samples-every", type=click.IntRange(min=0), default=0, help="Steps; 0 draws none.")
+@click.option(
+    "--sample-prompts",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="What samples show, one a line, instead of scenes.",
+)
 def main(
     *,
     model: Path,
@@ -91,20 +171,36 @@ def main(
     warmup: int,
     decay: float,
     prompt_dropout: float,
-    muon: bool,
+    muon: bool | None,
     bf16: bool,
     seed: int,
     threads: int,
     save_seconds: float,
+    lora: int | None,
+    accumulate: int,
+    recompute: bool,
+    device: str,
+    samples_every: int,
+    sample_prompts: Path | None,
 ) -> None:
-    """Train all weights of the model."""
+    """Train the model."""
     torch.set_num_threads(threads)
-    source = open_batches(model, data, size=batch, seed=seed, dropout=prompt_dropout)
     options = TrainingOptions(
-        steps, learning_rate=learning_rate, warmup=warmup, decay=decay, bf16=bf16, muon=muon
+        steps,
+        learning_rate=learning_rate,
+        warmup=warmup,
+        decay=decay,
+        bf16=bf16,
+        muon=lora is None if muon is None else muon,
+        accumulate=accumulate,
     )
-    click.echo(f"{len(source.store)} sequences, {source.batches_per_epoch} batches an epoch")
-    finetune(model, source, run, options, save_seconds=save_seconds)
+    choices = RunOptions(lora, recompute, seed, samples_every, read_prompts(sample_prompts), save_seconds)
+    try:
+        source = open_batches(model, data, size=batch, seed=seed, dropout=prompt_dropout)
+        click.echo(f"{len(source.store)} sequences, {source.batches_per_epoch} batches an epoch")
+        finetune(model, source, run, options, choices, device=choose_device(device))
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from training.distributed import spread_like, whole
+
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 """Of the quintic iteration; they trade exactness for speed and leave singular values within 0.7 to 1.2."""
 _ITERATIONS = 5
@@ -38,18 +40,19 @@ class Muon(torch.optim.Optimizer):
                 updates = torch.stack([self._momentum(matrix, group["momentum"]) for matrix in matrices])
                 scale = 0.2 * max(shape) ** 0.5 * group["lr"]
                 for matrix, update in zip(matrices, orthogonalise(updates), strict=True):
-                    matrix.mul_(1 - group["lr"] * group["weight_decay"]).sub_(update * scale)
+                    change = spread_like(update * scale, matrix)
+                    matrix.mul_(1 - group["lr"] * group["weight_decay"]).sub_(change)
         return value
 
     def _momentum(self, matrix: Tensor, momentum: float) -> Tensor:
-        """The Nesterov momentum after this step's gradient."""
+        """The Nesterov momentum after this step's gradient, whole."""
         gradient = matrix.grad
         if gradient is None:
             raise ValueError("a matrix without gradient has no momentum")
         state = self.state[matrix]
         buffer: Tensor = state.setdefault("momentum", torch.zeros_like(matrix))
         buffer.lerp_(gradient, 1 - momentum)
-        return gradient.lerp(buffer, momentum)
+        return whole(gradient.lerp(buffer, momentum))
 
 
 def orthogonalise(matrices: Tensor) -> Tensor:
@@ -97,6 +100,18 @@ class HybridOptimizer:
         return {"parts": [part.state_dict() for part in self._parts]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from `state_dict`."""
+        """Continue from `state_dict`, whose tensors are whole."""
         for part, saved in zip(self._parts, state["parts"], strict=True):
-            part.load_state_dict(saved)
+            parameters = [p for group in part.param_groups for p in group["params"]]
+            spread = {
+                number: {name: _state_like(value, parameters[number]) for name, value in values.items()}
+                for number, values in saved["state"].items()
+            }
+            part.load_state_dict({**saved, "state": spread})
+
+
+def _state_like(value: Any, parameter: Tensor) -> Any:
+    """A parameter's state in its form, where it is a tensor of its shape and not a count."""
+    if isinstance(value, Tensor) and value.shape == parameter.shape:
+        return spread_like(value, parameter)
+    return value

@@ -10,7 +10,7 @@ import click
 import torch
 
 from training.export import export_model
-from training.finetune import finetune, open_batches
+from training.finetune import RunOptions, finetune, open_batches
 from training.movqgan import make_tokenizer, tiny_config
 from training.pretokenize import tokenize_scenes
 from training.scratch import ModelShape, make_model
@@ -42,7 +42,8 @@ def smoke(out: Path, sizes: SmokeSizes) -> Path:
     make_model(out / "movqgan" / "model", start, shape, seed=1, prompts=200)
     tokenize_scenes(start, data, examples=sizes.examples, cells=shape.cells, seed=1)
     source = open_batches(start, (data,), size=sizes.batch, seed=1, dropout=0.1)
-    finetune(start, source, run, TrainingOptions(sizes.steps, warmup=2, bf16=False), line_every=10)
+    training = TrainingOptions(sizes.steps, warmup=2, bf16=False)
+    finetune(start, source, run, training, RunOptions(line_every=10))
     export_model(start, run, model)
     return model
 

@@ -26,6 +26,26 @@ class Batch(NamedTuple):
     drawn: Tensor
     targets: Tensor
 
+    def to(self, device: torch.device) -> "Batch":
+        """The batch on a device."""
+        return Batch(*(tensor.to(device) for tensor in self))
+
+    def split(self, parts: int) -> list["Batch"]:
+        """Its rows dealt out evenly, in order. Raises ValueError where they cannot be."""
+        rows, length = self.tokens.shape
+        if rows % parts:
+            raise ValueError(f"a batch of {rows} sequences cannot be dealt out to {parts}")
+        size = rows // parts
+        part = self.drawn // (size * length)
+        return [
+            Batch(
+                tokens,
+                self.drawn[part == number] - number * size * length,
+                self.targets[part == number],
+            )
+            for number, tokens in enumerate(self.tokens.split(size))
+        ]
+
 
 class BatchSource(Protocol):
     """What a training run reads from."""

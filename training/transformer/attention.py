@@ -37,6 +37,6 @@ class WrittenOutAttention:
             rows.unflatten(0, (-1, self.length)).transpose(1, 2).reshape(-1, self.length, head_dim)
             for rows in (query * head_dim**-0.5, key, value)
         )
-        scores = torch.bmm(queries, keys.transpose(1, 2)) + self.hidden
+        scores = torch.bmm(queries, keys.transpose(1, 2)) + self.hidden.to(queries.dtype)
         attended = torch.bmm(scores.softmax(-1), values)
         return attended.unflatten(0, (-1, heads)).transpose(1, 2).flatten(0, 1)

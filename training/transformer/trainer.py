@@ -1,6 +1,5 @@
 """One training run of the transformer: its state, its step, its checkpoints."""
 
-import copy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,10 +8,13 @@ from torch import Tensor, nn
 
 from services.worker.engine.transformer import Transformer
 from training.checkpoints import latest_checkpoint, read_checkpoint, save_checkpoint
-from training.data.batches import BatchSource
+from training.data.batches import Batch, BatchSource
+from training.distributed import Workers, gathered, spread_like, whole
 from training.optimizers import HybridOptimizer
 from training.schedules import WarmupStableDecay
 from training.transformer.objective import batch_loss
+
+ALONE = Workers(0, 1, torch.device("cpu"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,7 @@ class TrainingOptions:
     """learning_rate: its peak, for both optimizers. ema: the slowest decay of the averaged weights.
 
     bf16: the model computes in bfloat16, while optimizer and checkpoints keep float32 weights.
+    accumulate: parts of a process's share of a batch that are computed one after the other.
     """
 
     steps: int
@@ -32,20 +35,35 @@ class TrainingOptions:
     ema: float = 0.998
     bf16: bool = True
     muon: bool = True
+    accumulate: int = 1
 
 
 class TransformerTrainer:
     """Everything that a step changes.
 
     Batches depend on the step alone, so a run that was cut off and resumed ends in the same weights.
-    masters: the float32 weights that the optimizer moves; averaged: their exponential moving average.
+    masters: the float32 weights that the optimizer moves, those of the model that require gradients;
+    averaged: their exponential moving average.
     """
 
-    def __init__(self, model: Transformer, source: BatchSource, options: TrainingOptions) -> None:
-        self.masters = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    def __init__(
+        self, model: Transformer, source: BatchSource, options: TrainingOptions, workers: Workers = ALONE
+    ) -> None:
+        """Takes the model over: it may change its dtype, and is spread over the workers if they are many."""
+        self._model = model
+        self._workers = workers
+        if workers.count > 1:
+            workers.shard(model, bf16=options.bf16)
+        # spread weights stay float32: computing in bfloat16 is then the policy of their gathering
+        self._has_copies = options.bf16 and workers.count == 1
+        self._weights = {name: p for name, p in model.named_parameters() if p.requires_grad}
+        self.masters = self._weights
+        if self._has_copies:
+            self.masters = {
+                name: nn.Parameter(p.detach().float().clone()) for name, p in self._weights.items()
+            }
+            model.bfloat16()
         self.averaged = {name: p.detach().clone() for name, p in self.masters.items()}
-        self._working = copy.deepcopy(model).bfloat16() if options.bf16 else model
-        self._weights: dict[str, nn.Parameter] = dict(self._working.named_parameters())
         self._source = source
         self._options = options
         self._schedule = WarmupStableDecay(options.steps, options.warmup, options.decay)
@@ -55,52 +73,78 @@ class TransformerTrainer:
         self.step = 0
 
     def train_step(self) -> tuple[int, dict[str, float]]:
-        """Take one step; returns how many tokens it read, and its figures."""
+        """Take one step; returns how many tokens all workers read, and the figures of the whole batch."""
         batch = self._source.batch(self.step)
-        loss = batch_loss(self._working, batch, z_weight=self._options.z_weight)
-        loss.total.backward()
-        self._take_gradients()
+        nats, accuracy = self._gradients_of(batch)
         norm = nn.utils.clip_grad_norm_(self.masters.values(), self._options.clip)
         factor = self._schedule.factor(self.step)
         self._optimizer.step(factor)
         self.step += 1
         self._average()
         self._give_weights()
-        figures = {"loss": loss.nats.item(), "accuracy": loss.accuracy.item(), "gradient": norm.item()}
+        figures = {"loss": nats, "accuracy": accuracy, "gradient": whole(norm).item()}
         return batch.tokens.numel(), {**figures, "rate": factor * self._options.learning_rate}
 
-    def save(self, folder: Path) -> None:
-        """Write a checkpoint that `resume` continues exactly."""
+    def save(self, folder: Path) -> dict[str, Tensor]:
+        """Write a checkpoint that `resume` continues exactly, with any number of workers.
+
+        All workers have to take part. Returns the averaged weights.
+        """
         masters = {name: p.detach() for name, p in self.masters.items()}
         state = {"masters": masters, "averaged": self.averaged, "optimizer": self._optimizer.state_dict()}
-        save_checkpoint(folder, self.step, state)
+        state = gathered(state)
+        if self._workers.is_first:
+            save_checkpoint(folder, self.step, state)
+        return state["averaged"]
 
     def resume(self, folder: Path) -> None:
-        """Continue from the folder's last checkpoint, if it has one."""
+        """Continue from the folder's last checkpoint, if it has one.
+
+        Raises ValueError for a checkpoint of a run that trained other weights.
+        """
         path = latest_checkpoint(folder)
         if path is None:
             return
         state = read_checkpoint(path)
-        self.averaged = state["averaged"]
-        self._optimizer.load_state_dict(state["optimizer"])
+        shapes = {name: p.shape for name, p in self.masters.items()}
+        if shapes != {name: tensor.shape for name, tensor in state["masters"].items()}:
+            raise ValueError(f"{path} is of a run that trained other weights; choose another run folder")
         with torch.no_grad():
             for name, master in self.masters.items():
-                master.copy_(state["masters"][name])
+                master.copy_(spread_like(state["masters"][name], master))
+                self.averaged[name] = spread_like(state["averaged"][name], master)
+        self._optimizer.load_state_dict(state["optimizer"])
         self.step = state["step"]
         self._give_weights()
 
+    def _gradients_of(self, batch: Batch) -> tuple[float, float]:
+        """Leave the whole batch's gradients in the masters; returns its nats and accuracy."""
+        count, accumulate, device = self._workers.count, self._options.accumulate, self._workers.device
+        parts = batch.split(count * accumulate)[self._workers.rank * accumulate :][:accumulate]
+        figures = torch.zeros(2, device=device)
+        for part in parts:
+            share = len(part.targets) / len(batch.targets)
+            loss = batch_loss(self._model, part.to(device), z_weight=self._options.z_weight)
+            # gradients of several workers are averaged, those of a worker's parts are added up
+            (loss.total * (share * count)).backward()
+            self._take_gradients()
+            figures += torch.stack([loss.nats, loss.accuracy]) * share
+        nats, accuracy = self._workers.sum(figures).tolist()
+        return nats, accuracy
+
     def _take_gradients(self) -> None:
-        """Move the gradients to the master weights, in float32."""
-        if not self._options.bf16:
+        """Add the gradients to those of the master weights, in float32."""
+        if not self._has_copies:
             return
         for name, master in self.masters.items():
             gradient = self._weights[name].grad
-            master.grad = None if gradient is None else gradient.float()
+            if gradient is not None:
+                master.grad = gradient.float() if master.grad is None else master.grad + gradient
             self._weights[name].grad = None
 
     @torch.no_grad()
     def _give_weights(self) -> None:
-        if self._options.bf16:
+        if self._has_copies:
             for name, master in self.masters.items():
                 self._weights[name].copy_(master)
 
@@ -110,13 +154,3 @@ class TransformerTrainer:
         decay = min(self._options.ema, (1 + self.step) / (10 + self.step))
         for name, average in self.averaged.items():
             average.lerp_(self.masters[name], 1 - decay)
-
-
-def with_weights(model: Transformer, weights: dict[str, Tensor]) -> Transformer:
-    """A copy of the model in evaluation mode, with these weights where it has them."""
-    copied = copy.deepcopy(model)
-    with torch.no_grad():
-        for name, parameter in copied.named_parameters():
-            if name in weights:
-                parameter.copy_(weights[name])
-    return copied.eval()
