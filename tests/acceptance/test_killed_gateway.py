@@ -1,5 +1,6 @@
 """A gateway that is killed while clients submit with idempotency keys: one job a key."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http import HTTPStatus
@@ -33,12 +34,19 @@ def token(platform: PlatformUnderTest) -> str:
     return key.token
 
 
-def submit_once(url: str, token: str, key: str, seed: int) -> str | None:
+@pytest.fixture
+def client(installation: Installation, token: str) -> Iterator[httpx2.Client]:
+    """A client of the gateway in the name of the project."""
+    headers = {"Authorization": f"Bearer {token}"}
+    with httpx2.Client(base_url=installation.gateway_url, headers=headers, timeout=10.0) as client:
+        yield client
+
+
+def submit_once(client: httpx2.Client, key: str, seed: int) -> str | None:
     """One try to queue a job; None when there was no final answer."""
-    headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": key}
     body = {"prompt": "a red circle", "size": "64x64", "seed": seed}
     try:
-        answer = httpx2.post(f"{url}/v1/jobs", headers=headers, json=body, timeout=10.0)
+        answer = client.post("/v1/jobs", headers={"Idempotency-Key": key}, json=body)
     except httpx2.TransportError:
         return None
     if answer.status_code == HTTPStatus.CONFLICT or answer.is_server_error:
@@ -68,11 +76,11 @@ def let_claims_run_out(platform: PlatformUnderTest) -> None:
 
 
 def test_every_key_makes_one_job_however_often_the_gateway_dies(
-    installation: Installation, platform: PlatformUnderTest, token: str
+    installation: Installation, platform: PlatformUnderTest, client: httpx2.Client
 ) -> None:
     def submit(seed: int) -> str:
         key = str(uuid4())
-        ask = partial(submit_once, installation.gateway_url, token, key, seed)
+        ask = partial(submit_once, client, key, seed)
         return eventually(ask, f"an answer to submission {seed}")
 
     with ThreadPoolExecutor(CLIENTS) as clients:
