@@ -28,6 +28,7 @@ COMMANDS = {
         "infra.local.commands", "down", "Stop what `up` started, in order, and wait until it is gone."
     ),
     "status": LazyCommand("infra.local.commands", "status", "Show the address and every process."),
+    "key": LazyCommand("infra.local.commands", "key", "Make a further API key and show it, once."),
     "logs": LazyCommand("infra.local.commands", "logs", "Show the logs of all processes, or of those named."),
 }
 """Every command by its name, in the order of the help."""

@@ -1,4 +1,4 @@
-"""`luminary up | down | status | logs`: the platform on this machine."""
+"""`luminary up | down | status | key | logs`: the platform on this machine."""
 
 import os
 import signal
@@ -29,14 +29,25 @@ data_option = click.option(
 
 @click.command()
 @data_option
-def up(folder: Path) -> None:
+@click.option(
+    "--model",
+    type=click.Path(path_type=Path),
+    help="Folder of the model, with its image tokenizer inside; WORKER_MODEL and TOKENIZER_MODEL without it.",
+)
+def up(folder: Path, model: Path | None) -> None:
     """Start everything and show its logs; Ctrl-C stops it.
 
-    DATABASE_URL, BROKER_URL or S3_ENDPOINT_URL in the environment replace the server that would be embedded.
+    DATABASE_URL, BROKER_URL, S3_ENDPOINT_URL or TOKENIZER_URL in the environment replace what would be
+    started here, each alone.
     """
+    from infra.local.preflight import check_environment
     from infra.local.supervisor import Supervisor
 
+    if model is not None:
+        os.environ["WORKER_MODEL"] = str(model)
+        os.environ.pop("TOKENIZER_MODEL", None)
     try:
+        check_environment(os.environ)
         Supervisor(folder, report).run()
     except ProcessError as error:
         raise click.ClickException(str(error)) from error
@@ -54,6 +65,27 @@ def down(folder: Path) -> None:
             raise click.ClickException(f"process {run.pid} did not stop within {STOP_SECONDS:.0f} s")
         time.sleep(POLL_SECONDS)
     click.echo("stopped")
+
+
+@click.command()
+@data_option
+@click.option("--project", default="default", show_default=True, help="Whose key it is; made if need be.")
+@click.option("--name", default="another key", show_default=True, help="What the key is for.")
+def key(folder: Path, project: str, name: str) -> None:
+    """Make a further API key and show it, once."""
+    from infra.local.installation import another_api_key
+    from infra.local.postgres import PostgresServer
+    from infra.local.state import read_state
+
+    running(folder)
+    database_url = os.environ.get("DATABASE_URL")
+    if not database_url:
+        state = read_state(folder)
+        if state is None:
+            raise click.ClickException(f"{folder} has no database; set DATABASE_URL as for `luminary up`")
+        ports, secrets = state.ports, state.secrets
+        database_url = PostgresServer(folder / "postgres", ports.postgres, secrets.postgres_password).url()
+    click.echo(another_api_key(database_url, project, name))
 
 
 @click.command()
@@ -95,4 +127,4 @@ def report(message: str) -> None:
     click.secho(f"luminary: {message}", bold=True)
 
 
-COMMANDS = (up, down, status, logs)
+COMMANDS = (up, down, status, key, logs)

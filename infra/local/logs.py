@@ -37,10 +37,13 @@ class LogFollower:
     def new_lines(self) -> Iterator[LogLine]:
         """Every complete line that was added; a half-written one comes the next time."""
         for file in self._files():
+            offset = self._offsets.get(file, 0)
+            if offset > file.stat().st_size:  # rotated since
+                offset = 0
             with file.open("rb") as log:
-                log.seek(self._offsets.get(file, 0))
+                log.seek(offset)
                 complete, newline, _ = log.read().rpartition(b"\n")
-            self._offsets[file] = self._offsets.get(file, 0) + len(complete) + len(newline)
+            self._offsets[file] = offset + len(complete) + len(newline)
             if newline:
                 for line in complete.decode(errors="replace").split("\n"):
                     yield LogLine(file.stem, line)

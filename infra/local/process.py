@@ -63,6 +63,7 @@ class ManagedProcess:
         self.spec = spec
         self.log_file = log_file
         self._process: subprocess.Popen[bytes] | None = None
+        self._log_start = 0
 
     @property
     def name(self) -> str:
@@ -78,6 +79,7 @@ class ManagedProcess:
         """Start the process; it dies with us, even when we are killed."""
         self.log_file.parent.mkdir(parents=True, exist_ok=True)
         with self.log_file.open("ab") as output:
+            self._log_start = output.tell()
             self._process = subprocess.Popen(  # noqa: S603  (the spec is ours, never a request's)
                 tethered(self.spec.command, self.spec.stop_signal, self.spec.account),
                 stdin=subprocess.DEVNULL,
@@ -108,7 +110,11 @@ class ManagedProcess:
             time.sleep(READY_POLL_SECONDS)
 
     def _log_tail(self) -> str:
-        return "\n".join(self.log_file.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:])
+        """The last lines since its start, indented under the message that quotes them."""
+        with self.log_file.open("rb") as log:
+            log.seek(self._log_start)
+            lines = log.read().decode(errors="replace").splitlines()
+        return "\n".join(f"    {line}" for line in lines[-LOG_TAIL_LINES:])
 
     def request_stop(self) -> None:
         """Send the stop signal; return at once."""

@@ -1,7 +1,8 @@
 """The embedded stack: PostgreSQL, Valkey and S3 without a container, started together and stopped together.
 
 Each of the three is left out when the environment names a server of one's own:
-DATABASE_URL for PostgreSQL, BROKER_URL for Valkey, S3_ENDPOINT_URL for S3.
+DATABASE_URL for PostgreSQL, BROKER_URL for Valkey, S3_ENDPOINT_URL for S3. Beside a broker that does not
+speak the Redis protocol, Valkey runs for progress events unless REDIS_URL names another.
 """
 
 import os
@@ -19,6 +20,7 @@ from infra.local.state import StackState, exclusive, load_state
 from infra.local.valkey import ValkeyServer
 
 BUCKET = "luminary"
+REDIS_SCHEMES = ("redis://", "rediss://")
 
 
 class EmbeddedStack:
@@ -48,11 +50,11 @@ class EmbeddedStack:
         with ExitStack() as starting:
             starting.enter_context(exclusive(self._folder))
             state = load_state(self._folder)
-            if "DATABASE_URL" not in self._given:
+            if not self._given.get("DATABASE_URL"):
                 self._start_postgres(state, starting)
-            if "BROKER_URL" not in self._given:
+            if self._needs_valkey():
                 self._start_valkey(state, starting)
-            if "S3_ENDPOINT_URL" not in self._given:
+            if not self._given.get("S3_ENDPOINT_URL"):
                 self._start_s3(state, starting)
             self._exit = starting.pop_all()
         return self
@@ -61,6 +63,11 @@ class EmbeddedStack:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._exit.close()
+
+    def _needs_valkey(self) -> bool:
+        """Without a broker of one's own, or with one that cannot carry progress events."""
+        broker = self._given.get("BROKER_URL", "")
+        return not broker or not (self._given.get("REDIS_URL") or broker.startswith(REDIS_SCHEMES))
 
     def _start_postgres(self, state: StackState, starting: ExitStack) -> None:
         server = PostgresServer(
@@ -78,8 +85,8 @@ class EmbeddedStack:
         server = ValkeyServer(self._folder / "valkey", state.ports.valkey, state.secrets.valkey_password)
         server.prepare()
         self._run(server.spec(), server.is_ready, valkey.READY_SECONDS, starting)
-        self.environment["BROKER_URL"] = server.url(0)
-        self.environment["REDIS_URL"] = self._given.get("REDIS_URL", server.url(1))
+        self.environment["BROKER_URL"] = self._given.get("BROKER_URL") or server.url(0)
+        self.environment["REDIS_URL"] = self._given.get("REDIS_URL") or server.url(1)
 
     def _start_s3(self, state: StackState, starting: ExitStack) -> None:
         ports = state.ports

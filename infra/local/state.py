@@ -13,6 +13,8 @@ from typing import Self
 from infra.local.ports import free_ports, is_free
 from infra.local.process import ProcessError
 
+NAME = "stack.json"
+
 
 @dataclass(frozen=True)
 class StackPorts:
@@ -62,17 +64,22 @@ class StackState:
     secrets: StackSecrets
 
 
+def read_state(folder: Path) -> StackState | None:
+    """The folder's ports and secrets as they were written down; None before the first use."""
+    file = folder / NAME
+    if not file.exists():
+        return None
+    stored = json.loads(file.read_text())
+    return StackState(StackPorts(**stored["ports"]), StackSecrets(**stored["secrets"]))
+
+
 def load_state(folder: Path) -> StackState:
-    """The folder's ports and secrets, made on first use; a port that someone took is replaced."""
-    file = folder / "stack.json"
-    if file.exists():
-        stored = json.loads(file.read_text())
-        state = StackState(StackPorts(**stored["ports"]), StackSecrets(**stored["secrets"]))
-        if state.ports.all_free():
-            return state
-        state = StackState(StackPorts.choose(), state.secrets)
-    else:
-        state = StackState(StackPorts.choose(), StackSecrets.generate())
+    """The state to start with, made on first use; when someone took a port, all are chosen anew."""
+    known = read_state(folder)
+    if known is not None and known.ports.all_free():
+        return known
+    state = StackState(StackPorts.choose(), known.secrets if known else StackSecrets.generate())
+    file = folder / NAME
     file.touch(mode=0o600)
     file.write_text(json.dumps(asdict(state), indent=2))
     return state
@@ -80,15 +87,21 @@ def load_state(folder: Path) -> StackState:
 
 @contextmanager
 def exclusive(folder: Path) -> Generator[None]:
-    """Hold the folder; ProcessError when another stack runs on it. The kernel lets go when we die."""
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    """Hold the folder; ProcessError when another stack runs on it, or when it cannot be written.
+
+    The kernel lets go when we die.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise ProcessError(f"The data folder {folder} cannot be written: {error.strerror}.") from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise ProcessError(
-                f"Another Luminary runs on {folder}; stop it, or choose another folder."
+                f"Another Luminary runs on {folder}: `luminary down` stops it, --data FOLDER chooses another."
             ) from error
         yield
     finally:

@@ -10,21 +10,20 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 
-from pydantic import SecretStr
-from sqlalchemy import create_engine
-from sqlalchemy.pool import NullPool
-
+from infra.local.installation import first_api_key, has_registered, migrate
 from infra.local.logs import LogFollower, LogPrinter
 from infra.local.process import ManagedProcess
+from infra.local.rotation import rotate_logs
 from infra.local.run_file import Run, RunningProcess, write_run
 from infra.local.services import Platform, Service, define_platform
 from infra.local.stack import EmbeddedStack
-from migrations import runner
-from services.api.api_keys import create_first_key
-from shared.database import Database, sqlalchemy_url
-from shared.settings import DatabaseSettings
 
 READY_SECONDS = 120.0
+MODEL_SECONDS = 1800.0
+"""A large model may take long to load."""
+ROTATE_SECONDS = 10.0
+PLAIN_LOGS = {"LOG_FORMAT": "plain"}
+"""The reader is a person, unless the environment says otherwise."""
 WATCH_SECONDS = 0.2
 FIRST_RESTART_SECONDS = 1.0
 LONGEST_RESTART_SECONDS = 30.0
@@ -39,24 +38,6 @@ def raise_stop(_signal: int, _frame: FrameType | None) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     raise StopRequested
-
-
-def migrate(database_url: str) -> None:
-    """Bring the database to the newest schema."""
-    settings = DatabaseSettings(url=SecretStr(database_url))
-    engine = create_engine(sqlalchemy_url(settings), poolclass=NullPool)
-    with engine.begin() as connection:
-        runner.upgrade(connection)
-
-
-def first_api_key(database_url: str) -> str | None:
-    """The key of a new installation, or None when it has one already."""
-    database = Database(DatabaseSettings(url=SecretStr(database_url)))
-    try:
-        with database.transaction() as session:
-            return create_first_key(session)
-    finally:
-        database.dispose()
 
 
 def answers(url: str) -> bool:
@@ -78,11 +59,15 @@ class WatchedService:
         self.restarts = 0
         self._restart_at: float | None = None
 
-    def wait_until_ready(self) -> None:
+    def wait_until_ready(self, database_url: str) -> None:
         """Return when it serves; ProcessError when it does not come up."""
         url = self.service.ready_url
         if url is not None:
             self.process.wait_until(lambda: answers(url), READY_SECONDS)
+        if self.service.registers:
+            self.process.wait_until(
+                lambda: has_registered(database_url, self.process.pid or 0), MODEL_SECONDS
+            )
 
     def watch(self, report: Callable[[str], None]) -> bool:
         """Start it again if it has ended and its pause is over; returns whether it was started."""
@@ -123,48 +108,76 @@ class Supervisor:
             signal.signal(number, raise_stop)
         try:
             with ExitStack() as running:
-                self._report(f"data in {self._folder}")
-                running.enter_context(self._stack)
-                environment = {**os.environ, **self._stack.environment}
-                migrate(environment["DATABASE_URL"])
-                platform = self._define(os.environ)
-                self._start(platform, running)
-                self._report(f"Luminary is ready: {platform.gateway_url}")
-                self._introduce(platform.gateway_url, environment["DATABASE_URL"])
-                self._watch(platform)
+                try:
+                    self._run(running)
+                except StopRequested:
+                    self._report("stopping; the worker hands its jobs back first")
+                    raise
         except StopRequested:
             self._report("stopped")
 
+    def _run(self, running: ExitStack) -> None:
+        """Everything up to the signal; `running` stops in the opposite order what was started."""
+        started = time.monotonic()
+        self._report(f"data and logs in {self._folder}; starting the servers")
+        running.enter_context(self._stack)
+        database_url = self._stack.environment.get("DATABASE_URL") or os.environ["DATABASE_URL"]
+        migrate(database_url)
+        platform = self._define(os.environ)
+        self._report(f"starting {', '.join(service.spec.name for service in platform.services)}")
+        self._start(platform, database_url, running)
+        seconds = time.monotonic() - started
+        self._report(f"Luminary is ready after {seconds:.0f} s: {platform.gateway_url}")
+        self._introduce(platform.gateway_url, database_url)
+        self._watch(platform)
+
     def _introduce(self, gateway_url: str, database_url: str) -> None:
         """Hand a new installation its first API key, once, with a request to try it on."""
+        self._report(f"reference of the API: {gateway_url}/docs; Ctrl-C stops everything")
         key = first_api_key(database_url)
         if key is None:
+            self._report("your API key is the one of the first start; `luminary key` makes another")
             return
-        self._report(f"API key, shown only now: {key}")
+        self._report(f"API key, shown only now (`luminary key` makes another): {key}")
         self._report(
             f"try: curl {gateway_url}/v1/jobs -H 'Authorization: Bearer {key}' "
             "-H 'Content-Type: application/json' -H 'Prefer: wait=60' "
-            """-d '{"task": "text_to_image", "prompt": "a red ball", "size": "64x64", "seed": 7}'"""
+            """-d '{"prompt": "a red ball", "seed": 7}'"""
         )
+        self._report("the answer has the address of the picture in outputs[0].url; it takes the same key")
 
-    def _start(self, platform: Platform, running: ExitStack) -> None:
+    def _start(self, platform: Platform, database_url: str, running: ExitStack) -> None:
         environment = {**self._stack.environment, **platform.environment}
+        if not os.environ.get("LOG_FORMAT"):
+            environment |= PLAIN_LOGS
         for service in platform.services:
             watched = WatchedService(service, environment, self._stack.log_folder)
             running.callback(watched.process.stop)
             watched.process.start()
             self._watched.append(watched)
             self._write_run(platform)
+        running.callback(self._request_stop)
         for watched in self._watched:
-            watched.wait_until_ready()
+            watched.wait_until_ready(database_url)
+
+    def _request_stop(self) -> None:
+        """Tell all services at once: each takes its time, and none needs another to leave."""
+        for watched in self._watched:
+            watched.process.request_stop()
 
     def _watch(self, platform: Platform) -> None:
-        follower, printer = LogFollower(self._stack.log_folder), LogPrinter()
+        """Show what the services log; the servers' lines are for their files."""
+        names = [watched.process.name for watched in self._watched]
+        follower, printer = LogFollower(self._stack.log_folder, names=names), LogPrinter()
+        rotate_at = time.monotonic()
         while True:
             printer.show(follower.new_lines())
             started = [watched for watched in self._watched if watched.watch(self._report)]
             if started:
                 self._write_run(platform)
+            if time.monotonic() >= rotate_at:
+                rotate_logs(self._stack.log_folder)
+                rotate_at = time.monotonic() + ROTATE_SECONDS
             time.sleep(WATCH_SECONDS)
 
     def _write_run(self, platform: Platform) -> None:

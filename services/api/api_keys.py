@@ -78,12 +78,17 @@ def create_first_key(session: Session) -> str | None:
     session.execute(select(func.pg_advisory_xact_lock(BOOTSTRAP_LOCK)))
     if session.scalar(select(exists().where(ApiKey.id.is_not(None)))):
         return None
-    project = session.scalars(select(Project).where(Project.name == FIRST_PROJECT)).first()
+    return create_key(session, FIRST_PROJECT, FIRST_KEY)
+
+
+def create_key(session: Session, project_name: str, key_name: str) -> str:
+    """Make a key of a project, and the project if there is none of this name; returns the token."""
+    project = session.scalars(select(Project).where(Project.name == project_name)).first()
     if project is None:
-        project = Project(name=FIRST_PROJECT, webhook_secret=generate_webhook_secret())
+        project = Project(name=project_name, webhook_secret=generate_webhook_secret())
         session.add(project)
         session.flush()
     key = generate_api_key()
-    session.add(ApiKey(project_id=project.id, name=FIRST_KEY, hint=key.hint, sha256=key.sha256))
+    session.add(ApiKey(project_id=project.id, name=key_name, hint=key.hint, sha256=key.sha256))
     session.flush()
     return key.token

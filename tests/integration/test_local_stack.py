@@ -14,7 +14,8 @@ import pytest
 from click.testing import CliRunner
 
 from infra.local.commands import down, logs, status
-from infra.local.process import ProcessError
+from infra.local.installation import migrate
+from infra.local.process import ManagedProcess, ProcessError, ProcessSpec
 from infra.local.run_file import read_run
 from infra.local.stack import EmbeddedStack
 from shared.settings import StorageSettings
@@ -125,6 +126,63 @@ def test_servers_named_by_the_environment_are_not_embedded(tmp_path: Path) -> No
     with EmbeddedStack(tmp_path, environment=mine) as stack:
         assert stack.processes == []
         assert stack.environment == {}
+
+
+@pytest.mark.parametrize("redis", [{}, {"REDIS_URL": "redis://events"}])
+def test_beside_a_broker_that_is_no_redis_valkey_carries_the_events_unless_another_does(
+    tmp_path: Path, redis: dict[str, str]
+) -> None:
+    mine = {
+        "DATABASE_URL": "postgresql://db",
+        "BROKER_URL": "amqp://broker",
+        "S3_ENDPOINT_URL": "https://s3",
+        **redis,
+    }
+    with EmbeddedStack(tmp_path, environment=mine) as stack:
+        names = [process.name for process in stack.processes]
+        assert names == ([] if redis else ["valkey"])
+        assert stack.environment.get("BROKER_URL", "amqp://broker") == "amqp://broker"
+        assert bool(stack.environment.get("REDIS_URL")) is not bool(redis)
+
+
+@pytest.mark.parametrize(
+    ("own", "left"),
+    [
+        ("DATABASE_URL", ["valkey", "seaweedfs"]),
+        ("BROKER_URL", ["postgres", "seaweedfs"]),
+        ("S3_ENDPOINT_URL", ["postgres", "valkey"]),
+    ],
+)
+def test_each_server_may_be_ones_own_alone(tmp_path: Path, own: str, left: list[str]) -> None:
+    with EmbeddedStack(tmp_path, environment={own: "redis://mine", "REDIS_URL": ""}, durable=False) as stack:
+        assert [process.name for process in stack.processes] == left
+        assert own not in stack.environment
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("nonsense", "DATABASE_URL is no address"),
+        ("postgresql://me:secret@127.0.0.1:1/x", "The database at 127.0.0.1 .* does not answer: .*refused"),
+    ],
+)
+def test_a_database_that_does_not_answer_is_told_in_one_line_without_its_password(
+    url: str, words: str
+) -> None:
+    with pytest.raises(ProcessError, match=words) as refused:
+        migrate(url)
+    assert "\n" not in str(refused.value)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_process_that_fails_is_quoted_from_its_start_on(tmp_path: Path) -> None:
+    log = tmp_path / "web.log"
+    log.write_text("a fault of yesterday\n")
+    process = ManagedProcess(ProcessSpec("web", [sys.executable, "-c", "exit('no port')"]), log)
+    process.start()
+    with pytest.raises(ProcessError) as refused:
+        process.wait_until(lambda: False, GONE_SECONDS)
+    assert str(refused.value) == "web ended with status 1 while starting:\n    no port"
 
 
 def test_a_folder_serves_one_stack_at_a_time(tmp_path: Path) -> None:

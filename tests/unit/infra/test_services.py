@@ -1,0 +1,55 @@
+"""Which processes run, where they listen, and what they know of each other."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from infra.local.services import define_platform, tokenizer_model
+
+
+def test_ports_that_the_environment_names_are_taken_over() -> None:
+    platform = define_platform({"GATEWAY_PORT": "18000", "TOKENIZER_PORT": "18001"})
+    assert platform.gateway_url == "http://127.0.0.1:18000"
+    assert platform.environment["TOKENIZER_URL"] == "http://127.0.0.1:18001"
+    names = [service.spec.name for service in platform.services]
+    assert names == ["tokenizer", "gateway", "worker", "io-worker"]
+
+
+def test_a_usual_port_that_is_taken_is_replaced_by_a_free_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        monkeypatch.setattr("infra.local.services.GATEWAY_PORT", port)
+        platform = define_platform({"TOKENIZER_PORT": "18001"})
+    assert platform.environment["GATEWAY_PORT"] != str(port)
+    assert platform.gateway_url.endswith(platform.environment["GATEWAY_PORT"])
+
+
+def test_a_tokenizer_service_of_ones_own_is_not_started_again() -> None:
+    platform = define_platform({"GATEWAY_PORT": "18000", "TOKENIZER_URL": "http://tokenizer:8001"})
+    assert "tokenizer" not in [service.spec.name for service in platform.services]
+    assert "TOKENIZER_URL" not in platform.environment
+
+
+def test_a_gateway_for_the_whole_network_is_reached_on_this_machine() -> None:
+    given = {"GATEWAY_HOST": "0.0.0.0", "GATEWAY_PORT": "18000", "TOKENIZER_PORT": "18001"}  # noqa: S104
+    assert define_platform(given).gateway_url == "http://127.0.0.1:18000"
+
+
+def test_a_public_address_of_the_gateway_is_kept() -> None:
+    given = {"GATEWAY_PUBLIC_URL": "https://pictures.example", "GATEWAY_PORT": "18000"}
+    assert define_platform(given).environment["GATEWAY_PUBLIC_URL"] == "https://pictures.example"
+
+
+@pytest.mark.parametrize("place", ["movqgan", "movqgan_270M.ckpt", "movqgan/270M/movqgan_270M.ckpt"])
+def test_the_image_tokenizer_is_found_inside_the_model_folder(tmp_path: Path, place: str) -> None:
+    (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / place).touch()
+    found = tokenizer_model({"WORKER_MODEL": str(tmp_path)})["TOKENIZER_MODEL"]
+    assert Path(found).exists()
+    assert str(tmp_path / place).startswith(found)
+
+
+def test_a_named_image_tokenizer_is_kept(tmp_path: Path) -> None:
+    assert tokenizer_model({"WORKER_MODEL": str(tmp_path), "TOKENIZER_MODEL": "mine"}) == {}
+    assert tokenizer_model({}) == {}
