@@ -8,10 +8,12 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Event
+from uuid import UUID
 
 import torch
 
 from services.worker.attempts import Attempt, Attempts
+from services.worker.cancel_watch import LOOK_SECONDS, CancelWatch
 from services.worker.doorbells import Bell
 from services.worker.drain import Drain
 from services.worker.engine.auto_precision import choose_precision
@@ -40,7 +42,7 @@ from shared.telemetry import log_context
 logger = logging.getLogger(__name__)
 
 LONGEST_TICK_SECONDS = 1.0
-"""Progress and cancellation are looked at this often, however rarely checkpoints may be saved."""
+"""Progress and codes are saved this often, however rarely checkpoints may be saved."""
 
 
 class GpuWorker:
@@ -75,6 +77,9 @@ class GpuWorker:
         card = WorkerCard(self._id, self._queues, own.slots, describe_model(identity, loaded.loaded))
         self._heartbeat = Heartbeat(self._database, self._attempts, card, self._lease_seconds)
         self._heart = Periodic("heartbeat", settings.jobs.heartbeat_seconds, self._beat)
+        self._cancel_watch = Periodic(
+            "cancel watch", LOOK_SECONDS, CancelWatch(self._database, self._attempts).look
+        )
         closing = Event()
         self._slots = Slots(
             own.slots,
@@ -102,13 +107,14 @@ class GpuWorker:
         """Warm the model up, then claim."""
         self._host.start()
         self._heart.start()
+        self._cancel_watch.start()
         self.drain.start()
         self._slots.start()
         logger.info("worker ready", extra={"worker": self._id, "queues": ",".join(self._queues)})
 
-    def _claim(self) -> ClaimedJob | None:
+    def _claim(self, just_served: UUID | None) -> ClaimedJob | None:
         with self._database.transaction() as session:
-            return claim_next_job(session, self._queues, self._id, self._lease_seconds)
+            return claim_next_job(session, self._queues, self._id, self._lease_seconds, just_served)
 
     def _run(self, claimed: ClaimedJob) -> None:
         attempt = Attempt(claimed)
@@ -131,6 +137,7 @@ class GpuWorker:
     def _finish(self) -> None:
         """End what the slots needed."""
         self._heart.stop()
+        self._cancel_watch.stop()
         self._host.stop()
         try:
             self._heartbeat.leave()

@@ -3,17 +3,12 @@
 import logging
 from dataclasses import asdict
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
-
 from services.worker.attempts import Attempt, StopReason
 from services.worker.drawing import Drawing
 from services.worker.patience import DATABASE_FAULTS
 from shared.database import Database
 from shared.events import EventPublisher
-from shared.job_store import Lease, LeaseLostError, Progress, release_job, save_progress
-from shared.jobs import JobState
-from shared.tables import Job
+from shared.job_store import LeaseLostError, Progress, release_job, save_progress
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +27,7 @@ class JobLog:
         self._write(Progress(phase, 0, 0), None)
 
     def save(self, phase: str, drawing: Drawing) -> None:
-        """Note how far the drawing is, save codes that are new, and learn whether the user wants it to stop.
+        """Note how far the drawing is, and save codes that are new.
 
         A database that is away misses it, and the job goes on.
         """
@@ -62,7 +57,6 @@ class JobLog:
         try:
             with self._database.transaction() as session:
                 save_progress(session, lease, progress, checkpoint)
-                canceling = is_canceling(session, lease)
         except LeaseLostError:
             self._attempt.stop(StopReason.LOST)
             return
@@ -70,16 +64,9 @@ class JobLog:
             logger.warning("progress not saved", extra={"reason": str(error)})
             self._saved_codes = 0
             return
-        if canceling:
-            self._attempt.stop(StopReason.CANCEL)
         self._events.publish(lease.job_id, {"type": "progress", "attempt": lease.attempt, **asdict(progress)})
 
 
 def progress_of(phase: str, drawing: Drawing) -> Progress:
     """How far a drawing is."""
     return Progress(phase, drawing.tokens_done, drawing.tokens_total, drawing.tokens_per_second)
-
-
-def is_canceling(session: Session, lease: Lease) -> bool:
-    """Whether the user asked to stop the job."""
-    return session.scalar(select(Job.state).where(Job.id == lease.job_id)) == JobState.CANCELING.value

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from secrets import SystemRandom
 from threading import Event, Thread
+from uuid import UUID
 
 from services.worker.doorbells import Bell
 from services.worker.patience import DATABASE_FAULTS
@@ -23,13 +24,16 @@ class Slots:
         self,
         count: int,
         *,
-        claim: Callable[[], ClaimedJob | None],
+        claim: Callable[[UUID | None], ClaimedJob | None],
         run: Callable[[ClaimedJob], None],
         bell: Bell,
         closing: Event,
         poll_seconds: float,
     ) -> None:
-        """claim: the next job, or None. run: does it, and raises nothing. closing: set to stop claiming."""
+        """claim: the next job, or None; is told the project that the slot served before.
+
+        run: does it, and raises nothing. closing: set to stop claiming.
+        """
         self._claim = claim
         self._run = run
         self._bell = bell
@@ -54,20 +58,22 @@ class Slots:
         return not any(thread.is_alive() for thread in self._threads)
 
     def _serve(self) -> None:
+        just_served: UUID | None = None
         while not self._closing.is_set():
-            claimed = self._try_to_claim()
+            claimed = self._try_to_claim(just_served)
             if claimed is None:
                 self._bell.wait(self._poll_seconds * self._random.uniform(1 - JITTER, 1 + JITTER))
                 continue
             # there may be more where this one came from
             self._bell.ring()
             self._run(claimed)
+            just_served = claimed.project_id
         # the ring that ended this wait may have been meant for another slot
         self._bell.ring()
 
-    def _try_to_claim(self) -> ClaimedJob | None:
+    def _try_to_claim(self, just_served: UUID | None) -> ClaimedJob | None:
         try:
-            return self._claim()
+            return self._claim(just_served)
         except DATABASE_FAULTS as error:
             logger.warning("cannot look for jobs", extra={"reason": str(error)})
             return None

@@ -7,7 +7,7 @@ Guarantee: of all attempts at a job, at most one ends it, and an attempt whose l
 whether or not another has begun.
 """
 
-from shared.job_store.cancel import request_cancel
+from shared.job_store.cancel import find_canceling, request_cancel
 from shared.job_store.claim import claim_next_job
 from shared.job_store.finish import confirm_cancel, fail_job, succeed_job
 from shared.job_store.heartbeat import extend_leases
@@ -44,6 +44,7 @@ __all__ = [
     "expire_overdue_jobs",
     "extend_leases",
     "fail_job",
+    "find_canceling",
     "queue_position",
     "reap_expired_leases",
     "release_job",

@@ -1,10 +1,12 @@
 """A user's wish to stop a job."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
+from shared.job_store.records import Lease
 from shared.job_store.transitions import transition
 from shared.jobs import JobEvent, JobState
 from shared.tables import Job
@@ -31,3 +33,12 @@ def request_cancel(session: Session, project_id: UUID, job_id: UUID) -> Job | No
         case _:
             return job
     return transition(session, event, Job.id == job_id)[0]
+
+
+def find_canceling(session: Session, leases: Sequence[Lease]) -> frozenset[Lease]:
+    """Which of these attempts are to stop because the user asked."""
+    held = [(lease.job_id, lease.attempt) for lease in leases]
+    statement = select(Job.id, Job.attempt).where(
+        tuple_(Job.id, Job.attempt).in_(held), Job.state == JobState.CANCELING.value
+    )
+    return frozenset(Lease(job_id, attempt) for job_id, attempt in session.execute(statement))

@@ -1,8 +1,9 @@
 """Give a worker the fairest waiting job."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import case, func, or_, select
 from sqlalchemy.orm import Session
 
 from shared.job_store.clock import database_time, time_after
@@ -13,12 +14,21 @@ from shared.tables import Checkpoint, Job, JobRequestRow
 
 
 def claim_next_job(
-    session: Session, queues: Sequence[Queue], worker_id: str, lease_seconds: float
+    session: Session,
+    queues: Sequence[Queue],
+    worker_id: str,
+    lease_seconds: float,
+    just_served: UUID | None = None,
 ) -> ClaimedJob | None:
     """Start the next job of these queues for the worker, or return None when there is none.
 
-    Order: higher priority, then the project with the fewest running jobs, then age. Jobs that another claim
-    holds at this moment are passed over, so two claims never wait for each other and never take the same job.
+    Order: higher priority, then the project with the fewest running jobs, then age. The project whose job the
+    slot had before, `just_served`, counts one more, so that projects take turns at a single slot, too.
+    Guarantee: however many jobs another project has waiting, between the moment when a project's only job is
+    queued and the moment when it starts, no more of them start than there are slots.
+
+    Jobs that another claim holds at this moment are passed over, so two claims never wait for each other and
+    never take the same job.
     The choice is a MATERIALIZED expression: inlined, the planner may evaluate it again and lock further rows.
     """
     running = (
@@ -27,6 +37,7 @@ def claim_next_job(
         .group_by(Job.project_id)
         .cte("running")
     )
+    served = case((Job.project_id == just_served, 1), else_=0)
     fairest = (
         select(Job.id)
         .outerjoin(running, running.c.project_id == Job.project_id)
@@ -37,7 +48,7 @@ def claim_next_job(
             or_(Job.attempt > 0, Job.start_by.is_(None), Job.start_by > database_time()),
             or_(Job.finish_by.is_(None), Job.finish_by > database_time()),
         )
-        .order_by(Job.priority, func.coalesce(running.c.jobs, 0), Job.id)
+        .order_by(Job.priority, func.coalesce(running.c.jobs, 0) + served, Job.id)
         .limit(1)
         .with_for_update(of=Job, skip_locked=True)
         .cte("fairest")

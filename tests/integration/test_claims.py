@@ -7,9 +7,17 @@ from uuid import UUID
 from sqlalchemy import text
 
 from shared.database import Database
-from shared.job_store import claim_next_job, extend_leases, waiting_queues
+from shared.job_store import claim_next_job, extend_leases, succeed_job, waiting_queues
 from shared.jobs import JobState, Priority, Queue
-from tests.integration.factories import claim, make_project, must_claim, queue_job, read_job
+from tests.integration.factories import (
+    LEASE_SECONDS,
+    claim,
+    make_project,
+    must_claim,
+    one_picture,
+    queue_job,
+    read_job,
+)
 
 PAST = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -95,6 +103,23 @@ def test_claims_alternate_between_projects_with_long_queues(database: Database, 
     order = [must_claim(database).project_id for _ in range(8)]
 
     assert all(order[start : start + 2].count(other) == 1 for start in range(0, 8, 2))
+
+
+def test_projects_take_turns_at_a_single_slot(database: Database, project_id: UUID) -> None:
+    for _ in range(3):
+        queue_job(database, project_id)
+    other = make_project(database, "other")
+    queue_job(database, other)
+
+    order: list[UUID | None] = [None]
+    for _ in range(4):
+        with database.transaction() as session:
+            claimed = claim_next_job(session, tuple(Queue), "worker-1", LEASE_SECONDS, order[-1])
+            assert claimed is not None
+            succeed_job(session, claimed.lease, one_picture())
+        order.append(claimed.project_id)
+
+    assert order[1:] == [project_id, other, project_id, project_id]
 
 
 def test_a_job_is_not_started_after_its_deadline(database: Database, project_id: UUID) -> None:
