@@ -1,6 +1,7 @@
 """The embedded stack and its supervisor as processes: started, killed, started again."""
 
 import os
+import re
 import select
 import signal
 import subprocess
@@ -64,14 +65,14 @@ def supervised(folder: Path) -> Iterator[subprocess.Popen[str]]:
         process.communicate()
 
 
-def wait_for_line(process: subprocess.Popen[str], words: str) -> None:
-    """Read its output up to a line with these words."""
+def wait_for_line(process: subprocess.Popen[str], pattern: str) -> str:
+    """Read its output up to a line in which the pattern is found, and return that line."""
     assert process.stdout is not None
     seen = []
     for line in process.stdout:
         seen.append(line)
-        if words in line:
-            return
+        if re.search(pattern, line):
+            return line
     pytest.fail("".join(seen))
 
 
