@@ -65,6 +65,8 @@ class Doorbell:
                 doorbell_task(queue),
                 queue=queue.value,
                 expires=EXPIRES_SECONDS,
+                # RabbitMQ drops what expired by itself
+                expiration=EXPIRES_SECONDS,
                 ignore_result=True,
                 retry=False,
             )

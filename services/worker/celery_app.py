@@ -8,6 +8,8 @@ from shared.settings import BrokerSettings
 
 SOCKET_SECONDS = 5
 HEALTH_CHECK_SECONDS = 5
+AMQP_HEARTBEAT_SECONDS = 10
+"""The protocol's own heartbeat: RabbitMQ or the worker notices within twice that a peer is gone."""
 
 
 def create_celery_app(settings: BrokerSettings) -> Celery:
@@ -20,6 +22,8 @@ def create_celery_app(settings: BrokerSettings) -> Celery:
         # without a limit: the default gives the worker up after a hundred tries
         broker_connection_max_retries=None,
         broker_transport_options=transport_options(url),
+        broker_connection_timeout=SOCKET_SECONDS,
+        broker_heartbeat=AMQP_HEARTBEAT_SECONDS,
         task_ignore_result=True,
         task_publish_retry=False,
         # doorbells are acknowledged when they arrive: a lost one costs a second, a doubled one nothing
@@ -29,6 +33,8 @@ def create_celery_app(settings: BrokerSettings) -> Celery:
         worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_hijack_root_logger=False,
         worker_send_task_events=False,
+        # nobody commands workers through the broker, and RabbitMQ 4.3 refuses the queues that this would take
+        worker_enable_remote_control=False,
     )
     return app
 
@@ -36,11 +42,12 @@ def create_celery_app(settings: BrokerSettings) -> Celery:
 def transport_options(url: str) -> dict[str, Any]:
     """Options of the transport.
 
+    With RabbitMQ a write that is not taken must not block for ever; reading is guarded by heartbeats.
     With Redis both the timeout and the health check are needed to notice a connection whose other end is gone
     without a word (kombu/transport/redis.py); kombu 5.7 is the first that does.
     """
     if not url.startswith(("redis://", "rediss://")):
-        return {}
+        return {"write_timeout": SOCKET_SECONDS}
     return {
         "socket_timeout": SOCKET_SECONDS,
         "socket_connect_timeout": SOCKET_SECONDS,

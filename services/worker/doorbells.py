@@ -46,6 +46,13 @@ def ring_doorbell(app: Celery, queue: Queue, waiting: int) -> None:
     """Send doorbells for so many waiting jobs. A broker that is away is no error: idle slots look anyway."""
     try:
         for _ in range(min(waiting, MESSAGES_FOR_ALL)):
-            app.send_task(doorbell_task(queue), queue=queue.value, expires=EXPIRES_SECONDS, retry=False)
+            app.send_task(
+                doorbell_task(queue),
+                queue=queue.value,
+                expires=EXPIRES_SECONDS,
+                # RabbitMQ drops what expired by itself
+                expiration=EXPIRES_SECONDS,
+                retry=False,
+            )
     except (OperationalError, OSError) as error:
         logger.warning("doorbell not rung", extra={"queue": queue.value, "reason": str(error)})

@@ -76,11 +76,16 @@ class IoWorker:
         self._tell(expired)
 
     def ring_doorbells(self) -> None:
-        """Ring again for jobs whose doorbell may have been lost."""
+        """Ring again for jobs whose doorbell may have been lost, where a worker lives that can hear it.
+
+        Otherwise messages would pile up in the broker as long as there is no worker.
+        """
         with self._database.transaction() as session:
             waiting = waiting_queues(session)
+            heard = queues_with_workers(session, self._jobs.lease_seconds)
         for queue, count in waiting.items():
-            ring_doorbell(self._app, queue, count)
+            if queue in heard:
+                ring_doorbell(self._app, queue, count)
 
     def clean(self) -> None:
         """Remove what has expired: pictures, idempotency records, rows of workers that are gone."""
@@ -111,6 +116,12 @@ class IoWorker:
     def _tell(self, jobs: list[Job]) -> None:
         for job in jobs:
             self._events.publish(job.id, {"type": job.state})
+
+
+def queues_with_workers(session: Session, lease_seconds: float) -> frozenset[str]:
+    """Queues that a worker serves whose heart still beats."""
+    alive = select(func.unnest(WorkerRow.queues)).where(WorkerRow.heartbeat_at > time_after(-lease_seconds))
+    return frozenset(session.scalars(alive))
 
 
 def is_shared(session: Session, image: Image) -> bool:
