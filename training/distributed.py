@@ -57,6 +57,11 @@ class Workers:
         fully_shard(model, mesh=mesh, mp_policy=policy)
 
 
+def is_first_process() -> bool:
+    """Whether this is the first process that torchrun started, or the only one."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 @contextmanager
 def join_workers(device: torch.device) -> Generator[Workers]:
     """Join the processes that torchrun started, one GPU each or all on the CPU."""

@@ -19,7 +19,7 @@ from training.data.batches import ShuffledBatches
 from training.data.requests import read_vocabulary
 from training.data.sequences import SequenceStore
 from training.devices import choose_device
-from training.distributed import Workers, join_workers
+from training.distributed import Workers, is_first_process, join_workers
 from training.export import ADAPTER
 from training.progress import RunProgress
 from training.samples import read_prompts, write_run_sheet
@@ -38,7 +38,8 @@ class RunOptions:
     lora: rank of the adapter that is trained alone; None trains all weights.
     recompute: see `load_for_training`. seed: of fresh adapters.
     samples_every: steps from one sheet of samples to the next; 0 draws none.
-    prompts: what the sheets show, instead of scenes.
+    prompts: what the sheets show, instead of scenes. movqgan_run: has the decoder that draws them, instead
+    of the one in the model folder. save_seconds: from one checkpoint to the next.
     """
 
     lora: int | None = None
@@ -46,6 +47,7 @@ class RunOptions:
     seed: int = 1
     samples_every: int = 0
     prompts: Sequence[str] = ()
+    movqgan_run: Path | None = None
     save_seconds: float = 180.0
     line_every: int = 20
 
@@ -128,7 +130,8 @@ def _train(trainer: TransformerTrainer, workers: Workers, run: _Run, steps: int,
                 run.save(trainer, workers)
                 saved_at = time.monotonic()
             if is_sampled and progress is not None:
-                progress.say(f"samples: {write_run_sheet(run.model, run.folder, choices.prompts)}")
+                sheet = write_run_sheet(run.model, run.folder, choices.prompts, choices.movqgan_run)
+                progress.say(f"samples: {sheet}")
 
 
 @click.command()
@@ -160,6 +163,12 @@ def _train(trainer: TransformerTrainer, workers: Workers, run: _Run, steps: int,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="What samples show, one a line, instead of scenes.",
 )
+@click.option(
+    "--movqgan-run",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Its decoder draws the samples.",
+)
+@click.option("--line-every", type=click.IntRange(min=1), default=20, show_default=True, help="Steps.")
 def main(
     *,
     model: Path,
@@ -182,6 +191,8 @@ def main(
     device: str,
     samples_every: int,
     sample_prompts: Path | None,
+    movqgan_run: Path | None,
+    line_every: int,
 ) -> None:
     """Train the model."""
     torch.set_num_threads(threads)
@@ -194,10 +205,20 @@ def main(
         muon=lora is None if muon is None else muon,
         accumulate=accumulate,
     )
-    choices = RunOptions(lora, recompute, seed, samples_every, read_prompts(sample_prompts), save_seconds)
+    choices = RunOptions(
+        lora=lora,
+        recompute=recompute,
+        seed=seed,
+        samples_every=samples_every,
+        prompts=read_prompts(sample_prompts),
+        movqgan_run=movqgan_run,
+        save_seconds=save_seconds,
+        line_every=line_every,
+    )
     try:
         source = open_batches(model, data, size=batch, seed=seed, dropout=prompt_dropout)
-        click.echo(f"{len(source.store)} sequences, {source.batches_per_epoch} batches an epoch")
+        if is_first_process():
+            click.echo(f"{len(source.store)} sequences, {source.batches_per_epoch} batches an epoch")
         finetune(model, source, run, options, choices, device=choose_device(device))
     except ValueError as error:
         raise click.ClickException(str(error)) from error

@@ -25,7 +25,7 @@ class RunProgress:
             console=self._console,
         )
         self._task = self._bar.add_task(folder.name, total=total, completed=start, figures="")
-        self._writer = SummaryWriter(folder / "tensorboard", purge_step=start)
+        self._writer = SummaryWriter(folder / "tensorboard", purge_step=start + 1)
         self._unit = unit
         self._line_every = line_every
         self._total = total

@@ -70,11 +70,16 @@ def write_sheet(
     contact_sheet(exhibits).save(out)
 
 
-def write_run_sheet(model: Path, run: Path, prompts: Sequence[str]) -> Path:
-    """Draw with the averaged weights of a run's last checkpoint, and return the path of the sheet."""
+def write_run_sheet(model: Path, run: Path, prompts: Sequence[str], movqgan_run: Path | None = None) -> Path:
+    """Draw with the averaged weights of a run's last checkpoint, and return the path of the sheet.
+
+    movqgan_run: a run of `training.movqgan` whose decoder draws, instead of the one in `model`.
+    """
     with tempfile.TemporaryDirectory(dir=run) as folder:
         export = Path(folder) / "export"
-        step, is_adapter = export_model(model, run, export)
+        step, is_adapter = export_model(
+            model, run, export, movqgan_run=movqgan_run, merge=movqgan_run is not None
+        )
         out = run / "samples" / f"step-{step:08d}.png"
         if is_adapter:
             write_sheet(model, out, prompts=prompts, adapter=str(export))

@@ -4,7 +4,7 @@ import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import safetensors.torch
 import torch
@@ -20,17 +20,17 @@ TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down
 _ADAPTER = "default"
 
 
-class AdaptableProjections(nn.Module):
-    """Projections that run their maps whatever class they are: peft puts its own in place of nn.Linear."""
+class AdaptableProjections(Projections):
+    """Projections whose maps may be of any class: peft puts its own in place of nn.Linear."""
 
     def __init__(self, plain: Projections) -> None:
-        super().__init__()
+        super().__init__(0, {}, bias=False)
         self.names = plain.names
         for name in plain.names:
             self.add_module(name, plain.get_submodule(name))
 
-    def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
-        return tuple(self.get_submodule(name)(inputs) for name in self.names)
+    def parts(self) -> list[nn.Linear]:
+        return cast("list[nn.Linear]", list(self.children()))
 
 
 def add_lora(model: Transformer, rank: int, seed: int) -> None:

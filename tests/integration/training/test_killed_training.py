@@ -1,51 +1,19 @@
 """A training process that is killed in the middle leaves a run that goes on as if nothing had happened."""
 
-import subprocess
-import sys
 from pathlib import Path
 
-import pytest
 import torch
 
-from tests.unit.training.conftest import SIZES
+from tests.integration.training.conftest import Program, finish
 from training.checkpoints import latest_checkpoint, read_checkpoint
-from training.smoke import smoke
 
 STEPS = 60
+OPTIONS = ("--steps", STEPS, "--batch", 4, "--save-seconds", 0)
 KILLED_AFTER = "step 20/"
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("world")
-    smoke(out, SIZES)
-    return out
-
-
-def start(world: Path, run: Path) -> subprocess.Popen[str]:
-    """The training program, saving after every step."""
-    options = [
-        "--steps",
-        str(STEPS),
-        "--batch",
-        "4",
-        "--threads",
-        "1",
-        "--save-seconds",
-        "0",
-        "--warmup",
-        "5",
-    ]
-    folders = ["--model", str(world / "start"), "--data", str(world / "data"), "--run", str(run)]
-    return subprocess.Popen(
-        [sys.executable, "-u", "-m", "training.finetune", *folders, *options],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-
-def test_a_killed_run_ends_in_the_same_weights(world: Path, tmp_path: Path) -> None:
-    killed = start(world, tmp_path / "killed")
+def test_a_killed_run_ends_in_the_same_weights(program: Program, tmp_path: Path) -> None:
+    killed = program(tmp_path / "killed", *OPTIONS)
     assert killed.stdout is not None
     with killed.stdout as lines:
         assert any(line.startswith(KILLED_AFTER) for line in lines)
@@ -55,13 +23,11 @@ def test_a_killed_run_ends_in_the_same_weights(world: Path, tmp_path: Path) -> N
     assert left is not None
     assert 19 <= read_checkpoint(left)["step"] < STEPS
 
+    states = []
     for name in ("killed", "whole"):
-        with start(world, tmp_path / name) as process:
-            process.communicate(timeout=200)
-        assert process.returncode == 0
-    resumed, whole = (
-        read_checkpoint(tmp_path / name / f"checkpoints/step-{STEPS:08d}.pt") for name in ("killed", "whole")
-    )
+        finish(program(tmp_path / name, *OPTIONS))
+        states.append(read_checkpoint(tmp_path / name / f"checkpoints/step-{STEPS:08d}.pt"))
+    resumed, whole = states
     for kind in ("masters", "averaged"):
         for weight in whole[kind]:
             assert torch.equal(resumed[kind][weight], whole[kind][weight]), weight

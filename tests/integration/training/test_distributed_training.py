@@ -1,0 +1,52 @@
+"""Processes that share a model's weights train it as one process does."""
+
+from pathlib import Path
+
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from tests.integration.training.conftest import Program, finish
+from training.checkpoints import latest_checkpoint, read_checkpoint
+
+OPTIONS = ("--batch", 8, "--warmup", 2, "--line-every", 1)
+
+
+def losses(run: Path) -> list[float]:
+    events = EventAccumulator(str(run / "tensorboard")).Reload()
+    return [event.value for event in events.Scalars("loss")]
+
+
+def last_step(run: Path) -> int:
+    path = latest_checkpoint(run / "checkpoints")
+    assert path is not None
+    return read_checkpoint(path)["step"]
+
+
+@pytest.mark.parametrize(
+    ("choice", "tolerance"),
+    [
+        (("--fp32", "--adamw"), 1e-5),
+        # Muon computes its updates in bfloat16, which makes a difference in the last bit larger
+        (("--fp32", "--muon", "--accumulate", 2, "--recompute"), 1e-4),
+        (("--fp32", "--lora", 4), 1e-5),
+        (("--bf16",), 3e-2),  # gathered weights are rounded as copies are, but gradients add up elsewhere
+    ],
+)
+def test_two_processes_have_the_losses_of_one(
+    program: Program, tmp_path: Path, choice: tuple[object, ...], tolerance: float
+) -> None:
+    for processes in (1, 2):
+        finish(program(tmp_path / str(processes), *OPTIONS, *choice, "--steps", 5, processes=processes))
+    alone, together = losses(tmp_path / "1"), losses(tmp_path / "2")
+    assert len(alone) == 5
+    assert together == pytest.approx(alone, abs=tolerance)
+    assert len(set(alone)) == 5
+
+
+def test_a_run_goes_on_with_another_number_of_processes(program: Program, tmp_path: Path) -> None:
+    options = (*OPTIONS, "--fp32", "--decay", 0)
+    finish(program(tmp_path / "whole", *options, "--steps", 6))
+    for steps, processes in ((3, 2), (6, 1)):
+        finish(program(tmp_path / "changing", *options, "--steps", steps, processes=processes))
+        assert last_step(tmp_path / "changing") == steps
+    assert losses(tmp_path / "changing") == pytest.approx(losses(tmp_path / "whole"), abs=1e-4)
