@@ -17,7 +17,7 @@ class SettingsError(Exception):
 class LogSettings(BaseSettings):
     """How every process logs."""
 
-    model_config = SettingsConfigDict(env_prefix="LOG_")
+    model_config = SettingsConfigDict(env_prefix="LOG_", use_attribute_docstrings=True)
 
     format: Literal["auto", "json", "plain"] = "auto"
     """json for machines, plain for people; auto is plain on a terminal."""
@@ -26,7 +26,7 @@ class LogSettings(BaseSettings):
 class DatabaseSettings(BaseSettings):
     """PostgreSQL 18 or newer."""
 
-    model_config = SettingsConfigDict(env_prefix="DATABASE_")
+    model_config = SettingsConfigDict(env_prefix="DATABASE_", use_attribute_docstrings=True)
 
     url: SecretStr
     """libpq address: postgresql://user:password@host:port/database."""
@@ -41,10 +41,12 @@ class DatabaseSettings(BaseSettings):
 class BrokerSettings(BaseSettings):
     """Celery's broker and the Redis-protocol server; both may be dead and jobs still flow."""
 
+    model_config = SettingsConfigDict(use_attribute_docstrings=True)
+
     broker_url: SecretStr
     """redis://, rediss:// or amqp:// address of Celery's broker."""
     redis_url: SecretStr | None = None
-    """Address for progress events and rate limits; the broker's own when that speaks Redis."""
+    """Redis-protocol address for progress events; the broker's own when that speaks Redis."""
 
     @model_validator(mode="after")
     def _use_the_broker_as_redis(self) -> "BrokerSettings":
@@ -58,17 +60,20 @@ class BrokerSettings(BaseSettings):
 class StorageSettings(BaseSettings):
     """An S3 bucket for pictures."""
 
-    model_config = SettingsConfigDict(env_prefix="S3_")
+    model_config = SettingsConfigDict(env_prefix="S3_", use_attribute_docstrings=True)
 
     bucket: str
+    """Name of the bucket; it must exist."""
     endpoint_url: str | None = None
-    """None is Amazon's own."""
+    """Amazon's own when not set."""
     public_endpoint_url: str | None = None
-    """The endpoint as clients reach it, written into signed URLs; `endpoint_url` when not set."""
+    """The endpoint as clients reach it, written into signed URLs; S3_ENDPOINT_URL when not set."""
     region: str = "us-east-1"
+    """Region of the bucket; servers other than Amazon's accept the default."""
     access_key_id: SecretStr | None = None
+    """Name of the key; without both halves the machine's own credentials are used (role, AWS_* variables)."""
     secret_access_key: SecretStr | None = None
-    """Without the two keys, the machine's own credentials are used (instance role, AWS_* variables)."""
+    """The key's secret half."""
     prefix: str = ""
     """Put before every key: several installations, or tests, share a bucket."""
     url_lifetime_seconds: int = Field(default=3600, ge=1, le=604_800)
@@ -78,7 +83,7 @@ class StorageSettings(BaseSettings):
 class JobSettings(BaseSettings):
     """How jobs are leased, retried and kept; the same for gateway, worker and io worker."""
 
-    model_config = SettingsConfigDict(env_prefix="JOB_")
+    model_config = SettingsConfigDict(env_prefix="JOB_", use_attribute_docstrings=True)
 
     lease_seconds: float = Field(default=30.0, gt=0)
     """A worker that is silent for so long has lost its jobs."""
@@ -103,12 +108,14 @@ class JobSettings(BaseSettings):
 class GatewaySettings(BaseSettings):
     """The HTTP gateway."""
 
-    model_config = SettingsConfigDict(env_prefix="GATEWAY_")
+    model_config = SettingsConfigDict(env_prefix="GATEWAY_", use_attribute_docstrings=True)
 
     public_url: str = "http://127.0.0.1:8000"
     """Where clients reach the gateway; links in answers start with it."""
     host: str = "127.0.0.1"
+    """Address to listen on; 0.0.0.0 is every address of the machine."""
     port: int = Field(default=8000, ge=1, le=65_535)
+    """Port to listen on."""
     max_body_bytes: int = Field(default=32 * 1024 * 1024, ge=1024)
     """Longer request bodies are refused while they are read; pictures behind URLs, too."""
     max_queued_jobs: int = Field(default=1000, ge=1)
@@ -118,7 +125,7 @@ class GatewaySettings(BaseSettings):
 class WorkerSettings(BaseSettings):
     """The GPU worker."""
 
-    model_config = SettingsConfigDict(env_prefix="WORKER_")
+    model_config = SettingsConfigDict(env_prefix="WORKER_", use_attribute_docstrings=True)
 
     model: str = "models/tiny"
     """Folder of the decoder checkpoint in the Hugging Face layout."""
@@ -133,13 +140,16 @@ class WorkerSettings(BaseSettings):
 class TokenizerSettings(BaseSettings):
     """The image tokenizer service, and where others find it."""
 
-    model_config = SettingsConfigDict(env_prefix="TOKENIZER_")
+    model_config = SettingsConfigDict(env_prefix="TOKENIZER_", use_attribute_docstrings=True)
 
     url: str = "http://127.0.0.1:8001"
+    """Where workers reach the tokenizer service, or the load balancer before its replicas."""
     model: str = "models/tiny/movqgan"
     """Folder with the MoVQGAN weights and their configuration."""
     host: str = "127.0.0.1"
+    """Address that the tokenizer service listens on."""
     port: int = Field(default=8001, ge=1, le=65_535)
+    """Port that the tokenizer service listens on."""
 
 
 class Settings(BaseModel):

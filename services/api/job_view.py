@@ -17,7 +17,7 @@ from shared.schemas.job_response import (
     JobResponse,
     JobUsage,
 )
-from shared.schemas.jobs import Task
+from shared.schemas.jobs import JobRequest, Task
 from shared.tables import Candidate, Image, Job, UsageRecord
 
 
@@ -62,7 +62,7 @@ def view_job(rows: JobRows, public_url: str) -> JobResponse:
         outputs=[view_output(output, public_url) for output in rows.outputs],
         error=view_error(job),
         usage=None if rows.usage is None else JobUsage.model_validate(rows.usage, from_attributes=True),
-        request={name: value for name, value in rows.request.items() if value is not None},
+        request=view_request(rows.request),
         metadata=rows.request.get("metadata", {}),
         created_at=job.created_at,
         started_at=job.started_at,
@@ -75,6 +75,15 @@ def view_page(page: Page, public_url: str) -> JobList:
     """A page of the list; its last job is where the next page begins."""
     data = [view_job(rows, public_url) for rows in page.rows]
     return JobList(data=data, has_more=page.has_more, next_cursor=data[-1].id if page.has_more else None)
+
+
+def view_request(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """What was given, in the order of the schema: the database sorts keys in its own way."""
+    known = [name for name in JobRequest.model_fields if stored.get(name) is not None]
+    later = [
+        name for name, value in stored.items() if name not in JobRequest.model_fields and value is not None
+    ]
+    return {name: stored[name] for name in (*known, *later)}
 
 
 def view_progress(job: Job) -> JobProgress:
