@@ -15,6 +15,7 @@ import click
 import torch
 
 from services.worker.engine.config import ModelConfig
+from services.worker.engine.errors import EngineError
 from training.data.batches import ShuffledBatches
 from training.data.requests import read_vocabulary
 from training.data.sequences import SequenceStore
@@ -55,10 +56,17 @@ class RunOptions:
 def open_batches(
     model: Path, data: tuple[Path, ...], *, size: int, seed: int, dropout: float
 ) -> ShuffledBatches:
-    """The sequences of some folders as batches, for the model of a folder."""
+    """The sequences of some folders as batches, for the model of a folder.
+
+    Raises ValueError for a folder that was made for another model, OSError for one without sequences.
+    """
     vocabulary, _ = read_vocabulary(model)
+    stores = [SequenceStore.read(folder) for folder in data]
+    for folder, store in zip(data, stores, strict=True):
+        if not store.fits(vocabulary):
+            raise ValueError(f"{folder} was made for another model; make it again for {model}")
     return ShuffledBatches(
-        SequenceStore.join([SequenceStore.read(folder) for folder in data]),
+        SequenceStore.join(stores),
         size,
         seed,
         dropout,
@@ -220,7 +228,7 @@ def main(
         if is_first_process():
             click.echo(f"{len(source.store)} sequences, {source.batches_per_epoch} batches an epoch")
         finetune(model, source, run, options, choices, device=choose_device(device))
-    except ValueError as error:
+    except (ValueError, OSError, EngineError) as error:
         raise click.ClickException(str(error)) from error
 
 

@@ -7,6 +7,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from services.worker.engine.vocabulary import Vocabulary
+
 TOKENS_FILE = "tokens.npy"
 INDEX_FILE = "index.npy"
 
@@ -71,6 +73,17 @@ class SequenceStore:
         index = np.concatenate([store.index for store in stores])
         index[:, 0] += np.repeat(starts[:-1], [len(store) for store in stores])
         return cls(np.concatenate([store.tokens for store in stores]), index)
+
+    def fits(self, vocabulary: Vocabulary) -> bool:
+        """Whether the tokens that every sequence has in its place are those of this vocabulary."""
+        offset, length, image_start = self.index[:, 0], self.index[:, 1], self.index[:, 2]
+        places = {
+            vocabulary.begin_of_sequence: offset,
+            vocabulary.image_start: offset + image_start,
+            vocabulary.newline: offset + length - 2,
+            vocabulary.image_end: offset + length - 1,
+        }
+        return all(bool((self.tokens[place] == token).all()) for token, place in places.items())
 
     def sequence(self, number: int) -> TrainingSequence:
         """The sequence with this number."""

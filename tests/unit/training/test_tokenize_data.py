@@ -13,10 +13,12 @@ from services.tokenizer.movqgan import load_movqgan
 from services.worker.engine.prompts import PictureRequest
 from services.worker.engine.sequence_plan import plan_sequence
 from services.worker.engine.tasks import MapKind, PictureSize, Task
+from tests.unit.engine.checkpoint_files import write_checkpoint
 from training.data.requests import read_vocabulary
 from training.data.sequences import SequenceStore, TrainingSequence
 from training.data.user_data import read_records
 from training.data.user_pictures import SequenceLimits
+from training.finetune import open_batches
 from training.tokenize_data import check_records, encode_records, main
 
 IMAGE = "<|image|>"
@@ -219,6 +221,15 @@ def test_bad_records_are_all_named_and_left_out_if_asked(smoke_run: Path, bad_fo
         assert message in line
     assert f"{len(BAD)} of {len(BAD) + 2} records are bad and left out" in result.stderr
     assert len(SequenceStore.read(bad_folder / "out")) == 2
+
+
+def test_sequences_are_for_the_model_they_were_made_for(smoke_run: Path, tmp_path: Path) -> None:
+    record = conversation("a ball", pictures=[picture(tmp_path, "a.png")])
+    tokenize(smoke_run, tmp_path, [record] * 2)
+    write_checkpoint(tmp_path / "other")
+    open_batches(smoke_run / "start", (tmp_path / "out",), size=2, seed=1, dropout=0)
+    with pytest.raises(ValueError, match="was made for another model"):
+        open_batches(tmp_path / "other", (tmp_path / "out",), size=2, seed=1, dropout=0)
 
 
 def test_a_limit_of_tokens_can_be_set(smoke_run: Path, tmp_path: Path) -> None:
