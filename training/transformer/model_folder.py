@@ -10,7 +10,8 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from services.worker.engine.checkpoint import WEIGHTS_FILE
+from services.worker.engine.adapters import ADAPTERS_FOLDER
+from services.worker.engine.checkpoint import INDEX_FILE, WEIGHTS_FILE
 from services.worker.engine.config import CONFIG_FILE, ModelConfig
 from services.worker.engine.text_tokenizer import DEFAULT_BEGIN_NAME
 from services.worker.engine.transformer import Transformer, checkpoint_name
@@ -51,12 +52,12 @@ def write_weights(folder: Path, parameters: dict[str, Tensor], dtype: torch.dtyp
 
 
 def copy_with_weights(source: Path, folder: Path, parameters: dict[str, Tensor]) -> None:
-    """Copy a model folder, with other weights in it."""
+    """Copy a model folder, with other weights in it and without its adapters, which were made for its own."""
     folder.mkdir(parents=True, exist_ok=True)
     for file in source.iterdir():
-        if file.is_dir():
+        if file.is_dir() and file.name != ADAPTERS_FOLDER:
             shutil.copytree(file, folder / file.name, dirs_exist_ok=True)
-        elif file.suffix == ".json":
+        elif file.is_file() and file.suffix != ".safetensors" and file.name != INDEX_FILE:
             shutil.copy2(file, folder / file.name)
     write_weights(folder, parameters, ModelConfig.from_folder(source).torch_dtype)
 

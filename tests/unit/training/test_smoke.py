@@ -8,15 +8,17 @@ import torch
 from safetensors.torch import load_file
 
 from luminary.local.pipeline import LocalPipeline
-from services.worker.engine.loading import load_model
+from services.worker.engine.loading import load_model, load_transformer
 from services.worker.engine.prompts import PictureRequest
 from services.worker.engine.sampling import SamplingParameters
 from services.worker.engine.tasks import PictureSize, Task
+from tests.unit.engine.checkpoint_files import write_checkpoint
 from tests.unit.training.conftest import SIZES
 from training.checkpoints import latest_checkpoint, read_checkpoint
 from training.data.sequences import SequenceStore
 from training.export import export_model
 from training.smoke import smoke
+from training.transformer.model_folder import copy_with_weights
 
 
 def test_the_trained_folder_loads_and_draws(smoke_run: Path) -> None:
@@ -57,6 +59,20 @@ def test_the_export_has_the_averaged_weights_of_the_last_checkpoint(smoke_run: P
 def test_a_run_without_a_checkpoint_cannot_be_exported(smoke_run: Path, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no checkpoint yet"):
         export_model(smoke_run / "start", tmp_path, tmp_path / "out")
+
+
+def test_a_sharded_source_with_a_single_file_tokenizer_is_copied_whole(tmp_path: Path) -> None:
+    source, out = tmp_path / "source", tmp_path / "out"
+    config = write_checkpoint(source, sharded=True)
+    (source / "movqgan_270M.ckpt").write_bytes(b"codes")
+    (source / "adapters/style").mkdir(parents=True)
+    model, _ = load_transformer(source, config, torch.float32, torch.device("cpu"))
+    weights = {name: torch.zeros_like(p) for name, p in model.named_parameters()}
+    copy_with_weights(source, out, weights)
+    copied, _ = load_transformer(out, config, torch.float32, torch.device("cpu"))
+    assert not any(p.any() for p in copied.parameters())
+    expected = {file.name for file in source.iterdir() if "safetensors" not in file.name} - {"adapters"}
+    assert {file.name for file in out.iterdir()} == expected | {"model.safetensors"}
 
 
 def test_a_second_call_has_nothing_left_to_train(smoke_run: Path) -> None:
