@@ -27,7 +27,7 @@ from services.worker.patience import DATABASE_FAULTS
 from services.worker.periodic import Periodic
 from services.worker.preparation import Preparation
 from services.worker.results import ResultStore
-from services.worker.settings import GpuWorkerSettings
+from services.worker.settings import GpuWorkerSettings, redis_url
 from services.worker.slots import Slots
 from services.worker.token_cache import PictureSource
 from services.worker.tokenizer_client import TokenizerClient
@@ -155,10 +155,3 @@ def load_engine(folder: Path, own: GpuWorkerSettings) -> Engine:
         device = "cuda" if torch.cuda.is_available() else "cpu"
     loaded = load_model(folder, choose_precision(own.dtype, own.quantization, device), device)
     return Engine(loaded, EngineOptions(kv_cache_tokens=own.kv_cache_tokens, max_sequences=own.max_sequences))
-
-
-def redis_url(settings: Settings) -> str:
-    """Where progress goes. Raises ValueError when neither REDIS_URL nor a Redis broker is there."""
-    if settings.broker.redis_url is None:
-        raise ValueError("REDIS_URL is needed: the broker does not speak the Redis protocol")
-    return settings.broker.redis_url.get_secret_value()

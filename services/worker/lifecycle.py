@@ -1,19 +1,21 @@
 """What a Celery process runs beside Celery: the GPU worker, the io worker, or both, by its queues."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from celery import bootsteps
 from celery.signals import worker_shutting_down
 
-from services.worker.gpu_worker import GpuWorker, redis_url
 from services.worker.io_worker import IoWorker
-from services.worker.settings import GpuWorkerSettings
+from services.worker.settings import GpuWorkerSettings, redis_url
 from services.worker.tasks import bell
 from shared.database import Database
 from shared.events import EventPublisher
 from shared.jobs import Queue
 from shared.settings import load_settings
 from shared.storage import ObjectStorage
+
+if TYPE_CHECKING:
+    from services.worker.gpu_worker import GpuWorker
 
 IO_QUEUE = "io"
 
@@ -42,6 +44,8 @@ class PlatformStep(bootsteps.StartStopStep):
             )
             self._io_worker.start()
         if queues := [queue for queue in Queue if queue.value in names]:
+            from services.worker.gpu_worker import GpuWorker  # torch is not for the io worker
+
             self._gpu_worker = GpuWorker(settings, GpuWorkerSettings(), queues, bell)
             worker_shutting_down.connect(self._drain)
             self._gpu_worker.start()

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from shared.settings import WorkerSettings
+from shared.settings import Settings, WorkerSettings
 
 
 class GpuWorkerSettings(WorkerSettings):
@@ -20,3 +20,10 @@ class GpuWorkerSettings(WorkerSettings):
     """How long an attempt waits for a tokenizer, storage or database that does not answer."""
     tokenizer_timeout_seconds: float = Field(default=120.0, gt=0)
     """How long one answer of the tokenizer service may take."""
+
+
+def redis_url(settings: Settings) -> str:
+    """Where progress goes. Raises ValueError when neither REDIS_URL nor a Redis broker is there."""
+    if settings.broker.redis_url is None:
+        raise ValueError("REDIS_URL is needed: the broker does not speak the Redis protocol")
+    return settings.broker.redis_url.get_secret_value()

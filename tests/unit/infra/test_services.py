@@ -1,6 +1,9 @@
 """Which processes run, where they listen, and what they know of each other."""
 
+import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,3 +56,9 @@ def test_the_image_tokenizer_is_found_inside_the_model_folder(tmp_path: Path, pl
 def test_a_named_image_tokenizer_is_kept(tmp_path: Path) -> None:
     assert tokenizer_model({"WORKER_MODEL": str(tmp_path), "TOKENIZER_MODEL": "mine"}) == {}
     assert tokenizer_model({}) == {}
+
+
+def test_the_io_worker_starts_without_torch() -> None:
+    variables = {"DATABASE_URL": "postgresql://db", "BROKER_URL": "redis://broker", "S3_BUCKET": "pictures"}
+    code = "import sys, services.worker.app; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], env={**os.environ, **variables}, check=True)
