@@ -1,9 +1,10 @@
 """What a client asks for: the body of POST /v1/jobs."""
 
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, LiteralString, Self
 
 from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from shared.jobs import Priority, Queue
 from shared.schemas.fields import ImageSource, Metadata, Seed, Size, Time
@@ -89,6 +90,11 @@ class JobWebhook(BaseModel):
     events: list[EventType] = Field(default=list(END_EVENTS), min_length=1)
 
 
+def fault(code: LiteralString, message: str, param: str) -> PydanticCustomError:
+    """What is wrong between several fields; `param` is the one to look at first."""
+    return PydanticCustomError(code, "{message}", {"message": message, "param": param})
+
+
 class JobRequest(BaseModel):
     """A job as it is asked for. Unknown fields are refused: a misspelt one must not be ignored."""
 
@@ -124,17 +130,18 @@ class JobRequest(BaseModel):
         given = {name for name in TASK_FIELDS if getattr(self, name) not in (None, "")}
         required = REQUIRED[self.task]
         if missing := sorted(required - given):
-            raise ValueError(f"task {self.task} needs {', '.join(missing)}")
+            raise fault("missing_for_task", f"task {self.task} needs {', '.join(missing)}", missing[0])
         if surplus := sorted(given - required - OPTIONAL.get(self.task, set())):
-            raise ValueError(f"task {self.task} does not take {', '.join(surplus)}")
+            raise fault("not_for_task", f"task {self.task} does not take {', '.join(surplus)}", surplus[0])
         if self.task is Task.IMAGE_PAIR and self.target not in PAIR_TARGETS:
-            raise ValueError(f"task {self.task} draws no {self.target} map; task dense does")
+            words = f"task {self.task} draws no {self.target} map; task dense does"
+            raise fault("not_for_task", words, "target")
         return self
 
     @model_validator(mode="after")
     def _deadlines_are_in_order(self) -> Self:
         if self.start_by and self.finish_by and self.start_by > self.finish_by:
-            raise ValueError("start_by must not be later than finish_by")
+            raise fault("deadlines_reversed", "start_by must not be later than finish_by", "start_by")
         return self
 
     @property

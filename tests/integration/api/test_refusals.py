@@ -95,7 +95,7 @@ def test_the_job_of_another_project_does_not_answer_an_idempotency_key(alice: Pr
         ({"webhook": {"url": "ftp://example.org"}}, "webhook.url"),
         ({"metadata": {"key": 5}}, "metadata.key"),
         ({"promt": "misspelt"}, "promt"),
-        ({"task": "edit"}, None),
+        ({"task": "edit"}, "image"),
         ({"prompt": "a\u0000b"}, "prompt"),
         ({"start_by": "9999-12-31T23:59:59-12:00"}, "start_by"),
     ],

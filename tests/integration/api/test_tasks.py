@@ -191,19 +191,24 @@ def test_the_model_that_draws_is_offered_by_name(artist: Project) -> None:
 
 IMAGE = "img_" + "0" * 26
 WRONG = [
-    ({"task": "edit"}, None, "task edit needs image"),
-    ({"task": "subject"}, None, "task subject needs image"),
-    ({"task": "control", "image": IMAGE}, None, "task control needs control"),
-    ({"task": "dense", "prompt": None}, None, "task dense needs image, target"),
-    ({"task": "image_pair"}, None, "task image_pair needs target"),
-    ({"task": "image_pair", "target": "segmentation"}, None, "task dense does"),
-    ({"prompt": ""}, None, "task text_to_image needs prompt"),
-    ({"image": IMAGE}, None, "task text_to_image does not take image"),
-    ({"task": "subject", "image": IMAGE, "mask": IMAGE}, None, "task subject does not take mask"),
-    ({"task": "edit", "image": IMAGE, "control": "depth"}, None, "task edit does not take control"),
+    ({"task": "edit"}, "image", "task edit needs image"),
+    ({"task": "subject"}, "image", "task subject needs image"),
+    ({"task": "control", "image": IMAGE}, "control", "task control needs control"),
+    ({"task": "dense", "prompt": None}, "image", "task dense needs image, target"),
+    ({"task": "image_pair"}, "target", "task image_pair needs target"),
+    ({"task": "image_pair", "target": "segmentation"}, "target", "task dense does"),
+    ({"prompt": ""}, "prompt", "task text_to_image needs prompt"),
+    ({"image": IMAGE}, "image", "task text_to_image does not take image"),
+    ({"task": "subject", "image": IMAGE, "mask": IMAGE}, "mask", "task subject does not take mask"),
+    ({"task": "edit", "image": IMAGE, "control": "depth"}, "control", "task edit does not take control"),
     ({"task": "control", "image": IMAGE, "control": "lidar"}, "control", "'depth', 'canny', 'hed' or 'pose'"),
     ({"task": "dense", "image": IMAGE, "target": "lidar"}, "target", "'depth', 'segmentation'"),
     ({"task": "paint"}, "task", "'text_to_image'"),
+    (
+        {"start_by": "2030-01-02T00:00:00Z", "finish_by": "2030-01-01T00:00:00Z"},
+        "start_by",
+        "must not be later than finish_by",
+    ),
     ({"size": "100x64"}, "size", "multiple of 32"),
     ({"size": "0x64"}, "size", "multiple of 32 from 32"),
     ({"size": "64"}, "size", "WIDTHxHEIGHT"),
@@ -216,7 +221,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("fields", "param", "words"), WRONG)
 def test_what_cannot_be_drawn_is_refused_in_words_before_it_is_queued(
-    artist: Project, fields: dict[str, Any], param: str | None, words: str
+    artist: Project, fields: dict[str, Any], param: str, words: str
 ) -> None:
     before = artist.get("/v1/jobs?limit=1").json()["data"]
     problem = assert_problem(artist.submit(**fields), ProblemCode.INVALID_REQUEST, param)
