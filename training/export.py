@@ -47,7 +47,7 @@ def export_model(
     movqgan_run: a run of `training.movqgan` whose decoder replaces the one in `model`.
     averaged: the exponential moving average instead of the last weights.
     merge: put a trained adapter into the weights of `model`.
-    Raises FileNotFoundError for a run that has saved nothing yet.
+    Raises FileNotFoundError for a run that has saved nothing yet, ValueError for one of another model.
     """
     path = latest_checkpoint(run / "checkpoints")
     if path is None:
@@ -62,6 +62,8 @@ def export_model(
     adapter = None if rank is None else _adapter(rank, weights, config)
     transformer, _ = load_transformer(model, config, torch.float32, torch.device("cpu"), adapter)
     parameters: dict[str, Tensor] = dict(transformer.named_parameters())
+    if adapter is None and not weights.keys() <= parameters.keys():
+        raise ValueError(f"{run} trained another model than {model}")
     copy_with_weights(model, out, parameters if adapter else parameters | weights)
     if movqgan_run is not None:
         save_movqgan(latest_movqgan(movqgan_run), out / "movqgan")

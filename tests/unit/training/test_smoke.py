@@ -75,6 +75,12 @@ def test_a_sharded_source_with_a_single_file_tokenizer_is_copied_whole(tmp_path:
     assert {file.name for file in out.iterdir()} == expected | {"model.safetensors"}
 
 
+def test_a_run_of_another_model_is_not_exported(smoke_run: Path, tmp_path: Path) -> None:
+    write_checkpoint(tmp_path / "other", num_hidden_layers=1)
+    with pytest.raises(ValueError, match="trained another model"):
+        export_model(tmp_path / "other", smoke_run / "run", tmp_path / "out")
+
+
 def test_a_second_call_has_nothing_left_to_train(smoke_run: Path) -> None:
     path = latest_checkpoint(smoke_run / "run/checkpoints")
     assert path is not None
