@@ -9,6 +9,7 @@ from importlib import import_module
 from importlib.util import find_spec
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from services.worker.engine.attention import SdpaAttention, Segment
@@ -68,9 +69,7 @@ class FlashAttention(SdpaAttention):
             causal=True,
             block_table=self.pages,
         )
-        output = torch.zeros_like(query)
-        output[: self.real_rows] = attended
-        return output
+        return F.pad(attended, (0, 0, 0, 0, 0, self.rows - self.real_rows))
 
     def _paged(self, pool: Tensor) -> Tensor:
         """[kv_heads, capacity, head_dim] as [pages, page, kv_heads, head_dim], without a copy."""
