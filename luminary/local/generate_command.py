@@ -37,6 +37,7 @@ class Options:
     speculative: bool
     dtype: str
     quant: str
+    device: str
     whole: bool
     out: Path
 
@@ -69,6 +70,7 @@ MAPS = ("depth", "canny", "hed", "pose", "segmentation", "edges")
 @click.option("--speculative/--no-speculative", default=True, show_default=True, help="Verify drafts.")
 @click.option("--dtype", default="auto", show_default=True, help="auto, fp32, bf16 or fp16.")
 @click.option("--quant", default="none", show_default=True, help="int8, nf4 or none.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 and the like.")
 @click.option("--whole", is_flag=True, help="Save the given panel above the result, too.")
 @click.option(
     "--out", default=Path("out"), show_default=True, type=click.Path(path_type=Path), help="Folder."
@@ -124,13 +126,15 @@ def _image(asked: Options) -> bytes | None:
 
 def _load(asked: Options) -> "LocalPipeline":
     from luminary.local.pipeline import LocalPipeline
-    from services.worker.engine.auto_precision import choose_precision
+    from services.worker.engine.auto_precision import choose_device, choose_precision
 
     # Its remark that an optional CPU kernel is absent would stand between the progress bar and the result.
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     if not asked.model.is_dir():
         raise FileNotFoundError(f"there is no model folder {asked.model}")
-    return LocalPipeline.load(asked.model, choose_precision(asked.dtype, asked.quant), adapter=asked.adapter)
+    device = choose_device(asked.device)
+    precision = choose_precision(asked.dtype, asked.quant, device)
+    return LocalPipeline.load(asked.model, precision, device=device, adapter=asked.adapter)
 
 
 def _request(

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+import torch
 from PIL import Image
 
 from services.tokenizer.image_codec import decode_grids, encode_pixels, read_pixels
@@ -62,14 +63,15 @@ class LocalPipeline:
         folder: Path,
         precision: Precision | None = None,
         options: EngineOptions | None = None,
+        device: str | torch.device = "cpu",
         adapter: str | None = None,
     ) -> "LocalPipeline":
         """Read a model folder with its image tokenizer. Raises EngineError or MoVQGANError.
 
         adapter: the name or the path of a LoRA adapter to merge in.
         """
-        loaded = load_model(folder, precision, adapter=adapter)
-        return cls(loaded, load_movqgan(find_image_tokenizer(folder)), options)
+        loaded = load_model(folder, precision, device, adapter=adapter)
+        return cls(loaded, load_movqgan(find_image_tokenizer(folder), device=device), options)
 
     @cached_property
     def engine(self) -> Engine:

@@ -10,13 +10,11 @@ from pathlib import Path
 from threading import Event
 from uuid import UUID
 
-import torch
-
 from services.worker.attempts import Attempt, Attempts
 from services.worker.cancel_watch import LOOK_SECONDS, CancelWatch
 from services.worker.doorbells import Bell
 from services.worker.drain import Drain
-from services.worker.engine.auto_precision import choose_precision
+from services.worker.engine.auto_precision import choose_device, choose_precision
 from services.worker.engine.engine import Engine, EngineOptions
 from services.worker.engine.loading import load_model
 from services.worker.engine_host import EngineHost
@@ -150,8 +148,6 @@ class GpuWorker:
 
 def load_engine(folder: Path, own: GpuWorkerSettings) -> Engine:
     """The engine over the model of a folder. Raises EngineError."""
-    device = own.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = choose_device(own.device)
     loaded = load_model(folder, choose_precision(own.dtype, own.quantization, device), device)
     return Engine(loaded, EngineOptions(kv_cache_tokens=own.kv_cache_tokens, max_sequences=own.max_sequences))

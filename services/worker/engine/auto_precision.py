@@ -1,4 +1,4 @@
-"""Pick a precision that this machine runs well: by capability, then by a short measurement."""
+"""Pick a device, and a precision that this machine runs well: by capability, then by a short measurement."""
 
 import statistics
 import time
@@ -6,6 +6,7 @@ from functools import cache
 
 import torch
 
+from services.worker.engine.errors import PrecisionError
 from services.worker.engine.linear_kernels import PackedKernel
 from services.worker.engine.precision import Precision
 from services.worker.engine.row_shapes import ROW_COUNTS
@@ -15,6 +16,22 @@ WORTH_IT = 1.3
 
 PROBE_SIDE = 2048
 PROBE_RUNS = 5
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """The named device; "auto" is the first GPU where there is one.
+
+    Raises PrecisionError for a name that is none, and for a GPU that is not there.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise PrecisionError(f"unknown device {name!r}") from error
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise PrecisionError(f"there is no device {name!r} here")
+    return device
 
 
 def choose_precision(

@@ -55,7 +55,7 @@ class SamplingParameters:
             (-(1 << 63) <= self.seed < 1 << 64, "seed must fit into 64 bits"),
         ):
             if not valid:
-                raise PromptError(f"{rule}: {self}")
+                raise PromptError(rule)
 
 
 def keep_top_k(logits: Tensor, k: int) -> Tensor:

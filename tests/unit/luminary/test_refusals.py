@@ -57,6 +57,8 @@ def copy(model: Path, tmp_path: Path) -> Path:
         (["--prompt", "a", "--seed", str(1 << 64)], "seed"),
         (["--prompt", "a", "--n", "0"], "--n"),
         (["--prompt", "a", "--dtype", "fp8"], "fp8"),
+        (["--prompt", "a", "--device", "abacus"], "abacus"),
+        (["--prompt", "a", "--device", "cuda:31"], "cuda:31"),
         (["--prompt", "a", "--quant", "int3"], "int3"),
     ],
 )
