@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import shutil
 import signal
 import subprocess
 from importlib.util import find_spec
@@ -55,16 +56,25 @@ class PostgresServer:
         """Create the cluster unless the folder holds one; ProcessError with initdb's words if that fails."""
         if (self._folder / "PG_VERSION").exists():
             return
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._folder.chmod(0o700)
+        # made beside its place: an interrupted initdb must not be taken for a cluster the next time
+        fresh = self._folder.with_name(f"{self._folder.name}.new")
+        if fresh.exists():
+            shutil.rmtree(fresh)
+        fresh.mkdir(parents=True)
+        fresh.chmod(0o700)
         if self._account:
-            os.chown(self._folder, self._account.user, self._account.group)
+            os.chown(fresh, self._account.user, self._account.group)
+        self._initdb(fresh)
+        fresh.replace(self._folder)
+
+    def _initdb(self, folder: Path) -> None:
+        """Make a cluster in an empty folder; the password goes through a pipe, for nobody else to read."""
         read_end, write_end = os.pipe()
         os.write(write_end, self._password.encode())
         os.close(write_end)
         command = [
             str(binaries() / "initdb"),
-            f"--pgdata={self._folder}",
+            f"--pgdata={folder}",
             f"--username={USER}",
             f"--pwfile=/dev/fd/{read_end}",
             "--auth=scram-sha-256",

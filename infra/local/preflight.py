@@ -10,6 +10,7 @@ from shared.settings import TokenizerSettings, WorkerSettings
 
 LARGEST_PORT = 65_535
 CONFIG = "config.json"
+WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 
 
 def check_environment(given: Mapping[str, str]) -> None:
@@ -44,9 +45,13 @@ def check_decoder(model: str) -> None:
     """Raise ProcessError unless the folder looks like a checkpoint."""
     if not (Path(model) / CONFIG).is_file():
         raise ProcessError(f"There is no model in {model} (no {CONFIG}): name one with --model FOLDER.")
+    if not any((Path(model) / name).is_file() for name in WEIGHTS):
+        raise ProcessError(f"The model in {model} has no weights: there is neither {' nor '.join(WEIGHTS)}.")
 
 
 def check_image_tokenizer(model: str) -> None:
     """Raise ProcessError unless there is something to load."""
     if not Path(model).exists():
         raise ProcessError(f"There is no image tokenizer in {model}: name one with TOKENIZER_MODEL=FOLDER.")
+    if Path(model).is_dir() and not (Path(model) / WEIGHTS[0]).is_file():
+        raise ProcessError(f"The image tokenizer in {model} has no weights: there is no {WEIGHTS[0]}.")

@@ -79,9 +79,11 @@ def load_state(folder: Path) -> StackState:
     if known is not None and known.ports.all_free():
         return known
     state = StackState(StackPorts.choose(), known.secrets if known else StackSecrets.generate())
-    file = folder / NAME
-    file.touch(mode=0o600)
-    file.write_text(json.dumps(asdict(state), indent=2))
+    # in one step: half a file would lock its owner out of the data
+    fresh = folder / f"{NAME}.new"
+    fresh.touch(mode=0o600)
+    fresh.write_text(json.dumps(asdict(state), indent=2))
+    fresh.replace(folder / NAME)
     return state
 
 

@@ -9,9 +9,11 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
+from urllib.parse import urlsplit
 
 from infra.local.installation import first_api_key, has_registered, migrate
 from infra.local.logs import LogFollower, LogPrinter
+from infra.local.ports import is_listening
 from infra.local.process import ManagedProcess
 from infra.local.rotation import rotate_logs
 from infra.local.run_file import Run, RunningProcess, write_run
@@ -25,6 +27,7 @@ ROTATE_SECONDS = 10.0
 PLAIN_LOGS = {"LOG_FORMAT": "plain"}
 """The reader is a person, unless the environment says otherwise."""
 WATCH_SECONDS = 0.2
+HTTP_PORT = 80
 FIRST_RESTART_SECONDS = 1.0
 LONGEST_RESTART_SECONDS = 30.0
 
@@ -63,11 +66,14 @@ class WatchedService:
         """Return when it serves; ProcessError when it does not come up."""
         url = self.service.ready_url
         if url is not None:
-            self.process.wait_until(lambda: answers(url), READY_SECONDS)
+            self.process.wait_until(lambda: self._listens(url) and answers(url), READY_SECONDS)
         if self.service.registers:
             self.process.wait_until(
                 lambda: has_registered(database_url, self.process.pid or 0), MODEL_SECONDS
             )
+
+    def _listens(self, url: str) -> bool:
+        return is_listening(self.process.pid or 0, urlsplit(url).port or HTTP_PORT)
 
     def watch(self, report: Callable[[str], None]) -> bool:
         """Start it again if it has ended and its pause is over; returns whether it was started."""

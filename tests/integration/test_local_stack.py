@@ -6,8 +6,10 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import psycopg
@@ -18,7 +20,9 @@ from infra.local.commands import down, logs, status
 from infra.local.installation import migrate
 from infra.local.process import ManagedProcess, ProcessError, ProcessSpec
 from infra.local.run_file import read_run
+from infra.local.services import Service
 from infra.local.stack import EmbeddedStack
+from infra.local.supervisor import WatchedService
 from shared.settings import StorageSettings
 from shared.storage import ObjectStorage
 
@@ -207,6 +211,36 @@ def test_no_process_outlives_a_killed_supervisor(tmp_path: Path) -> None:
         supervisor.wait()
     wait_until_gone(pids)
     assert len(pids) == len(("postgres", "valkey", "seaweedfs", "web"))
+    with supervised(tmp_path):  # the data of the killed one is usable
+        assert len(children(tmp_path)) == len(pids)
+
+
+def test_a_cluster_that_was_half_made_is_made_again(tmp_path: Path) -> None:
+    half = tmp_path / "postgres.new"
+    half.mkdir()
+    (half / "PG_VERSION").write_text("18")
+    mine = {"BROKER_URL": "redis://broker", "S3_ENDPOINT_URL": "https://s3"}
+    with (
+        EmbeddedStack(tmp_path, environment=mine, durable=False) as stack,
+        psycopg.connect(stack.environment["DATABASE_URL"]) as connection,
+    ):
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+    assert not half.exists()
+
+
+def test_a_service_is_not_ready_because_another_program_answers_on_its_port(tmp_path: Path) -> None:
+    log = tmp_path / "web.log"
+    spec = ProcessSpec("web", [sys.executable, "-c", "exit('address already in use')"])
+    with ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler) as stranger:
+        thread = threading.Thread(target=stranger.serve_forever)
+        thread.start()
+        url = f"http://127.0.0.1:{stranger.server_port}/"
+        service = WatchedService(Service(spec, url), {}, log.parent)
+        service.process.start()
+        with pytest.raises(ProcessError, match="address already in use"):
+            service.wait_until_ready("postgresql://unused")
+        stranger.shutdown()
+        thread.join()
 
 
 def test_a_service_that_ends_is_started_again_and_down_stops_everything(tmp_path: Path) -> None:

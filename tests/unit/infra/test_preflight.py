@@ -13,8 +13,9 @@ from infra.local.process import ProcessError
 @pytest.fixture
 def model(tmp_path: Path) -> dict[str, str]:
     """The environment of a model folder that looks whole."""
-    (tmp_path / "config.json").touch()
     (tmp_path / "movqgan").mkdir()
+    for name in ("config.json", "model.safetensors", "movqgan/model.safetensors"):
+        (tmp_path / name).touch()
     return {"WORKER_MODEL": str(tmp_path)}
 
 
@@ -37,6 +38,17 @@ def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
 def test_an_image_tokenizer_that_is_missing_is_named(model: dict[str, str]) -> None:
     message = refusal({**model, "TOKENIZER_MODEL": "/nowhere/movqgan"})
     assert message.startswith("There is no image tokenizer in /nowhere/movqgan")
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "movqgan/model.safetensors"])
+def test_weights_that_are_missing_are_named(model: dict[str, str], name: str) -> None:
+    (Path(model["WORKER_MODEL"]) / name).unlink()
+    assert "has no weights: there is n" in refusal(model)
+
+
+def test_a_published_image_tokenizer_may_be_one_file(model: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "movqgan.ckpt").touch()
+    check_environment({**model, "TOKENIZER_MODEL": str(tmp_path / "movqgan.ckpt")})
 
 
 def test_a_tokenizer_service_of_ones_own_needs_no_image_tokenizer_here(model: dict[str, str]) -> None:
