@@ -13,6 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from infra.local.ports import free_ports
 from tests.integration.random_models import write_decoder, write_movqgan
 from tests.integration.test_local_stack import ROOT, children, wait_for_line, wait_until_gone
 
@@ -31,10 +32,13 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def up(data: Path, model: Path) -> Iterator[subprocess.Popen[str]]:
     """The command in a process of its own; killed, if it still runs, when the block ends."""
     kept = {name: value for name, value in os.environ.items() if not name.endswith(NOT_OURS)}
+    # the usual ports are for whoever else runs a platform on this machine
+    gateway, tokenizer = free_ports(2)
+    ports = {"GATEWAY_PORT": str(gateway), "TOKENIZER_PORT": str(tokenizer)}
     process = subprocess.Popen(
         [Path(sys.executable).with_name("luminary"), "up", "--data", str(data), "--model", str(model)],
         cwd=ROOT,
-        env={**kept, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"},
+        env={**kept, **ports, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
