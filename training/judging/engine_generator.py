@@ -51,12 +51,13 @@ class EngineGenerator:
     def generate(self, questions: Sequence[Question]) -> list[Drawing]:
         """One drawing for each question; its seed takes the place of the sampling's."""
         engine = self._pipeline.engine
-        handles = [engine.submit(self._request(question)) for question in questions]
+        handles = [engine.submit(self.request(question)) for question in questions]
         engine.run_until_idle()
         grids = [np.array(drawn_grid(handle).rows(), np.int64) for handle in handles]
         return [self._drawing(question, grid) for question, grid in zip(questions, grids, strict=True)]
 
-    def _request(self, question: Question) -> GenerationRequest:
+    def request(self, question: Question) -> GenerationRequest:
+        """The question as the engine takes it."""
         plan = self._pipeline.plan(self._picture_request(question))
         return GenerationRequest(plan, replace(self._sampling, seed=question.seed))
 

@@ -34,6 +34,8 @@ def test_its_options_exist_and_its_values_are_of_their_kind(
         place = next(place for place, word in enumerate(words) if word.startswith("training."))
         module, words = words[place], words[place + 1 :]
     command: click.Command = getattr(import_module(module), "main", None) or import_module(module).command
+    if isinstance(command, click.Group):
+        command, words = command.commands[words[0]], words[1:]
     for word, following in pairwise(words):
         if word.startswith("--") and "/" in following:
             path = tmp_path / following

@@ -1,0 +1,107 @@
+"""Teach an adapter a new word and see whether it was learned: `python -m training.newcomer --help`.
+
+`draw` writes pictures of snowmen, which the scene world does not have, with captions: data as a user would
+bring them. `judge` asks a model for snowmen and counts those that are.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+from PIL import Image
+
+from luminary.local.pipeline import LocalPipeline, drawn_grid
+from services.tokenizer.image_codec import decode_grids
+from services.worker.engine.prompts import PictureRequest
+from services.worker.engine.request import GenerationRequest
+from services.worker.engine.sampling import SamplingParameters
+from services.worker.engine.tasks import Task
+from training.judging.contact_sheet import contact_sheet
+from training.judging.engine_generator import MoVQGANCodec
+from training.judging.plan import Exhibit
+from training.judging.recognition import recognise
+from training.scenes.newcomer import Snowman, sample_caption, sample_snowman, shows_snowman
+from training.scenes.rendering import Picture, render
+
+_JUDGED_SEED = 1_000_003
+"""No training set has it."""
+
+
+@click.group()
+def main() -> None:
+    """Snowmen for an adapter."""
+
+
+def draw_snowmen(out: Path, *, count: int, seed: int) -> None:
+    """Write `count` pictures and captions into a folder."""
+    out.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
+    for number in range(count):
+        snowman = sample_snowman(rng)
+        Image.fromarray(render(snowman.scene())).save(out / f"{number:05d}.png")
+        (out / f"{number:05d}.txt").write_text(sample_caption(rng, snowman) + "\n", encoding="utf-8")
+
+
+def ask_for_snowmen(
+    pipeline: LocalPipeline, *, count: int, guidance_scale: float
+) -> list[tuple[Snowman, Picture]]:
+    """What was asked for and what was drawn."""
+    rng = np.random.default_rng(_JUDGED_SEED)
+    asked = [sample_snowman(rng) for _ in range(count)]
+    handles = [
+        pipeline.engine.submit(
+            GenerationRequest(
+                pipeline.plan(PictureRequest(Task.TEXT_TO_IMAGE, snowman.caption, pipeline.default_size)),
+                SamplingParameters(seed=seed, guidance_scale=guidance_scale, top_k=None),
+            )
+        )
+        for seed, snowman in enumerate(asked)
+    ]
+    pipeline.engine.run_until_idle()
+    pictures = decode_grids(pipeline.movqgan, [drawn_grid(handle) for handle in handles])
+    return [(snowman, np.asarray(picture)) for snowman, picture in zip(asked, pictures, strict=True)]
+
+
+def count_snowmen(asked: Sequence[Snowman], pictures: Sequence[Picture]) -> int:
+    """How many pictures are what was asked for."""
+    pairs = zip(asked, pictures, strict=True)
+    return sum(shows_snowman(recognise(picture), snowman) for snowman, picture in pairs)
+
+
+@main.command("draw")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True)
+@click.option("--count", type=click.IntRange(min=1), default=400, show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True)
+def draw_command(*, out: Path, count: int, seed: int) -> None:
+    """Write a folder of pictures with captions."""
+    draw_snowmen(out, count=count, seed=seed)
+    click.echo(f"{out}: {count} pictures")
+
+
+@main.command("judge")
+@click.option("--model", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True)
+@click.option("--adapter", metavar="NAME", help="LoRA adapter: a name in MODEL/adapters, or a folder.")
+@click.option("--count", type=click.IntRange(min=1), default=100, show_default=True)
+@click.option("--guidance-scale", type=float, default=2.0, show_default=True)
+@click.option("--threads", type=click.IntRange(min=1), default=2, show_default=True)
+@click.option("--sheet", type=click.Path(dir_okay=False, path_type=Path), help="PNG of the pictures.")
+def judge_command(
+    *, model: Path, adapter: str | None, count: int, guidance_scale: float, threads: int, sheet: Path | None
+) -> None:
+    """Ask for snowmen and count those that are drawn."""
+    torch.set_num_threads(threads)
+    pipeline = LocalPipeline.load(model, adapter=adapter)
+    drawn = ask_for_snowmen(pipeline, count=count, guidance_scale=guidance_scale)
+    asked, pictures = [snowman for snowman, _ in drawn], [picture for _, picture in drawn]
+    codec = MoVQGANCodec(pipeline.movqgan)
+    truth = codec.decode(codec.encode([render(snowman.scene()) for snowman in asked]))
+    right, ceiling = count_snowmen(asked, pictures), count_snowmen(asked, truth)
+    if sheet is not None:
+        contact_sheet([Exhibit(snowman.caption, (picture,)) for snowman, picture in drawn]).save(sheet)
+    click.echo(f"{right} of {count} are snowmen as asked; of the truth, encoded and decoded, {ceiling} are")
+
+
+if __name__ == "__main__":
+    main()
