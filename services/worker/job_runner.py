@@ -20,6 +20,7 @@ from services.worker.engine_host import EngineHost
 from services.worker.failures import job_error
 from services.worker.job_log import JobLog
 from services.worker.patience import TRANSIENT, Patience
+from services.worker.phase_times import PhaseTimes
 from services.worker.preparation import Preparation, PreparedJob
 from services.worker.results import ResultStore, answer_of
 from services.worker.token_checkpoint import CheckpointFormatError, TokenCheckpoint
@@ -67,6 +68,7 @@ class JobRun:
         self._patience = Patience(attempt.wait, tools.patience_seconds)
         self._haste = Patience(time.sleep, STOP_SECONDS)
         self._work: Work | None = None
+        self._times = PhaseTimes()
 
     def __enter__(self) -> Self:
         return self
@@ -86,7 +88,9 @@ class JobRun:
     def run(self) -> None:
         """Do the job, or stop it as asked. Raises whatever makes the attempt fail."""
         try:
-            self._log.enter("encoding")
+            self._times.enter("preparing")
+            if self._attempt.claimed.request.get("image") is not None:
+                self._log.enter("encoding")
             job = self._patience.insist(lambda: self._tools.preparation.prepare(self._attempt.claimed))
             self._work = Work(job, self._begin(job))
             self._draw(self._work.drawing)
@@ -100,19 +104,21 @@ class JobRun:
         return Drawing(self._tools.host, job.recipe, saved, self._attempt.wake)
 
     def _draw(self, drawing: Drawing) -> None:
-        self._log.save("generating", drawing)
+        self._times.enter("generating")
         while not drawing.ended:
-            self._attempt.wait(self._tools.tick_seconds)
             self._log.save("generating", drawing)
+            self._attempt.wait(self._tools.tick_seconds)
         drawing.raise_failure()
 
     def _succeed(self, work: Work) -> None:
+        self._times.enter("saving")
         self._log.save("decoding", work.drawing)
         outputs: list[Output] = []
         for index in range(work.job.recipe.candidates):
             self._attempt.check()
             outputs += self._patience.insist(lambda index=index: self._outputs(work, index))
         answer = answer_of(outputs, work.drawing)
+        self._times.enter("committing")
 
         def commit() -> None:
             with self._tools.database.transaction() as session:
@@ -120,12 +126,16 @@ class JobRun:
 
         self._patience.insist(commit)
         self._log.tell("succeeded")
+        logger.info("job done", extra={"milliseconds": self._times.milliseconds()})
 
     def _outputs(self, work: Work, index: int) -> list[Output]:
         """The candidate's picture, in the storage; none when not even a row of it is drawn."""
-        drawn = work.drawing.candidates()[index]
-        output = self._tools.results.store(self._attempt.claimed.project_id, work.job, index, drawn)
-        return [] if output is None else [output]
+        self._times.enter("decoding")
+        picture = self._tools.results.decode(work.job, index, work.drawing.candidates()[index])
+        if picture is None:
+            return []
+        self._times.enter("storing")
+        return [self._tools.results.store(self._attempt.claimed.project_id, picture)]
 
     def _stop(self, reason: StopReason) -> None:
         """End the attempt as asked; what does not answer now is left to whoever takes the job over."""

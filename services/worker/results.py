@@ -1,6 +1,7 @@
 """From drawn codes to pictures in the storage and an answer that can be committed."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,16 @@ from shared.token_grid import TokenGrid
 PNG = "image/png"
 
 
+@dataclass(frozen=True)
+class DecodedPicture:
+    """A candidate as a file that is not stored yet."""
+
+    grid: TokenGrid
+    png: bytes
+    score: float | None
+    partial: bool
+
+
 class ResultStore:
     """Decodes grids and stores the pictures. Calls raise what tokenizer and storage raise.
 
@@ -29,22 +40,30 @@ class ResultStore:
         self._storage = storage
         self._model = model
 
-    def store(self, project_id: UUID, job: PreparedJob, index: int, drawn: CandidateTokens) -> Output | None:
-        """Decode and store one candidate: all of it, or the rows that are complete; None without any."""
+    def decode(self, job: PreparedJob, index: int, drawn: CandidateTokens) -> DecodedPicture | None:
+        """One candidate as a file: all of it, or the rows that are complete; None without any."""
         plan = job.recipe.plan
         grid = drawn_rows(plan, drawn.codes)
         if grid is None:
             return None
         partial = len(drawn.codes) < len(plan.free_positions)
-        png = self._png(job, index, grid, partial=partial)
-        stored = self._storage.put_image(project_id, png, PNG)
-        width, height = png_size(png)
+        return DecodedPicture(
+            grid,
+            self._png(job, index, grid, partial=partial),
+            drawn.score if job.recipe.sampling.guidance_scale != 1 else None,
+            partial,
+        )
+
+    def store(self, project_id: UUID, picture: DecodedPicture) -> Output:
+        """Put the file into the storage."""
+        stored = self._storage.put_image(project_id, picture.png, PNG)
+        width, height = png_size(picture.png)
         return Output(
             StoredImage(stored.key, stored.sha256, PNG, stored.byte_size, width, height),
-            grid,
+            picture.grid,
             self._tokenizer.model.tokenizer,
-            score=drawn.score if job.recipe.sampling.guidance_scale != 1 else None,
-            partial=partial,
+            score=picture.score,
+            partial=picture.partial,
         )
 
     def _png(self, job: PreparedJob, index: int, grid: TokenGrid, *, partial: bool) -> bytes:
