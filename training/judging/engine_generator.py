@@ -44,13 +44,13 @@ class EngineGenerator:
     """Draws every question with the engine, all of them batched as the engine sees fit."""
 
     def __init__(self, pipeline: LocalPipeline, sampling: SamplingParameters) -> None:
-        self._pipeline = pipeline
+        self.pipeline = pipeline
         self._sampling = sampling
         self.codec = MoVQGANCodec(pipeline.movqgan)
 
     def generate(self, questions: Sequence[Question]) -> list[Drawing]:
         """One drawing for each question; its seed takes the place of the sampling's."""
-        engine = self._pipeline.engine
+        engine = self.pipeline.engine
         handles = [engine.submit(self.request(question)) for question in questions]
         engine.run_until_idle()
         grids = [np.array(drawn_grid(handle).rows(), np.int64) for handle in handles]
@@ -58,7 +58,7 @@ class EngineGenerator:
 
     def request(self, question: Question) -> GenerationRequest:
         """The question as the engine takes it."""
-        plan = self._pipeline.plan(self._picture_request(question))
+        plan = self.pipeline.plan(self._picture_request(question))
         return GenerationRequest(plan, replace(self._sampling, seed=question.seed))
 
     def _picture_request(self, question: Question) -> PictureRequest:
