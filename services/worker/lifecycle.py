@@ -8,6 +8,7 @@ from celery.signals import worker_shutting_down
 from services.worker.io_worker import IoWorker
 from services.worker.settings import GpuWorkerSettings, redis_url
 from services.worker.tasks import bell
+from services.worker.thread_deaths import leave_when_a_thread_dies
 from shared.database import Database
 from shared.events import EventPublisher
 from shared.jobs import Queue
@@ -32,6 +33,7 @@ class PlatformStep(bootsteps.StartStopStep):
 
     def start(self, parent: Any) -> None:
         """Load what the queues of `--queues` need. Raises what settings and model raise."""
+        leave_when_a_thread_dies()
         names = set(parent.app.amqp.queues.consume_from)
         settings = load_settings()
         if IO_QUEUE in names:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from secrets import SystemRandom
 from typing import TypeVar
 
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from services.worker.tokenizer_client import TokenizerUnavailableError
 from shared.storage import ObjectMissingError, StorageError
@@ -18,8 +19,9 @@ Value = TypeVar("Value")
 FIRST_SECONDS = 0.2
 LONGEST_SECONDS = 10.0
 
-DATABASE_FAULTS = (OperationalError, InterfaceError)
-"""The server is away, restarts, or ended the statement."""
+DATABASE_FAULTS = (OperationalError, InterfaceError, InternalError, PoolTimeoutError)
+"""The server is away, restarts, or ended the statement, or the transaction of a process that was frozen in it
+(an InternalError); or it is so slow that no connection of the pool is free."""
 TRANSIENT = (TokenizerUnavailableError, StorageError, *DATABASE_FAULTS)
 
 

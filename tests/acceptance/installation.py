@@ -273,7 +273,7 @@ class Installation:
         """Start again what a test has ended. Fails when a thread of a process has died of an error."""
         for name, member in self.services.items():
             if member.process.pid is not None:
-                assert "Exception in thread" not in member.log(), member.log()
+                assert "a thread has died" not in member.log(), member.log()
             if name != self.second_worker.name and member.process.exit_status() is not None:
                 member.start()
 

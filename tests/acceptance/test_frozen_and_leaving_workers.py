@@ -8,7 +8,13 @@ import pytest
 
 from shared.jobs import JobState
 from shared.tables import Checkpoint, Job
-from tests.acceptance.evidence import assert_done_exactly_once, codes_of, every_row, stored_objects
+from tests.acceptance.evidence import (
+    assert_done_exactly_once,
+    codes_of,
+    every_row,
+    execute,
+    stored_objects,
+)
 from tests.acceptance.installation import SLOTS, Installation
 from tests.integration.worker.platform import PlatformUnderTest, eventually
 
@@ -99,6 +105,32 @@ def test_a_worker_frozen_while_it_waits_for_its_picture_changes_nothing_when_it_
     assert every_row(platform.database) == rows
     assert stored_objects(platform.settings.storage, platform.project_id) == objects
     assert len(objects) == 1
+
+
+BREAK_HEARTBEATS = """
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'an error that nobody foresaw' USING ERRCODE = '42501'; END $$;
+CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON workers FOR EACH ROW EXECUTE FUNCTION refuse();
+"""
+MEND_HEARTBEATS = "DROP TRIGGER refuse ON workers; DROP FUNCTION refuse;"
+
+
+@pytest.mark.usefixtures("second_worker")
+def test_a_worker_whose_heart_fails_leaves_in_order_and_does_not_live_on_without_it(
+    installation: Installation, platform: PlatformUnderTest, reference: dict[int, tuple[str, bytes]]
+) -> None:
+    worker = installation.worker
+    with installation.second_worker.frozen():
+        job_id = platform.ask(seed=0, **LONG)
+        platform.started_drawing(job_id)
+        execute(platform.database, BREAK_HEARTBEATS)
+        worker.exited(DRAIN_SECONDS)
+        execute(platform.database, MEND_HEARTBEATS)
+    assert "a thread has died" in worker.log()
+    worker.start()
+
+    assert hashes(platform, job_id) == reference[0]
+    assert_done_exactly_once(platform, job_id)
 
 
 @pytest.mark.usefixtures("second_worker")
