@@ -38,6 +38,6 @@ def program(world: Path) -> Program:
 def finish(process: subprocess.Popen[str]) -> str:
     """Wait until the program is done; returns what it printed."""
     with process:
-        output, _ = process.communicate(timeout=200)
+        output, _ = process.communicate(timeout=400)
     assert process.returncode == 0, output
     return output

@@ -8,6 +8,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tests.integration.training.conftest import Program, finish
 from training.checkpoints import latest_checkpoint, read_checkpoint
 
+# each process imports torch, which takes long beside others on a machine of two cores
+pytestmark = pytest.mark.timeout(900)
+
 OPTIONS = ("--batch", 8, "--warmup", 2, "--line-every", 1)
 
 

@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
+import pytest
 import torch
 
 from tests.integration.training.conftest import Program, finish
 from training.checkpoints import latest_checkpoint, read_checkpoint
+
+# each process imports torch, which takes long beside others on a machine of two cores
+pytestmark = pytest.mark.timeout(900)
 
 STEPS = 60
 OPTIONS = ("--steps", STEPS, "--batch", 4, "--save-seconds", 0)
