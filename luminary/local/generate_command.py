@@ -27,7 +27,7 @@ class Options:
     control: str | None
     target: str | None
     subject: str | None
-    cfg: float
+    cfg: float | None
     guidance: str
     top_k: int
     top_p: float
@@ -56,7 +56,7 @@ MAPS = ("depth", "canny", "hed", "pose", "segmentation", "edges")
 @click.option("--control", type=click.Choice(MAPS), help="What the given map is (task control, pair).")
 @click.option("--target", type=click.Choice(MAPS), help="Which map to draw (task dense).")
 @click.option("--subject", help="Describes the given subject (task subject).")
-@click.option("--cfg", default=4.0, show_default=True, help="Classifier-free guidance scale; 1 is off.")
+@click.option("--cfg", type=float, help="Classifier-free guidance scale; 1 is off. [default: the model's]")
 @click.option(
     "--guidance", default="constant", show_default=True, help="How the scale changes: constant, or reference."
 )
@@ -90,6 +90,8 @@ def command(**options: Any) -> None:
     try:
         draft, sampling, image = _draft(asked), _sampling(asked), _image(asked)
         pipeline = _load(asked)
+        if asked.cfg is None:
+            sampling = replace(sampling, guidance_scale=pipeline.loaded.default_guidance_scale)
         request = _request(pipeline, draft, asked, image)
         save(_draw(pipeline, request, sampling, asked), request, sampling, pipeline, asked.out)
     except (EngineError, MoVQGANError, ImageError, OSError) as error:
@@ -149,7 +151,7 @@ def _sampling(asked: Options) -> "SamplingParameters":
     from services.worker.engine.sampling import SamplingParameters
 
     return SamplingParameters(
-        guidance_scale=asked.cfg,
+        guidance_scale=SamplingParameters.guidance_scale if asked.cfg is None else asked.cfg,
         guidance_schedule=asked.guidance,
         top_k=asked.top_k or None,
         top_p=asked.top_p,

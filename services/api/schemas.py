@@ -88,6 +88,7 @@ class ModelResponse(BaseModel):
                     "slots": 4,
                     "tasks": ["text_to_image", "edit", "dense"],
                     "default_size": "256x256",
+                    "default_guidance_scale": 4.0,
                     "largest_side": 1536,
                     "precision": "fp32",
                     "device": "cpu",

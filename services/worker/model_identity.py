@@ -63,6 +63,7 @@ def describe_model(identity: ModelIdentity, loaded: LoadedModel) -> dict[str, An
         "device": report.device,
         "tasks": [str(task) for task in Task],
         "default_size": str(loaded.default_size),
+        "default_guidance_scale": loaded.default_guidance_scale,
         "largest_side": loaded.vocabulary.max_grid * GRID_PIXELS,
         "image_codes": loaded.vocabulary.image_code_count,
         "batch_invariant": report.batch_invariant,

@@ -43,7 +43,9 @@ class Preparation:
         asked = JobRequest.model_validate(claimed.request)
         picture = self._picture(claimed.project_id, asked)
         sampling = SamplingParameters(
-            guidance_scale=asked.guidance_scale,
+            guidance_scale=(
+                self._loaded.default_guidance_scale if asked.guidance_scale is None else asked.guidance_scale
+            ),
             top_k=asked.top_k,
             temperature=asked.temperature,
             seed=seed_of(claimed.lease.job_id) if asked.seed is None else asked.seed,

@@ -111,7 +111,8 @@ class JobRequest(BaseModel):
     """How many candidates."""
     seed: Seed | None = None
     """The same seed gives the same pictures; the server chooses one when not given, and tells it."""
-    guidance_scale: float = Field(default=4.0, ge=1.0, le=30.0)
+    guidance_scale: Annotated[float, Field(ge=1.0, le=30.0)] | None = None
+    """How closely the prompt is followed; 1 is no guidance. What the model recommends, when not given."""
     top_k: int = Field(default=4096, ge=1, le=65_536)
     temperature: float = Field(default=1.0, ge=0.0, le=4.0)
     image: ImageSource | None = None

@@ -18,6 +18,8 @@ from services.worker.engine.transformer import Transformer, checkpoint_name
 from services.worker.engine.vocabulary import IMAGE_END_NAME
 from training.transformer.text_vocabulary import write_tokenizer
 
+GUIDANCE = 2.0
+"""Recommended scale of guidance; the tiny model is surest there."""
 GENERATION_FILE = "generation_config.json"
 
 
@@ -33,7 +35,13 @@ def write_model_folder(
     _write_json(
         folder / CONFIG_FILE, {**_public_config(model.config), "bos_token_id": begin, "eos_token_id": end}
     )
-    settings = {"bos_token_id": begin, "eos_token_id": end, "do_sample": True, "image_size": image_size}
+    settings = {
+        "bos_token_id": begin,
+        "eos_token_id": end,
+        "do_sample": True,
+        "image_size": image_size,
+        "guidance_scale": GUIDANCE,
+    }
     _write_json(folder / GENERATION_FILE, settings)
     write_tokenizer(tokenizer, folder)
     shutil.copytree(movqgan, folder / "movqgan", dirs_exist_ok=True)

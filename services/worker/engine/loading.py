@@ -1,8 +1,10 @@
 """Load a published model folder: config, tokenizer, weights streamed into their final form."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 
@@ -18,6 +20,8 @@ from services.worker.engine.text_tokenizer import TextTokenizer
 from services.worker.engine.transformer import Transformer, checkpoint_name
 from services.worker.engine.vocabulary import Vocabulary
 
+Value = TypeVar("Value")
+
 
 @dataclass(frozen=True)
 class LoadedModel:
@@ -25,7 +29,7 @@ class LoadedModel:
 
     image_ids: token ids of the image codes. ignored: weights of the checkpoint that the decoder does not
     need. capabilities: what was found true of the kernels on this machine. adapter: the name of the one
-    that is merged in.
+    that is merged in. default_size, default_guidance_scale: what generation_config.json recommends.
     """
 
     model: Transformer
@@ -38,6 +42,7 @@ class LoadedModel:
     ignored: tuple[str, ...]
     capabilities: CapabilityReport
     default_size: PictureSize
+    default_guidance_scale: float
     adapter: str | None = None
 
 
@@ -79,16 +84,28 @@ def load_model(
         ignored=ignored,
         capabilities=check_kernels(model, precision, device),
         default_size=default_size(folder),
+        default_guidance_scale=default_guidance_scale(folder),
         adapter=None if change is None else change.name,
     )
 
 
 def default_size(folder: Path) -> PictureSize:
     """`image_size` of generation_config.json, "WxH", where it is given; else the public model's 768x768."""
+    return _recommended(folder, "image_size", "768x768", PictureSize.parse)
+
+
+def default_guidance_scale(folder: Path) -> float:
+    """`guidance_scale` of generation_config.json, where it is given; else the public model's 4."""
+    return _recommended(folder, "guidance_scale", 4.0, float)
+
+
+def _recommended(folder: Path, name: str, otherwise: object, parse: Callable[[Any], Value]) -> Value:
+    """A value of generation_config.json. Raises CheckpointError for one that cannot be read."""
     file = folder / "generation_config.json"
     try:
         settings = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-        return PictureSize.parse(settings.get("image_size", "768x768"))
+        value = settings.get(name)
+        return parse(otherwise if value is None else value)
     except (ValueError, AttributeError, TypeError) as error:
         raise CheckpointError(f"{file} cannot be read: {error}") from error
 
