@@ -1,7 +1,7 @@
 """Make the image tokenizer of the scene world: `python -m training.movqgan --run runs/movqgan`.
 
-Encoder and codebook are fitted at once (RUN/fitted), which is all that pre-tokenisation needs; then the
-decoder is trained (RUN/model). The same command resumes a run that was cut off.
+The codes are given by the world (`training.scenes.cell_codes`), so pre-tokenisation and the transformer
+need not wait for it. RUN/start is untrained, RUN/model the result. The same command resumes a run.
 """
 
 from pathlib import Path
@@ -10,25 +10,30 @@ import click
 import torch
 
 from services.tokenizer.movqgan import MoVQGAN, MoVQGANConfig, load_movqgan, save_movqgan
-from training.tokenizer.fitting import fit_tokenizer
+from training.scenes.cell_codes import alphabet
+from training.tokenizer.codebook import first_codebook
 from training.tokenizer.measures import TokenizerFigures, measure
 from training.tokenizer.pictures import sample_pictures
-from training.tokenizer.trainer import FITTED, DecoderOptions, DecoderTrainer, latest_movqgan, train_decoder
+from training.tokenizer.trainer import (
+    START,
+    TokenizerOptions,
+    TokenizerTrainer,
+    latest_movqgan,
+    train_tokenizer,
+)
 
-FITTED_ON = 6000
-"""Pictures whose cells encoder and codebook are fitted to."""
 _MEASURED_STEP = 1 << 40
 """Its pictures are for measuring: no run gets so far."""
 
 
-def tiny_config(*, ch: int = 16, codes: int = 768, components: int = 32) -> MoVQGANConfig:
-    """Eight pixels a token and no attention, as the fitted encoder needs it."""
+def tiny_config(*, ch: int = 16, components: int = 32) -> MoVQGANConfig:
+    """Eight pixels a token, and no attention: what a cell needs to know stands within two cells of it."""
     return MoVQGANConfig(
         ch=ch,
         ch_mult=(1, 2, 4, 8),
         num_res_blocks=1,
         attn_resolutions=(),
-        n_embed=codes,
+        n_embed=len(alphabet()),
         embed_dim=components,
         z_channels=components,
         resolution=64,
@@ -37,31 +42,37 @@ def tiny_config(*, ch: int = 16, codes: int = 768, components: int = 32) -> MoVQ
     )
 
 
-def make_tokenizer(
-    run: Path, config: MoVQGANConfig, options: DecoderOptions, *, pictures: int, measured: int
-) -> TokenizerFigures:
-    """Fit, train, measure, and write RUN/model.
+def begin(run: Path, config: MoVQGANConfig, *, seed: int) -> None:
+    """Write RUN/start, unless it is there."""
+    if (run / START).exists():
+        return
+    torch.manual_seed(seed)
+    fresh = MoVQGAN(config)
+    with torch.no_grad():
+        fresh.quantize.embedding.weight.copy_(first_codebook(config.embed_dim, seed))
+    save_movqgan(fresh, run / START)
 
-    pictures: how many are fitted to. measured: how many fresh ones the figures are from.
-    """
-    fitted = run / FITTED
-    if not fitted.exists():
-        fresh = MoVQGAN(config)
-        looks = fit_tokenizer(fresh, pictures=pictures, seed=options.seed, cells=options.cells)
-        click.echo(f"fitted {config.n_embed} codes to {looks} looks of a cell")
-        save_movqgan(fresh, fitted)
-    model = load_movqgan(fitted)
-    train_decoder(DecoderTrainer(model, options), run)
-    figures = measure(model, sample_pictures(measured, options.seed, _MEASURED_STEP, cells=options.cells))
-    save_movqgan(latest_movqgan(run), run / "model")
-    return figures
+
+def make_tokenizer(
+    run: Path, config: MoVQGANConfig, options: TokenizerOptions, *, measured: int
+) -> dict[str, TokenizerFigures]:
+    """Train and write RUN/model; returns its figures by split, from `measured` fresh pictures each."""
+    begin(run, config, seed=options.seed)
+    train_tokenizer(TokenizerTrainer(load_movqgan(run / START), options), run)
+    model = latest_movqgan(run).eval()
+    save_movqgan(model, run / "model")
+    return {
+        split: measure(
+            model, sample_pictures(measured, options.seed, _MEASURED_STEP, cells=options.cells, split=split)
+        )
+        for split in ("train", "held_out")
+    }
 
 
 @click.command()
 @click.option("--run", type=click.Path(file_okay=False, path_type=Path), required=True, help="Run folder.")
-@click.option("--steps", type=click.IntRange(min=1), default=4000, show_default=True)
-@click.option("--batch", type=click.IntRange(min=1), default=16, show_default=True)
-@click.option("--codes", type=click.IntRange(min=2), default=768, show_default=True)
+@click.option("--steps", type=click.IntRange(min=1), default=6000, show_default=True)
+@click.option("--batch", type=click.IntRange(min=2), default=16, show_default=True)
 @click.option("--channels", type=click.IntRange(min=16), default=16, show_default=True)
 @click.option("--learning-rate", type=float, default=2e-3, show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True)
@@ -72,7 +83,6 @@ def main(
     run: Path,
     steps: int,
     batch: int,
-    codes: int,
     channels: int,
     learning_rate: float,
     seed: int,
@@ -81,10 +91,9 @@ def main(
 ) -> None:
     """Make the tokenizer and say how good it is."""
     torch.set_num_threads(threads)
-    torch.manual_seed(seed)
-    options = DecoderOptions(steps, batch, learning_rate=learning_rate, seed=seed, bf16=bf16)
-    config = tiny_config(ch=channels, codes=codes)
-    click.echo(make_tokenizer(run, config, options, pictures=FITTED_ON, measured=1000))
+    options = TokenizerOptions(steps, batch, learning_rate=learning_rate, seed=seed, bf16=bf16)
+    for split, figures in make_tokenizer(run, tiny_config(ch=channels), options, measured=1000).items():
+        click.echo(f"{split}: {figures}")
 
 
 if __name__ == "__main__":

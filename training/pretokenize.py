@@ -2,55 +2,31 @@
 
 `training.tokenize_data` does the same with pictures and words of your own.
 
-Pictures become codes once, before training, in large batches.
+Codes come from the truth of the scenes, not from an encoder, so that they hold no error of one.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import numpy as np
-import torch
 
-from services.tokenizer.movqgan import MoVQGAN, load_movqgan
 from services.worker.engine.text_tokenizer import TextTokenizer
 from services.worker.engine.vocabulary import Vocabulary
 from training.data.requests import complete_sequence, read_vocabulary, request_of
 from training.data.sequences import SequenceStore, TrainingSequence
-from training.scenes import Picture, Task, TrainingExample, sample_example
-from training.tokenizer.pictures import to_pixels
-
-CHUNK = 128
-"""Examples whose pictures are encoded together."""
-
-Codes = tuple[int, ...]
+from training.scenes import Task, TrainingExample, sample_example
 
 
-def encode_pictures(movqgan: MoVQGAN, pictures: list[Picture]) -> list[Codes]:
-    """The codes of pictures of one size, row by row."""
-    with torch.no_grad():
-        latents = movqgan.encode_latents(to_pixels(np.stack(pictures)))
-        grids = movqgan.quantize.nearest_codes(latents)
-    return [tuple(codes) for codes in grids.flatten(1).tolist()]
-
-
-def tokenize_examples(
-    examples: list[TrainingExample],
-    movqgan: MoVQGAN,
-    vocabulary: Vocabulary,
-    text_tokenizer: TextTokenizer,
-) -> Iterator[TrainingSequence]:
-    """The sequence of every example, all of one size."""
-    codes = iter(encode_pictures(movqgan, [panel for example in examples for panel in example.panels]))
-    for example in examples:
-        panels = [next(codes) for _ in example.panels]
-        if example.given is None:
-            request = request_of(example, None)
-            drawn = [code for panel in panels for code in panel]
-        else:
-            request = request_of(example, panels[0])
-            drawn = list(panels[1])
-        yield complete_sequence(vocabulary, text_tokenizer, request, drawn)
+def tokenize_example(
+    example: TrainingExample, vocabulary: Vocabulary, text_tokenizer: TextTokenizer
+) -> TrainingSequence:
+    """The sequence of an example, with the codes that are true by its making."""
+    panels = [tuple(codes.reshape(-1).tolist()) for codes in example.panel_codes]
+    if example.given is None:
+        drawn = [code for panel in panels for code in panel]
+        return complete_sequence(vocabulary, text_tokenizer, request_of(example, None), drawn)
+    given, result = panels
+    return complete_sequence(vocabulary, text_tokenizer, request_of(example, given), result)
 
 
 def tokenize_scenes(
@@ -58,14 +34,12 @@ def tokenize_scenes(
 ) -> SequenceStore:
     """Draw examples of the training split and write their sequences for the model of a folder."""
     vocabulary, text_tokenizer = read_vocabulary(model)
-    movqgan = load_movqgan(model / "movqgan")
     rng = np.random.default_rng(seed)
     sequences: list[TrainingSequence] = []
-    with click.progressbar(range(0, examples, CHUNK), label="examples") as firsts:
-        for first in firsts:
-            count = min(CHUNK, examples - first)
-            chunk = [sample_example(rng, task, cells=cells) for _ in range(count)]
-            sequences.extend(tokenize_examples(chunk, movqgan, vocabulary, text_tokenizer))
+    with click.progressbar(range(examples), label="examples") as numbers:
+        for _ in numbers:
+            example = sample_example(rng, task, cells=cells)
+            sequences.append(tokenize_example(example, vocabulary, text_tokenizer))
     store = SequenceStore.of(sequences, vocabulary.size)
     store.save(out)
     return store
@@ -82,12 +56,8 @@ def tokenize_scenes(
     help="Only this task, instead of the mixture.",
 )
 @click.option("--seed", type=int, default=1, show_default=True)
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
-def main(
-    *, model: Path, out: Path, examples: int, cells: int, task: str | None, seed: int, threads: int
-) -> None:
+def main(*, model: Path, out: Path, examples: int, cells: int, task: str | None, seed: int) -> None:
     """Write the sequences of a training set."""
-    torch.set_num_threads(threads)
     only = None if task is None else Task(task)
     store = tokenize_scenes(model, out, examples=examples, cells=cells, seed=seed, task=only)
     click.echo(f"{len(store)} sequences, {len(store.tokens)} tokens")

@@ -14,7 +14,7 @@ from training.finetune import RunOptions, finetune, open_batches
 from training.movqgan import make_tokenizer, tiny_config
 from training.pretokenize import tokenize_scenes
 from training.scratch import ModelShape, make_model
-from training.tokenizer.trainer import DecoderOptions
+from training.tokenizer.trainer import TokenizerOptions
 from training.transformer.trainer import TrainingOptions
 
 
@@ -22,9 +22,7 @@ from training.transformer.trainer import TrainingOptions
 class SmokeSizes:
     """How much of everything."""
 
-    pictures: int = 200
-    codes: int = 64
-    decoder_steps: int = 20
+    tokenizer_steps: int = 20
     hidden: int = 64
     layers: int = 2
     examples: int = 128
@@ -35,9 +33,9 @@ class SmokeSizes:
 def smoke(out: Path, sizes: SmokeSizes) -> Path:
     """Train both models; returns the model folder."""
     model, start, run, data = out / "model", out / "start", out / "run", out / "data"
-    options = DecoderOptions(sizes.decoder_steps, batch=4, bf16=False)
-    config = tiny_config(codes=sizes.codes)
-    click.echo(make_tokenizer(out / "movqgan", config, options, pictures=sizes.pictures, measured=32))
+    options = TokenizerOptions(sizes.tokenizer_steps, batch=4, bf16=False)
+    for split, figures in make_tokenizer(out / "movqgan", tiny_config(), options, measured=32).items():
+        click.echo(f"{split}: {figures}")
     shape = ModelShape(sizes.hidden, sizes.layers, heads=4, words=64)
     make_model(out / "movqgan" / "model", start, shape, seed=1, prompts=200)
     tokenize_scenes(start, data, examples=sizes.examples, cells=shape.cells, seed=1)

@@ -54,20 +54,20 @@ def test_speculation_draws_the_tokens_of_sequential_decoding_in_fewer_passes(
 
 def test_most_single_objects_that_are_asked_for_appear(generator: EngineGenerator):
     rng = np.random.default_rng(2)
-    examples = [text_to_image_example(rng, Row.SINGLE_OBJECT, "train") for _ in range(20)]
+    examples = [text_to_image_example(rng, Row.SINGLE_OBJECT, "held_out") for _ in range(20)]
     drawings = generator.generate([Question(example, seed) for seed, example in enumerate(examples)])
     right = sum(
         example.criterion is not None and example.criterion.fits(recognise(drawing.picture))
         for drawing, example in zip(drawings, examples, strict=True)
     )
-    assert right >= 14
+    assert right >= 16
 
 
-def test_edits_that_change_only_what_was_asked_are_no_accident(generator: EngineGenerator):
+def test_most_edits_change_what_was_asked_and_nothing_else(generator: EngineGenerator):
     rng = np.random.default_rng(3)
-    steps = [sample_step(rng, "train") for _ in range(20)]
+    steps = [sample_step(rng, "held_out") for _ in range(20)]
     drawings = generator.generate([Question(edit_example(step), seed) for seed, step in enumerate(steps)])
     right = sum(
         judge_edit(drawing.picture, step).success for drawing, step in zip(drawings, steps, strict=True)
     )
-    assert right >= 4
+    assert right >= 14

@@ -4,8 +4,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, TypeVar, assert_never
 
+import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
+from training.scenes.cell_codes import label_cells
 from training.scenes.chains import EditStep, sample_step
 from training.scenes.descriptions import Description, Mention
 from training.scenes.layout import draw_background, draw_novelty, draw_objects, draw_scene, pick, scatter
@@ -70,6 +73,7 @@ class TrainingExample:
     target:   the kind of map that `result` is (dense).
     criterion: what a judge should ask of the picture, where that is a description.
     step:     the edit, for edits.
+    given_scene: what `given` shows or was computed from, where that is not `scene`.
     """
 
     task: Task
@@ -82,6 +86,7 @@ class TrainingExample:
     target: MapKind | None = None
     criterion: Description | None = None
     step: EditStep | None = None
+    given_scene: Scene | None = None
 
     @property
     def panels(self) -> tuple[Picture, ...]:
@@ -89,6 +94,14 @@ class TrainingExample:
         if self.given is not None:
             return self.given, self.result
         return (self.result,) if self.partner is None else (self.result, self.partner)
+
+    @property
+    def panel_codes(self) -> tuple[NDArray[np.int64], ...]:
+        """The exact codes of every panel: [cells, cells] each."""
+        result = label_cells(self.scene, self.target)
+        if self.given is not None:
+            return label_cells(self.given_scene or self.scene, self.control), result
+        return (result,) if self.partner is None else (result, label_cells(self.scene, self.control))
 
 
 def sample_example(
@@ -144,7 +157,7 @@ def subject_example(rng: Generator, split: Split, *, cells: int = DEFAULT_CELLS)
     alone = Scene.of(Background.PLAIN, [subject.at(Place.MIDDLE, cells)], cells)
     words = subject_caption(rng, criterion)
     return TrainingExample(
-        Task.SUBJECT, words, scene, render(scene), given=render(alone), criterion=criterion
+        Task.SUBJECT, words, scene, render(scene), given=render(alone), criterion=criterion, given_scene=alone
     )
 
 
@@ -168,7 +181,13 @@ def control_example(
 def edit_example(step: EditStep) -> TrainingExample:
     """The picture before, the instruction, the picture after."""
     return TrainingExample(
-        Task.EDIT, step.instruction, step.after, render(step.after), given=render(step.before), step=step
+        Task.EDIT,
+        step.instruction,
+        step.after,
+        render(step.after),
+        given=render(step.before),
+        step=step,
+        given_scene=step.before,
     )
 
 

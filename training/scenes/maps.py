@@ -46,7 +46,7 @@ def depth_map(scene: Scene) -> NDArray[np.uint8]:
     """Inverse depth [side, side], 0 far to 255 near."""
     depth = _depth_ground(scene.cells, scene.horizon).copy()
     for item in scene.objects:
-        depth[item.box][silhouette(item.kind, item.size)] = _object_grey(item, scene.cells)
+        depth[item.box][silhouette(item.kind, item.size)] = object_grey(item, scene.cells)
     return depth
 
 
@@ -91,18 +91,24 @@ def _pose(scene: Scene) -> Picture:
     return picture
 
 
-def _object_grey(item: SceneObject, cells: int) -> int:
-    """Grey of a whole object; it stands upright, so all of it is as far away as its foot."""
+def object_grey(item: SceneObject, cells: int) -> int:
+    """Grey of a whole object in a depth map; it stands upright, so all of it is as far away as its foot."""
     lowest, highest = _OBJECT_GREY
     return round(lowest + (highest - lowest) * (item.foot - 2) / (cells - 2))
 
 
-@cache
-def _depth_ground(cells: int, horizon: int) -> NDArray[np.uint8]:
-    """Inverse depth of the empty scenery, constant along each row of cells."""
+def ground_greys(cells: int, horizon: int) -> NDArray[np.uint8]:
+    """Inverse depth of the empty scenery in each row of cells: [cells]."""
     rows = np.full(cells, _SKY_GREY, np.uint8)
     rows[horizon:] = np.linspace(*_GROUND_GREY, cells - horizon).round()
-    ground = np.broadcast_to(np.repeat(rows, CELL)[:, None], (cells * CELL, cells * CELL)).copy()
+    return rows
+
+
+@cache
+def _depth_ground(cells: int, horizon: int) -> NDArray[np.uint8]:
+    """Inverse depth of the empty scenery: [side, side]."""
+    rows = np.repeat(ground_greys(cells, horizon), CELL)
+    ground = np.broadcast_to(rows[:, None], (cells * CELL, cells * CELL)).copy()
     ground.flags.writeable = False
     return ground
 

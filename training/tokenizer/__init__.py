@@ -1,1 +1,1 @@
-"""What the image tokenizer is made with: pictures, a fitted encoder and codebook, a trained decoder."""
+"""What the image tokenizer is made with: pictures with their true codes, a codebook, the trained rest."""

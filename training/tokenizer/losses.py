@@ -1,6 +1,7 @@
-"""What a decoder is asked for."""
+"""What encoder and decoder are asked for."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -12,6 +13,18 @@ def picture_loss(drawn: Tensor, pixels: Tensor) -> Tensor:
     error = drawn - pixels
     edges = error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean()
     return error.abs().mean() + 2 * error.square().mean() + 0.5 * edges
+
+
+def code_loss(latents: Tensor, codebook: Tensor, codes: Tensor) -> Tensor:
+    """Cross-entropy of the true codes, where nearer codes are likelier; the codebook learns nothing of it.
+
+    latents: [batch, width, height, width]; codebook: [codes, width]; codes: [batch, height, width].
+    The logits are minus half the squared distances: codes are the middles of unit Gaussians.
+    """
+    points = latents.permute(0, 2, 3, 1).flatten(0, 2)
+    middles = codebook.detach()
+    logits = points @ middles.T - middles.square().sum(1) / 2
+    return F.cross_entropy(logits, codes.flatten())
 
 
 def psnr_db(drawn: Tensor, pixels: Tensor) -> float:

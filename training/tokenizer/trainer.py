@@ -1,25 +1,27 @@
-"""One training run of the decoder: its state, its step, its checkpoints."""
+"""One training run of the image tokenizer: its state, its step, its checkpoints."""
 
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from services.tokenizer.movqgan import MoVQGAN, load_movqgan
 from training.checkpoints import latest_checkpoint, read_checkpoint, save_checkpoint
 from training.progress import RunProgress
 from training.schedules import WarmupStableDecay
-from training.tokenizer.losses import picture_loss, psnr_db
+from training.tokenizer.losses import code_loss, picture_loss, psnr_db
 from training.tokenizer.pictures import sample_pictures, to_pixels
 
-FITTED, DECODER = "fitted", "decoder"
-"""Subfolders of a run: the tokenizer with an untrained decoder, and the decoder's checkpoints."""
+START, CHECKPOINTS = "start", "checkpoints"
+"""Subfolders of a run: the untrained tokenizer with its first codebook, and what was reached since."""
+NOISE = 0.08
+"""Largest deviation of the noise on what the encoder sees, in units of [-1, 1]: about 28 dB."""
 
 
 @dataclass(frozen=True, slots=True)
-class DecoderOptions:
+class TokenizerOptions:
     """learning_rate: its peak. cells: side of the pictures in tokens.
 
     bf16: convolutions in bfloat16, for CPUs and GPUs that have units for it; weights stay float32.
@@ -34,38 +36,56 @@ class DecoderOptions:
     save_seconds: float = 60.0
 
 
-class DecoderTrainer:
+class TokenizerTrainer:
     """Everything that a step changes. Steps depend on this state and their index alone, so a run that was
-    cut off and resumed ends in the same weights. Encoder and codebook stay as they are."""
+    cut off and resumed ends in the same weights.
 
-    def __init__(self, model: MoVQGAN, options: DecoderOptions) -> None:
-        self.model = model.train().requires_grad_(False)
+    The true codes are known, so that encoder and decoder learn apart, in one step: the decoder, with the
+    codebook, to draw from true codes, and the encoder to find them, half of the time in what the decoder
+    has just drawn.
+    """
+
+    def __init__(self, model: MoVQGAN, options: TokenizerOptions) -> None:
+        self.model = model.train()
         self.options = options
         self.step = 0
         self.schedule = WarmupStableDecay(options.steps, min(50, options.steps // 10), decay=0.3)
-        for part in (model.decoder, model.post_quant_conv):
-            part.requires_grad_(True).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] (the stub lacks it)
-        self.trained: list[nn.Parameter] = [p for p in model.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.Adam(self.trained, lr=options.learning_rate, betas=(0.9, 0.98))
+        model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] (the stub lacks it)
+        self.halves = [
+            [*model.encoder.parameters(), *model.quant_conv.parameters()],
+            [*model.quantize.parameters(), *model.post_quant_conv.parameters(), *model.decoder.parameters()],
+        ]
+        self.optimizer = torch.optim.Adam(
+            [{"params": half} for half in self.halves], lr=options.learning_rate, betas=(0.9, 0.98)
+        )
 
     def train_step(self) -> dict[str, float]:
         """Take one step and return its figures."""
-        options = self.options
-        pictures = sample_pictures(options.batch, options.seed, 1 + self.step, cells=options.cells)
-        pixels = to_pixels(pictures)
+        model, options = self.model, self.options
+        labelled = sample_pictures(options.batch, options.seed, 1 + self.step, cells=options.cells)
+        pixels, codes = to_pixels(labelled.pictures), torch.from_numpy(labelled.codes)
         for group in self.optimizer.param_groups:
             group["lr"] = options.learning_rate * self.schedule.factor(self.step)
-        with torch.no_grad():
-            vectors = self.model.quantize(self.model.encode_latents(pixels)).vectors
         with torch.autocast("cpu", torch.bfloat16, enabled=options.bf16):
-            drawn = self.model.decode_latents(vectors)
-        loss = picture_loss(drawn.float(), pixels)
+            drawn = model.decode_latents(model.quantize.vectors_of(codes))
+            latents = model.encode_latents(self._seen(pixels, drawn.detach().float()))
+        reading = code_loss(latents.float(), model.quantize.embedding.weight, codes)
+        drawing = picture_loss(drawn.float(), pixels)
         self.optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.trained, 1.0)
+        (reading + drawing).backward()
+        for half in self.halves:
+            nn.utils.clip_grad_norm_(half, 1.0)
         self.optimizer.step()
         self.step += 1
-        return {"loss": loss.item(), "psnr_db": psnr_db(drawn, pixels)}
+        return {"drawing": drawing.item(), "psnr_db": psnr_db(drawn, pixels), "reading": reading.item()}
+
+    def _seen(self, pixels: Tensor, drawn: Tensor) -> Tensor:
+        """What the encoder reads: half of the pictures as they are, half as they were drawn, with noise."""
+        half = len(pixels) // 2
+        mixed = torch.cat([pixels[:half], drawn[half:].clamp(-1, 1)])
+        generator = torch.Generator().manual_seed(self.options.seed * 1_000_003 + self.step)
+        level = NOISE * torch.rand(len(mixed), 1, 1, 1, generator=generator)
+        return mixed + level * torch.randn(mixed.shape, generator=generator)
 
     def save(self, folder: Path) -> None:
         """Write a checkpoint that `resume` continues exactly."""
@@ -84,18 +104,18 @@ class DecoderTrainer:
 
 
 def latest_movqgan(run: Path) -> MoVQGAN:
-    """The tokenizer of a run as it is now, finished or not. Raises MoVQGANError where none was fitted."""
-    model = load_movqgan(run / FITTED)
-    checkpoint = latest_checkpoint(run / DECODER)
+    """The tokenizer of a run as it is now, finished or not. Raises MoVQGANError where none was begun."""
+    model = load_movqgan(run / START)
+    checkpoint = latest_checkpoint(run / CHECKPOINTS)
     if checkpoint is not None:
         model.load_state_dict(read_checkpoint(checkpoint)["model"])
     return model.to(memory_format=torch.contiguous_format)  # pyright: ignore[reportCallIssue] (the stub lacks it)
 
 
-def train_decoder(trainer: DecoderTrainer, run: Path) -> None:
+def train_tokenizer(trainer: TokenizerTrainer, run: Path) -> None:
     """Train until all steps are done, saving now and then; the model ends in evaluation mode."""
     options = trainer.options
-    folder = run / DECODER
+    folder = run / CHECKPOINTS
     trainer.resume(folder)
     saved_at = time.monotonic()
     with RunProgress(folder, options.steps, trainer.step, unit="pictures", line_every=50) as progress:

@@ -7,7 +7,7 @@ import torch
 
 from training.smoke import SmokeSizes, smoke
 
-SIZES = SmokeSizes(pictures=120, decoder_steps=8, examples=64, steps=12)
+SIZES = SmokeSizes(tokenizer_steps=8, examples=64, steps=12)
 
 
 @pytest.fixture(scope="session", autouse=True)

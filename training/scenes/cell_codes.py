@@ -1,0 +1,153 @@
+"""The alphabet of the scene world: one code for every cell of a picture, from the scene's truth.
+
+The cells of an object take turns, like the squares of a chessboard: one says what stands here (kind, size,
+and which cell of its box), the next how it is painted (its colour, or in a depth map its distance). So a
+thing in a colour that it never had is spelled with codes that are all well known, where one code for each
+look of a cell would need codes that nothing has shown yet. A decoder that sees a few cells around puts
+shape and paint together again.
+"""
+
+from functools import cache
+from itertools import product
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.scenes.maps import ground_greys, object_grey
+from training.scenes.palette import BANDS, Rgb
+from training.scenes.scene import DEFAULT_CELLS, Scene, SceneObject
+from training.scenes.world import COLOURS, KINDS, SIZES, Background, Colour, Kind, MapKind, Size
+
+PHOTO: Final = "photo"
+BLACK: Final[Rgb] = (0, 0, 0)
+"""Ground of every map but depth."""
+
+_FLAT_MAPS: Final = (MapKind.SEGMENTATION, MapKind.CANNY, MapKind.HED, MapKind.POSE)
+"""Maps in which a kind looks the same wherever it stands; `edges` are drawn like canny's."""
+
+
+class Ground(NamedTuple):
+    """A cell without an object. medium: PHOTO, depth, or "map" for the black that other maps share."""
+
+    medium: str
+    tone: Rgb
+
+
+class Paint(NamedTuple):
+    """A cell of an object that says its paint: a colour, a grey of depth, or nothing but the medium."""
+
+    medium: str
+    tone: Colour | int | None
+
+
+class Shape(NamedTuple):
+    """A cell of an object that says what the object is. row, column: of the cell in its box."""
+
+    medium: str
+    kind: Kind
+    size: Size
+    row: int
+    column: int
+
+
+Meaning = Ground | Paint | Shape
+
+
+def says_shape(row: int, column: int) -> bool:
+    """Whether this cell of a box says the shape; no column or row of a box is without such a cell."""
+    return (row + column) % 2 == 0
+
+
+@cache
+def alphabet() -> tuple[Meaning, ...]:
+    """What each code means, in the order of the codes."""
+    media = (PHOTO, MapKind.DEPTH, *_FLAT_MAPS)
+    tones = dict.fromkeys(tone for background in Background for tone in BANDS[background])
+    grounds = [Ground(PHOTO, tone) for tone in tones]
+    grounds += [Ground(MapKind.DEPTH, _grey(level)) for level in _depth_grounds()]
+    paints = [Paint(PHOTO, colour) for colour in COLOURS]
+    paints += [Paint(MapKind.DEPTH, level) for level in _depth_paints()]
+    shapes = [
+        Shape(medium, kind, size, row, column)
+        for medium, kind, size in product(media, KINDS, SIZES)
+        for row, column in product(range(size.cells), repeat=2)
+        if says_shape(row, column)
+    ]
+    flat_paints = [Paint(medium, None) for medium in _FLAT_MAPS]
+    return (*grounds, Ground("map", BLACK), *paints, *flat_paints, *shapes)
+
+
+def label_cells(scene: Scene, shown: MapKind | None = None) -> NDArray[np.int64]:
+    """The code of every cell of a scene's picture, or of a map of it: [cells, cells].
+
+    A cell that several boxes cover belongs to the nearest object.
+    """
+    codes = _code_of_meaning()
+    medium = _medium(shown)
+    grid = np.empty((scene.cells, scene.cells), np.int64)
+    for row, ground in enumerate(_grounds(scene, medium)):
+        grid[row] = codes[ground]
+    for item in scene.objects:
+        paint = _paint(item, medium, scene.cells)
+        for row, column in product(range(item.size.cells), repeat=2):
+            meaning = Shape(medium, item.kind, item.size, row, column) if says_shape(row, column) else paint
+            grid[item.row + row, item.column + column] = codes[meaning]
+    return grid
+
+
+@cache
+def _code_of_meaning() -> dict[Meaning, int]:
+    return {meaning: code for code, meaning in enumerate(alphabet())}
+
+
+def _medium(shown: MapKind | None) -> str:
+    if shown is None:
+        return PHOTO
+    return MapKind.CANNY if shown is MapKind.EDGES else shown
+
+
+def _grounds(scene: Scene, medium: str) -> list[Ground]:
+    """The ground of each row of cells."""
+    if medium == PHOTO:
+        high, low, ground = (Ground(PHOTO, tone) for tone in BANDS[scene.background])
+        horizon = scene.horizon
+        return [high] * (horizon - 2) + [low] * 2 + [ground] * (scene.cells - horizon)
+    if medium == MapKind.DEPTH:
+        greys = ground_greys(scene.cells, scene.horizon)
+        return [Ground(medium, _grey(_nearest(int(grey), _depth_grounds()))) for grey in greys]
+    return [Ground("map", BLACK)] * scene.cells
+
+
+def _paint(item: SceneObject, medium: str, cells: int) -> Paint:
+    match medium:
+        case "photo":
+            return Paint(medium, item.colour)
+        case MapKind.DEPTH:
+            return Paint(medium, _nearest(object_grey(item, cells), _depth_paints()))
+        case _:
+            return Paint(medium, None)
+
+
+@cache
+def _depth_grounds() -> tuple[int, ...]:
+    """Greys of the ground in pictures of the usual size; other sizes take the nearest."""
+    empty = Scene(Background.PLAIN, ())
+    return tuple(dict.fromkeys(ground_greys(empty.cells, empty.horizon).tolist()))
+
+
+@cache
+def _depth_paints() -> tuple[int, ...]:
+    """Greys of objects in pictures of the usual size, from the farthest to the nearest."""
+    smallest = Size.SMALL.cells
+    rows = range(DEFAULT_CELLS - smallest + 1)
+    objects = (SceneObject(Kind.BALL, Colour.RED, Size.SMALL, row, 0) for row in rows)
+    return tuple(object_grey(item, DEFAULT_CELLS) for item in objects)
+
+
+def _nearest(grey: int, levels: tuple[int, ...]) -> int:
+    return min(levels, key=lambda level: abs(level - grey))
+
+
+def _grey(level: int) -> Rgb:
+    return level, level, level
