@@ -16,13 +16,11 @@ from numpy.typing import NDArray
 
 from training.scenes.maps import ground_greys, object_grey
 from training.scenes.palette import BANDS, Rgb
+from training.scenes.rendering import row_tones
 from training.scenes.scene import DEFAULT_CELLS, Scene, SceneObject
 from training.scenes.world import COLOURS, KINDS, SIZES, Background, Colour, Kind, MapKind, Size
 
 PHOTO: Final = "photo"
-BLACK: Final[Rgb] = (0, 0, 0)
-"""Ground of every map but depth."""
-
 _FLAT_MAPS: Final = (MapKind.SEGMENTATION, MapKind.CANNY, MapKind.HED, MapKind.POSE)
 """Maps in which a kind looks the same wherever it stands; `edges` are drawn like canny's."""
 
@@ -53,6 +51,9 @@ class Shape(NamedTuple):
 
 Meaning = Ground | Paint | Shape
 
+BLACK: Final = Ground("map", (0, 0, 0))
+"""The ground of every map but depth."""
+
 
 def says_shape(row: int, column: int) -> bool:
     """Whether this cell of a box says the shape; no column or row of a box is without such a cell."""
@@ -75,7 +76,7 @@ def alphabet() -> tuple[Meaning, ...]:
         if says_shape(row, column)
     ]
     flat_paints = [Paint(medium, None) for medium in _FLAT_MAPS]
-    return (*grounds, Ground("map", BLACK), *paints, *flat_paints, *shapes)
+    return (*grounds, BLACK, *paints, *flat_paints, *shapes)
 
 
 def label_cells(scene: Scene, shown: MapKind | None = None) -> NDArray[np.int64]:
@@ -110,23 +111,19 @@ def _medium(shown: MapKind | None) -> str:
 def _grounds(scene: Scene, medium: str) -> list[Ground]:
     """The ground of each row of cells."""
     if medium == PHOTO:
-        high, low, ground = (Ground(PHOTO, tone) for tone in BANDS[scene.background])
-        horizon = scene.horizon
-        return [high] * (horizon - 2) + [low] * 2 + [ground] * (scene.cells - horizon)
+        return [Ground(medium, tone) for tone in row_tones(scene.background, scene.cells, scene.horizon)]
     if medium == MapKind.DEPTH:
         greys = ground_greys(scene.cells, scene.horizon)
         return [Ground(medium, _grey(_nearest(int(grey), _depth_grounds()))) for grey in greys]
-    return [Ground("map", BLACK)] * scene.cells
+    return [BLACK] * scene.cells
 
 
 def _paint(item: SceneObject, medium: str, cells: int) -> Paint:
-    match medium:
-        case "photo":
-            return Paint(medium, item.colour)
-        case MapKind.DEPTH:
-            return Paint(medium, _nearest(object_grey(item, cells), _depth_paints()))
-        case _:
-            return Paint(medium, None)
+    if medium == PHOTO:
+        return Paint(medium, item.colour)
+    if medium == MapKind.DEPTH:
+        return Paint(medium, _nearest(object_grey(item, cells), _depth_paints()))
+    return Paint(medium, None)
 
 
 @cache

@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from training.scenes.palette import BANDS
+from training.scenes.palette import BANDS, Rgb
 from training.scenes.scene import Scene
 from training.scenes.stamps import colour_stamp, lay
 from training.scenes.world import CELL, Background
@@ -23,17 +23,19 @@ def render(scene: Scene) -> Picture:
     return picture
 
 
+def row_tones(background: Background, cells: int, horizon: int) -> list[Rgb]:
+    """The colour of each row of cells of the empty scenery."""
+    high, low, ground = BANDS[background]
+    return [high] * (horizon - 2) + [low] * 2 + [ground] * (cells - horizon)
+
+
 @cache
 def background_picture(background: Background, cells: int, horizon: int) -> Picture:
     """The empty scenery: flat bands that change only between rows of token cells.
 
     So an empty cell looks the same along its whole row, and its token carries no noise to be learned.
     """
-    high, low, ground = BANDS[background]
-    rows = np.empty((cells, 3), np.uint8)
-    rows[: horizon - 2] = high
-    rows[horizon - 2 : horizon] = low
-    rows[horizon:] = ground
+    rows = np.array(row_tones(background, cells, horizon), np.uint8)
     side = cells * CELL
     picture = np.broadcast_to(np.repeat(rows, CELL, axis=0)[:, None], (side, side, 3)).copy()
     picture.flags.writeable = False

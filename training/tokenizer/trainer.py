@@ -72,12 +72,13 @@ class TokenizerTrainer:
         reading = code_loss(latents.float(), model.quantize.embedding.weight, codes)
         drawing = picture_loss(drawn.float(), pixels)
         self.optimizer.zero_grad()
-        (reading + drawing).backward()
+        loss = reading + drawing
+        loss.backward()
         for half in self.halves:
             nn.utils.clip_grad_norm_(half, 1.0)
         self.optimizer.step()
         self.step += 1
-        return {"drawing": drawing.item(), "psnr_db": psnr_db(drawn, pixels), "reading": reading.item()}
+        return {"loss": loss.item(), "psnr_db": psnr_db(drawn, pixels), "reading": reading.item()}
 
     def _seen(self, pixels: Tensor, drawn: Tensor) -> Tensor:
         """What the encoder reads: half of the pictures as they are, half as they were drawn, with noise."""
