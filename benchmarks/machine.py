@@ -1,29 +1,49 @@
-"""What the figures were measured on: processor, features, and how fast it reads memory."""
+"""What the figures were measured on: processor or GPU, features, and how fast it reads memory."""
 
 import platform
+import resource
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 
-PROBE_BYTES = 800_000_000
+PROBE_BYTES = {"cpu": 800_000_000, "cuda": 8_000_000_000}
 PROBE_RUNS = 9
+CPU = torch.device("cpu")
 FEATURES = ("avx2", "avx512_f", "avx512_vnni", "avx512_bf16", "amx_bf16")
 
 
-def read_bandwidth() -> float:
-    """Bytes per second that all threads read together: the best of several sums over a large array."""
-    array = torch.ones(PROBE_BYTES // 4)
+def read_bandwidth(device: torch.device = CPU) -> float:
+    """Bytes per second that the whole device reads: the best of several sums over a large array."""
+    array = torch.ones(PROBE_BYTES[device.type] // 4, device=device)
     best = float("inf")
     for _ in range(PROBE_RUNS):
         started = time.perf_counter()
-        array.sum()
+        array.sum().item()
         best = min(best, time.perf_counter() - started)
-    return PROBE_BYTES / best
+    return array.nbytes / best
 
 
-def describe_machine() -> dict[str, object]:
-    """Processor, its features that matter here, threads, versions and the load before the run."""
+def peak_mib(device: torch.device = CPU) -> int:
+    """Most memory held so far: of the GPU's, what tensors took; else what the process has resident."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) >> 20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+
+
+def describe_machine(device: torch.device = CPU) -> dict[str, object]:
+    """Processor or GPU, what of it matters here, versions and the load before the run."""
+    if device.type == "cuda":
+        gpu = torch.cuda.get_device_properties(device)
+        return {
+            "gpu": gpu.name,
+            "gib": round(gpu.total_memory / 2**30),
+            "torch": torch.__version__,
+            "cudnn": torch.backends.cudnn.version(),
+            "flash_attn": find_spec("flash_attn") is not None,
+            "python": platform.python_version(),
+        }
     capabilities = torch.cpu.get_capabilities()
     return {
         "cpu": capabilities.get("cpu_name", platform.processor()),

@@ -31,7 +31,8 @@ def main() -> None:
     """
     arguments = _parse_arguments()
     if arguments.in_this_process:
-        measure(arguments.checkpoint, *arguments.size, threads=arguments.threads)
+        torch.set_num_threads(arguments.threads)
+        measure(arguments)
         return
     with tempfile.TemporaryDirectory() as scratch:
         checkpoint = arguments.checkpoint
@@ -41,31 +42,38 @@ def main() -> None:
         width, height = arguments.size
         command = [sys.executable, "-m", "benchmarks.movqgan", "--in-this-process"]
         command += ["--checkpoint", str(checkpoint), "--size", f"{width}x{height}"]
+        command += ["--device", arguments.device, "--pictures", str(arguments.pictures)]
+        command += ["--repeats", str(arguments.repeats)]
         subprocess.run([*command, "--threads", str(arguments.threads)], check=True)
 
 
-def measure(checkpoint: Path, width: int, height: int, *, threads: int) -> None:
-    """Load the checkpoint, decode random codes, encode the picture they give."""
-    torch.set_num_threads(threads)
-    before = _peak_mib()
-    model = _timed("load", before, lambda: load_movqgan(checkpoint))
+def measure(arguments: argparse.Namespace) -> None:
+    """Load the checkpoint, decode random codes, encode the pictures they give."""
+    device = torch.device(arguments.device)
+    width, height = arguments.size
+    before = _peak_mib(device)
+    model = _timed("load", before, device, lambda: load_movqgan(arguments.checkpoint, device=device))
     weights = sum(value.nbytes for value in model.state_dict().values()) / 2**20
     step = model.config.downsampling
     generator = torch.Generator().manual_seed(0)
-    codes = torch.randint(model.config.n_embed, (1, height // step, width // step), generator=generator)
-    pixels = _timed("decode", before + weights, lambda: model.decode(codes))
-    _timed("encode", before + weights, lambda: model.encode(pixels.clamp(-1, 1)))
+    shape = arguments.pictures, height // step, width // step
+    codes = torch.randint(model.config.n_embed, shape, generator=generator)
+    for _ in range(arguments.repeats):
+        pixels = _timed("decode", before + weights, device, lambda: model.decode(codes))
+        _timed("encode", before + weights, device, lambda pixels=pixels: model.encode(pixels.clamp(-1, 1)))
 
 
-def _timed(step: str, base_mib: float, action: Callable[[], Result]) -> Result:
+def _timed(step: str, base_mib: float, device: torch.device, action: Callable[[], Result]) -> Result:
     start = time.perf_counter()
     result = action()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
     seconds = time.perf_counter() - start
-    peak = _peak_mib()
+    peak = _peak_mib(device)
     figures = {
         "step": step,
-        "seconds": round(seconds, 2),
-        "peak_rss_mib": round(peak),
+        "seconds": round(seconds, 3),
+        "peak_mib": round(peak),
         "above_base_mib": round(peak - base_mib),
         "threads": torch.get_num_threads(),
     }
@@ -73,8 +81,13 @@ def _timed(step: str, base_mib: float, action: Callable[[], Result]) -> Result:
     return result
 
 
-def _peak_mib() -> float:
-    """Highest resident size of this process so far, from Linux; getrusage would count the parent's too."""
+def _peak_mib(device: torch.device) -> float:
+    """Most of the GPU's memory so far; else the highest resident size of this process, as Linux says.
+
+    getrusage would count the parent's too.
+    """
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
     status = Path("/proc/self/status").read_text(encoding="ascii")
     (line,) = [line for line in status.splitlines() if line.startswith("VmHWM:")]
     return int(line.split()[1]) / 1024
@@ -85,6 +98,9 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument("--preset", choices=["67M", "102M", "270M"], default="270M")
     parser.add_argument("--checkpoint", type=Path, help="a real checkpoint instead of random weights")
     parser.add_argument("--size", type=_parse_size, default=(512, 512), help="WIDTHxHEIGHT in pixels")
+    parser.add_argument("--pictures", type=int, default=1, help="decoded and encoded in one call")
+    parser.add_argument("--repeats", type=int, default=1, help="the first on a GPU loads its libraries")
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--in-this-process", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()

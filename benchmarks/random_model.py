@@ -1,7 +1,8 @@
-"""A random-weight model of the size that the published comparison uses, in the public folder layout."""
+"""Random-weight models: of the published comparison's size as a public folder, of full size on a device."""
 
 import json
 import shutil
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,23 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
+from services.worker.engine.acceleration import accelerate, kernel_for, plain_kernel_for
 from services.worker.engine.checkpoint import expected_shapes
 from services.worker.engine.config import ModelConfig
+from services.worker.engine.loading import LoadedModel
+from services.worker.engine.precision import Precision
+from services.worker.engine.self_check import byte_products_are_exact, check_kernels
+from services.worker.engine.tasks import PictureSize
+from services.worker.engine.text_tokenizer import TextTokenizer
+from services.worker.engine.transformer import Transformer
+from services.worker.engine.vocabulary import Vocabulary
 
-TOKENIZER_FILES = Path(__file__).parents[1] / "tests" / "golden" / "public" / "transformer"
-IMAGE_CODES = 4096
+PUBLIC_SET = Path(__file__).parents[1] / "tests" / "golden" / "public"
+TOKENIZER_FILES = PUBLIC_SET / "transformer"
+IMAGE_CODES, FULL_IMAGE_CODES = 4096, 16_384
+FULL_SIZE = PUBLIC_SET / "maps" / "chameleon_7b_shapes.json"
+SPREAD = 0.02
+"""Standard deviation of a random weight."""
 CONFIG: dict[str, Any] = {
     "architectures": ["ChameleonForConditionalGeneration"],
     "model_type": "chameleon",
@@ -46,18 +59,66 @@ def write_benchmark_model(folder: Path, *, seed: int = 0, changes: Mapping[str, 
     """
     config = {**CONFIG, **(changes or {})}
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    _write_tokenizer(folder)
+    _write_tokenizer(folder, IMAGE_CODES)
     generator = torch.Generator().manual_seed(seed)
     weights: dict[str, torch.Tensor] = {}
     for name, shape in expected_shapes(ModelConfig.from_dict(config)).items():
         if "norm" in name:
             weights[name] = torch.zeros(shape) if name.endswith("bias") else torch.ones(shape)
         else:
-            weights[name] = torch.randn(shape, generator=generator) * 0.02
+            weights[name] = torch.randn(shape, generator=generator) * SPREAD
     save_file(weights, folder / "model.safetensors")
 
 
-def _write_tokenizer(folder: Path) -> None:
+def load_full_size_model(
+    precision: Precision, device: torch.device, changes: Mapping[str, Any] | None = None
+) -> LoadedModel:
+    """The 7B's shape with random weights, made on the device and never on a disk.
+
+    changes: other entries of its config.json.
+    """
+    known = json.loads(FULL_SIZE.read_text(encoding="utf-8"))["config_used"]
+    config = ModelConfig.from_dict({"model_type": "chameleon", **known, **(changes or {})})
+    with tempfile.TemporaryDirectory() as folder:
+        _write_tokenizer(Path(folder), FULL_IMAGE_CODES)
+        text = TextTokenizer.from_folder(Path(folder))
+    vocabulary = Vocabulary.from_names(text.token_ids, begin_name=text.begin_name, size=config.vocab_size)
+    first = vocabulary.first_image_token
+    image_ids = range(first, first + vocabulary.image_code_count)
+    model = _random_transformer(config, precision.dtype, device)
+    kernel = kernel_for(precision, device, vnni=byte_products_are_exact())
+    accelerate(model, kernel, plain_kernel_for(precision, device), image_ids)
+    return LoadedModel(
+        model=model,
+        config=config,
+        vocabulary=vocabulary,
+        text_tokenizer=text,
+        precision=precision,
+        device=device,
+        image_ids=image_ids,
+        ignored=(),
+        capabilities=check_kernels(model, precision, device),
+        default_size=PictureSize(768, 768),
+        default_guidance_scale=4.0,
+    )
+
+
+def _random_transformer(config: ModelConfig, dtype: torch.dtype, device: torch.device) -> Transformer:
+    with torch.device("meta"):
+        model = Transformer(config)
+    generator = torch.Generator(device).manual_seed(0)
+    for name, parameter in list(model.named_parameters()):
+        weight = torch.empty(parameter.shape, dtype=dtype, device=device)
+        if "norm" in name:
+            weight.fill_(0 if name.endswith("bias") else 1)
+        else:
+            weight.normal_(std=SPREAD, generator=generator)
+        owner, _, attribute = name.rpartition(".")
+        setattr(model.get_submodule(owner), attribute, torch.nn.Parameter(weight, requires_grad=False))
+    return model.eval()
+
+
+def _write_tokenizer(folder: Path, image_codes: int) -> None:
     """The fixture's tokenizer with more image codes behind its last one."""
     for name in ("tokenizer_config.json", "special_tokens_map.json"):
         shutil.copy(TOKENIZER_FILES / name, folder / name)
@@ -65,6 +126,6 @@ def _write_tokenizer(folder: Path) -> None:
     added = tokenizer["added_tokens"]
     codes = [token for token in added if token["content"].startswith("<MOVQGAN")]
     first, known = min(token["id"] for token in codes), len(codes)
-    for code in range(known, IMAGE_CODES):
+    for code in range(known, image_codes):
         added.append({**codes[0], "id": first + code, "content": f"<MOVQGAN{code}>"})
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer), encoding="utf-8")

@@ -16,14 +16,14 @@ WARM_UP = 4
 GUIDANCE = 4.0
 
 
-def reference_tokens_per_second(folder: Path, dtype: str, tokens: int) -> float:
+def reference_tokens_per_second(folder: Path, dtype: str, tokens: int, device: torch.device) -> float:
     """Median speed over `tokens` tokens, after a prompt of the benchmark's length."""
-    model = _load(folder, DTYPES[dtype])
+    model = _load(folder, DTYPES[dtype], device)
     with torch.inference_mode():
         return 1 / statistics.median(_seconds_per_token(model, tokens)[WARM_UP:])
 
 
-def _load(folder: Path, dtype: torch.dtype) -> ChameleonForConditionalGeneration:
+def _load(folder: Path, dtype: torch.dtype, device: torch.device) -> ChameleonForConditionalGeneration:
     settings = {name: value for name, value in CONFIG.items() if name not in {"architectures", "model_type"}}
     small_image_model = {
         "base_channels": 32,
@@ -39,13 +39,16 @@ def _load(folder: Path, dtype: torch.dtype) -> ChameleonForConditionalGeneration
     fitting = {name: weight.expand_as(own[name]).clone() for name, weight in weights.items()}
     model.load_state_dict(fitting, strict=False)
     for parameter in model.parameters():
-        parameter.data = parameter.data.to(dtype)
+        parameter.data = parameter.data.to(device, dtype)
+    for buffer in model.buffers():
+        buffer.data = buffer.data.to(device)
     return model
 
 
 def _seconds_per_token(model: ChameleonForConditionalGeneration, tokens: int) -> list[float]:
     generator = torch.Generator().manual_seed(7)
-    prompt = torch.randint(0, 300, (1, PROMPT_TOKENS), generator=generator)
+    prompt = torch.randint(0, 300, (1, PROMPT_TOKENS), generator=generator).to(model.device)
+    dice = torch.Generator(model.device).manual_seed(7)
     streams = [(prompt, DynamicCache()), (prompt[:, -3:], DynamicCache())]
     seconds: list[float] = []
     for _ in range(tokens):
@@ -56,7 +59,9 @@ def _seconds_per_token(model: ChameleonForConditionalGeneration, tokens: int) ->
         )
         guided = unconditional + GUIDANCE * (conditional - unconditional)
         best = guided.topk(2000)
-        chosen = best.indices.gather(-1, torch.multinomial(best.values.softmax(-1), 1, generator=generator))
+        chosen = best.indices.gather(-1, torch.multinomial(best.values.softmax(-1), 1, generator=dice))
         streams = [(chosen, cache) for _, cache in streams]
+        if model.device.type == "cuda":
+            torch.cuda.synchronize()
         seconds.append(time.perf_counter() - started)
     return seconds

@@ -98,17 +98,21 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=Path("models/tiny"))
     parser.add_argument("--pictures", type=int, default=12)
     parser.add_argument("--side", type=int, default=64)
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("docs/benchmarks/speculation.json"))
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    pipeline = LocalPipeline.load(arguments.model)
-    generator = EngineGenerator(pipeline, SamplingParameters(guidance_scale=2.0))
+    pipeline = LocalPipeline.load(arguments.model, device=arguments.device)
+    generator = EngineGenerator(pipeline, SamplingParameters(guidance_scale=3.0))
     rows: list[Row] = []
     for task in Task:
         rows.append(measure(generator, pipeline, task, arguments.pictures, arguments.side // CELL))
         print(rows[-1], flush=True)
-    results = {"machine": describe_machine(), "rows": [asdict(row) for row in rows]}
+    results = {
+        "machine": describe_machine(torch.device(arguments.device)),
+        "rows": [asdict(row) for row in rows],
+    }
     arguments.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 

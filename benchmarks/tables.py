@@ -1,6 +1,6 @@
 """Turn a benchmark's JSON into the page that is read.
 
-python -m benchmarks.tables docs/benchmarks/engine.json docs/benchmarks.md
+python -m benchmarks.tables docs/benchmarks/engine.json docs/benchmarks/h100.json docs/benchmarks.md
 """
 
 import json
@@ -8,6 +8,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from benchmarks.gpu_section import gpu_section
 
 HEADINGS = (
     "engine",
@@ -36,14 +38,14 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
             f"{row['milliseconds_per_pass']:.1f}",
             f"{row['passes_per_picture']:.0f}",
             "" if fraction is None else f"{fraction:.2f}",
-            row["peak_rss_mib"] or "",
+            row["peak_mib"] or "",
         )
         lines.append("| " + " | ".join(str(cell) for cell in cells) + " |")
     return "\n".join(lines)
 
 
-def page(results: Mapping[str, Any]) -> str:
-    """The whole page: what was measured, where, the table."""
+def page(results: Mapping[str, Any], gpu: Mapping[str, Any]) -> str:
+    """The whole page: what was measured, where, the table; then the GPU's."""
     machine = ", ".join(f"{name} {value}" for name, value in results["machine"].items())
     return f"""# Benchmarks
 
@@ -59,13 +61,15 @@ speculation brings shows on a trained model.
 Machine: {machine}.
 
 {table(results["rows"])}
-"""
+
+{gpu_section(gpu)}"""
 
 
 def main() -> None:
     """Read JSON, write Markdown."""
-    source, target = map(Path, sys.argv[1:])
-    target.write_text(page(json.loads(source.read_text(encoding="utf-8"))), encoding="utf-8")
+    *sources, target = map(Path, sys.argv[1:])
+    results, gpu = (json.loads(source.read_text(encoding="utf-8")) for source in sources)
+    target.write_text(page(results, gpu), encoding="utf-8")
 
 
 if __name__ == "__main__":

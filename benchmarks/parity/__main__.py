@@ -18,9 +18,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Print one line for each comparison, then how many missed. Returns the exit status."""
     parser = argparse.ArgumentParser(prog="benchmarks.parity", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("folder", type=Path, help="a folder with the layout of tests/golden/public")
-    folder: Path = parser.parse_args(arguments).folder
+    parser.add_argument("--device", default="cpu", help="where the models run, such as cuda")
+    parsed = parser.parse_args(arguments)
     try:
-        fixtures = FixtureSet(folder)
+        fixtures = FixtureSet(parsed.folder, parsed.device)
     except NotAFixtureSetError as error:
         print(error, file=sys.stderr)
         return 2

@@ -40,7 +40,7 @@ def farthest(fixture: str, what: str, actual: Tensor, expected: Tensor, toleranc
     """The largest absolute difference of two tensors; equal infinities differ by nothing."""
     if actual.shape != expected.shape:
         return failure(fixture, what, f"shape {tuple(actual.shape)}, expected {tuple(expected.shape)}")
-    ours, theirs = actual.double(), expected.double()
+    ours, theirs = actual.cpu().double(), expected.double()
     differences = torch.where(ours == theirs, 0.0, (ours - theirs).abs())
     return Comparison(fixture, what, float(differences.max()) if differences.numel() else 0.0, tolerance)
 
@@ -49,7 +49,9 @@ def on_average(fixture: str, what: str, actual: Tensor, expected: Tensor, tolera
     """The mean absolute difference of two tensors."""
     if actual.shape != expected.shape:
         return failure(fixture, what, f"shape {tuple(actual.shape)}, expected {tuple(expected.shape)}")
-    return Comparison(fixture, what, float((actual.double() - expected.double()).abs().mean()), tolerance)
+    return Comparison(
+        fixture, what, float((actual.cpu().double() - expected.double()).abs().mean()), tolerance
+    )
 
 
 def identical(fixture: str, what: str, actual: Sequence[object], expected: Sequence[object]) -> Comparison:

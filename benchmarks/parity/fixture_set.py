@@ -25,8 +25,10 @@ class NotAFixtureSetError(Exception):
 class FixtureSet:
     """Sizes, ids and prompts are always read from the set's own files. Raises NotAFixtureSetError."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, device: str | torch.device = "cpu") -> None:
+        """device: where the models run."""
         self.folder = folder
+        self.device = torch.device(device)
         try:
             manifest: Any = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
             self.listed = frozenset(str(entry["file"]) for entry in manifest["files"])
@@ -69,15 +71,15 @@ class FixtureSet:
     @cached_property
     def fp32(self) -> LoadedModel:
         """The decoder as the engine runs it, in float32, whatever its weights are saved as."""
-        return load_model(self.path("transformer"), Precision(torch.float32))
+        return load_model(self.path("transformer"), Precision(torch.float32), self.device)
 
     @cached_property
     def bf16(self) -> LoadedModel:
-        return load_model(self.path("transformer"), Precision(torch.bfloat16))
+        return load_model(self.path("transformer"), Precision(torch.bfloat16), self.device)
 
     @cached_property
     def movqgan(self) -> MoVQGAN:
-        return load_movqgan(self.movqgan_file)
+        return load_movqgan(self.movqgan_file, device=self.device)
 
     @property
     def movqgan_file(self) -> Path:

@@ -90,7 +90,8 @@ def _conditional_and_guided(fixtures: FixtureSet, scale: float, tokens: list[int
     unconditional = last_logits(fixtures.fp32, tokens[start:])
     shape = shape_of(fixtures.vocabulary, tokens[start:])
     scales = GuidanceSchedule.REFERENCE.scales(scale, shape, [len(tokens) - start])
-    return conditional[0], apply_guidance(conditional, unconditional, scales[:, None])[0]
+    guided = apply_guidance(conditional, unconditional, scales[:, None].to(conditional.device))
+    return conditional[0], guided[0]
 
 
 def last_start(vocabulary: Vocabulary, tokens: list[int]) -> int:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from services.worker.engine.attention import Segment
+from services.worker.engine.attention import Segment, one_order_of_sums
 from services.worker.engine.dense_attention import DenseCausalAttention
 from services.worker.engine.flash_attention import make_attention
 from services.worker.engine.kv_cache import BLOCK_TOKENS, KVCache, run_length
@@ -34,11 +34,13 @@ class CachedStream:
         padding = [0] * (padded_rows(len(tokens)) - len(tokens))
         positions = list(range(self.position, self.position + len(tokens)))
         segment = Segment(0, len(tokens), self.position, self.run)
-        hidden = self.loaded.model(
-            torch.tensor(tokens + padding),
-            torch.tensor(positions + padding),
-            make_attention(self.cache, [segment], len(tokens) + len(padding)),
-        )
+        device = self.loaded.device
+        with one_order_of_sums(device):
+            hidden = self.loaded.model(
+                torch.tensor(tokens + padding, device=device),
+                torch.tensor(positions + padding, device=device),
+                make_attention(self.cache, [segment], len(tokens) + len(padding)),
+            )
         self.position += len(tokens)
         return hidden[: len(tokens)]
 
@@ -64,8 +66,8 @@ def dense_states(loaded: LoadedModel, token_ids: Tensor) -> tuple[Tensor, Tensor
     watched = [model.embed_tokens, *list(model.layers)[:-1]]
     watchers = [module.register_forward_hook(keep) for module in watched]
     try:
-        positions = torch.arange(len(token_ids))
-        final = model(token_ids, positions, DenseCausalAttention(len(token_ids)))
+        positions = torch.arange(len(token_ids), device=loaded.device)
+        final = model(token_ids.to(loaded.device), positions, DenseCausalAttention(len(token_ids)))
     finally:
         for watcher in watchers:
             watcher.remove()

@@ -21,26 +21,29 @@ logger = logging.getLogger(__name__)
 
 
 def create_app(settings: TokenizerServiceSettings | None = None) -> FastAPI:
-    """The application; without settings they come from the environment."""
+    """The application with its model; without settings they come from the environment.
+
+    Raises MoVQGANError for a model that cannot be loaded.
+    """
     if settings is None:
         settings = TokenizerServiceSettings()
         configure_logging("tokenizer", json_lines=not sys.stderr.isatty())
     metrics = Metrics()
+    device = choose_device(settings.device)
+    service = TokenizerService(load_movqgan(Path(settings.model), device=device), settings, metrics)
+    logger.info(
+        "image tokenizer loaded",
+        extra={"tokenizer": service.name, "codes": service.codes, "device": str(device)},
+    )
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        """Load the model before the first request is taken. Raises MoVQGANError when it cannot be."""
-        device = choose_device(settings.device)
-        service = TokenizerService(load_movqgan(Path(settings.model), device=device), settings, metrics)
-        app.state.service = service
-        logger.info(
-            "image tokenizer loaded",
-            extra={"tokenizer": service.name, "codes": service.codes, "device": str(device)},
-        )
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
+        """End the service's threads with the application."""
         yield
         service.close()
 
     app = FastAPI(title="Luminary image tokenizer", lifespan=lifespan)
+    app.state.service = service
     app.state.settings = settings
     app.state.metrics = metrics
     app.include_router(router)

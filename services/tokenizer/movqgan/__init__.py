@@ -1,6 +1,7 @@
 """The MoVQGAN image tokenizer, in torch alone: pictures to grids of codes and back."""
 
 from services.tokenizer.movqgan.config import MoVQGANConfig
+from services.tokenizer.movqgan.convolutions import reproducible_convolutions
 from services.tokenizer.movqgan.errors import MoVQGANError
 from services.tokenizer.movqgan.model import MoVQGAN
 from services.tokenizer.movqgan.quantizer import Quantized
@@ -19,5 +20,6 @@ __all__ = [
     "Quantized",
     "load_movqgan",
     "load_movqgan_with_report",
+    "reproducible_convolutions",
     "save_movqgan",
 ]

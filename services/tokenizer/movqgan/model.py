@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from services.tokenizer.movqgan.config import MoVQGANConfig
+from services.tokenizer.movqgan.convolutions import reproducible_convolutions
 from services.tokenizer.movqgan.decoder import Decoder
 from services.tokenizer.movqgan.encoder import Encoder
 from services.tokenizer.movqgan.errors import CodeRangeError, PixelShapeError
@@ -29,6 +30,7 @@ class MoVQGAN(nn.Module):
         self.post_quant_conv = nn.Conv2d(config.embed_dim, config.z_channels, kernel_size=1)
 
     @torch.no_grad()
+    @reproducible_convolutions()
     def encode(self, pixels: Tensor) -> Tensor:
         """Codes of a batch of pictures: [batch, height / 8, width / 8] int64.
 
@@ -40,6 +42,7 @@ class MoVQGAN(nn.Module):
         return torch.cat([self.quantize.nearest_codes(self.encode_latents(picture)) for picture in pictures])
 
     @torch.no_grad()
+    @reproducible_convolutions()
     def decode(self, codes: Tensor) -> Tensor:
         """Pixels of a batch of token grids: [batch, out_ch, height * 8, width * 8], around [-1, 1].
 

@@ -28,8 +28,9 @@ class Quantizer(nn.Module):
 
     def __init__(self, n_embed: int, embed_dim: int) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(n_embed, embed_dim)
-        nn.init.uniform_(self.embedding.weight, -1 / n_embed, 1 / n_embed)
+        # from vectors: an embedding's own normal ones would have torch load its compiler on a meta tensor
+        vectors = nn.init.uniform_(torch.empty(n_embed, embed_dim), -1 / n_embed, 1 / n_embed)
+        self.embedding = nn.Embedding.from_pretrained(vectors, freeze=False)
 
     def forward(self, latents: Tensor) -> Quantized:
         """latents: [batch, embed_dim, height, width]."""

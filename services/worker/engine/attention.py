@@ -4,15 +4,28 @@ The backend follows the device: SDPA reads the runs of the pool in place anywher
 variable-length kernel takes over when it is installed (`flash_attention`).
 """
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from services.worker.engine.kv_cache import CacheRun, KVCache
 from services.worker.engine.row_shapes import key_extent, query_tile, split_queries
+
+
+def one_order_of_sums(device: torch.device) -> AbstractContextManager[object]:
+    """Holds SDPA to kernels that sum a query's keys alike, however many queries a call has.
+
+    On CUDA, the memory-efficient kernel does. cuDNN's, which PyTorch prefers on some GPUs, plans anew for
+    every shape: it may sum otherwise for a single query than for a window, and each plan takes milliseconds.
+    """
+    if device.type != "cuda":
+        return nullcontext()
+    return sdpa_kernel([SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH])
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from services.worker.engine.attention import Segment
+from services.worker.engine.attention import Segment, one_order_of_sums
 from services.worker.engine.flash_attention import make_attention
 from services.worker.engine.kv_cache import KVCache
 from services.worker.engine.row_shapes import padded_rows
@@ -73,7 +73,8 @@ def forward(model: Transformer, cache: KVCache, packed: PackedRows) -> Tensor:
     padding = [0] * (rows - len(packed.token_ids))
     token_ids = torch.tensor(packed.token_ids + padding, device=device)
     positions = torch.tensor(packed.positions + padding, device=device)
-    hidden = model(token_ids, positions, make_attention(cache, packed.segments, rows))
+    with one_order_of_sums(device):
+        hidden = model(token_ids, positions, make_attention(cache, packed.segments, rows))
     if not packed.logit_rows:
         return hidden[:0]
     wanted = padded_rows(len(packed.logit_rows), model.fewest_rows)

@@ -4,7 +4,7 @@ A matrix product or an attention call may sum in another order when its shape ch
 row's result a function of the row alone: products of at least two rows and attention of at least four sum
 each row alike, whatever their number; and a query at position p always sees the same key extent, masked
 beyond p.
-`self_check` proves the first on this machine's kernels; the second holds by construction.
+`self_check` tries both on this machine's kernels.
 """
 
 from bisect import bisect_left

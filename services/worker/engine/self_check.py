@@ -1,7 +1,7 @@
 """Prove on this machine, for the loaded model's own shapes, what the engine promises of its kernels.
 
-The promise: a row's result is the same bits in every call that `row_shapes` allows. What fails is named in
-the capability report instead of promised.
+The promise: a row's result is the same bits in every call that `row_shapes` allows, and a query's in every
+pass. What fails is named in the capability report instead of promised.
 """
 
 import time
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from services.worker.engine.acceleration import KernelLinear
+from services.worker.engine.attention_check import variant_attention
 from services.worker.engine.linear_kernels import Int8DigitKernel, LinearKernel
 from services.worker.engine.precision import Precision
 from services.worker.engine.row_shapes import ROW_COUNTS
@@ -22,8 +23,8 @@ from services.worker.engine.transformer import Transformer
 class CapabilityReport:
     """What holds here.
 
-    variant_kernels: those whose rows depend on their company, with the shape. weight_bytes: by part of the
-    model. pass_seconds: by rows, what all products of one forward pass take.
+    variant_kernels: those whose rows depend on their company, with what they were tried on. weight_bytes: by
+    part of the model. pass_seconds: by rows, what all products of one forward pass take.
     """
 
     precision: str
@@ -40,7 +41,7 @@ class CapabilityReport:
 
 
 def check_kernels(model: Transformer, precision: Precision, device: torch.device) -> CapabilityReport:
-    """Try every distinct kernel shape of the model once, in all allowed numbers of rows."""
+    """Try attention, and every distinct kernel shape of the model once in all allowed numbers of rows."""
     tried: dict[tuple[str, int, int], Trial] = {}
     weight_bytes: dict[str, int] = {}
     pass_seconds = dict.fromkeys(ROW_COUNTS, 0.0)
@@ -61,10 +62,13 @@ def check_kernels(model: Transformer, precision: Precision, device: torch.device
         precision=precision.name,
         device=str(device),
         kernels=tuple(sorted({name for name, _, _ in tried})),
-        variant_kernels=tuple(
-            f"{name} {inputs} -> {outputs}"
-            for (name, inputs, outputs), trial in tried.items()
-            if not trial.invariant
+        variant_kernels=(
+            *(
+                f"{name} {inputs} -> {outputs}"
+                for (name, inputs, outputs), trial in tried.items()
+                if not trial.invariant
+            ),
+            *variant_attention(model.config, precision.dtype, device),
         ),
         weight_bytes=weight_bytes,
         pass_seconds=pass_seconds,

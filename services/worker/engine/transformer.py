@@ -170,7 +170,9 @@ class Transformer(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
+        # uniform: normal weights of a meta tensor would have torch load its compiler, for over a second
+        vectors = nn.init.uniform_(torch.empty(config.vocab_size, config.hidden_size), -1, 1)
+        self.embed_tokens = nn.Embedding.from_pretrained(vectors, freeze=False)
         self.layers = nn.ModuleList(DecoderLayer(config, layer) for layer in range(config.num_hidden_layers))
         self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
         self.lm_head: nn.Module = nn.Linear(config.hidden_size, config.vocab_size, bias=False)

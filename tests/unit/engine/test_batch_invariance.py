@@ -169,7 +169,7 @@ def test_the_report_agrees_with_every_number_of_rows_tried_here(models: Models, 
     assert loaded.model.image_head is not None
     kernel = loaded.model.image_head.kernel
     rows = torch.randn(ROW_COUNTS[-1], kernel.inputs, generator=torch.Generator().manual_seed(2))
-    rows = rows.to(loaded.precision.dtype)
+    rows = rows.to(loaded.device, loaded.precision.dtype)
     whole = kernel(rows)
     same = all(
         torch.equal(kernel(rows[start : start + count]), whole[start : start + count])

@@ -148,7 +148,7 @@ def test_the_engine_draws_what_whole_prefixes_without_a_cache_say(
             unconditional = last_logits(loaded, known[plan.image_start :])
             offsets = [position - plan.image_start]
             scale = GuidanceSchedule.CONSTANT.scales(guidance_scale, plan.shape, offsets)
-            logits = apply_guidance(logits, unconditional, scale)
+            logits = apply_guidance(logits, unconditional, scale.to(loaded.device))
         noise = noise_at(by_hand, (position,), loaded.device)
         tokens[position] = loaded.image_ids[int(sample(logits, noise, request.sampling))]
     drawn = [tokens[position] for position in plan.free_positions]
@@ -158,5 +158,6 @@ def test_the_engine_draws_what_whole_prefixes_without_a_cache_say(
 def last_logits(loaded: LoadedModel, tokens: list[int]) -> torch.Tensor:
     """[1, codes] logits of the image codes after `tokens`."""
     attention = DenseCausalAttention(len(tokens))
-    hidden = loaded.model(torch.tensor(tokens), torch.arange(len(tokens)), attention)
+    token_ids = torch.tensor(tokens, device=loaded.device)
+    hidden = loaded.model(token_ids, torch.arange(len(tokens), device=loaded.device), attention)
     return loaded.model.image_logits(hidden[-4:], loaded.image_ids)[-1:]
