@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from infra.local.ports import is_free
+from infra.local.ports import is_free, port_is_taken
 from infra.local.process import ProcessError
 from infra.local.services import tokenizer_model
 from shared.settings import TokenizerSettings, WorkerSettings
@@ -36,9 +36,7 @@ def check_port(name: str, value: str) -> None:
     if not value.isdecimal() or not 0 < int(value) <= LARGEST_PORT:
         raise ProcessError(f"{name}={value} is no port: give a number from 1 to {LARGEST_PORT}.")
     if not is_free(int(value)):
-        raise ProcessError(
-            f"{name}={value} is taken by another program; choose another, or leave it out to get a free one."
-        )
+        raise port_is_taken(name, int(value))
 
 
 def check_decoder(model: str) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.local.ports import HOST, preferred_port
+from infra.local.ports import HOST, PortReservations
 from infra.local.process import ProcessSpec
 
 GATEWAY_PORT = 8000
@@ -63,13 +63,14 @@ class Platform:
     services: tuple[Service, ...]
 
 
-def define_platform(given: Mapping[str, str]) -> Platform:
-    """Choose ports, unless `given` (an environment) names them, and describe every process.
+def define_platform(given: Mapping[str, str], ports: PortReservations) -> Platform:
+    """Reserve ports, those that `given` (an environment) names or others, and describe every process.
 
-    A tokenizer service of one's own (TOKENIZER_URL) is not started a second time.
+    A tokenizer service of one's own (TOKENIZER_URL) is not started a second time. Raises ProcessError when a
+    named port is taken.
     """
     gateway_host = reachable(given.get("GATEWAY_HOST", HOST))
-    gateway_port = int(given.get("GATEWAY_PORT") or preferred_port(GATEWAY_PORT))
+    gateway_port = port_of("GATEWAY_PORT", GATEWAY_PORT, given, ports)
     gateway_url = f"http://{gateway_host}:{gateway_port}"
     environment = {
         "GATEWAY_PORT": str(gateway_port),
@@ -78,7 +79,7 @@ def define_platform(given: Mapping[str, str]) -> Platform:
     services: list[Service] = []
     if not given.get("TOKENIZER_URL"):
         host = reachable(given.get("TOKENIZER_HOST", HOST))
-        port = int(given.get("TOKENIZER_PORT") or preferred_port(TOKENIZER_PORT))
+        port = port_of("TOKENIZER_PORT", TOKENIZER_PORT, given, ports)
         environment |= {"TOKENIZER_PORT": str(port), "TOKENIZER_URL": f"http://{host}:{port}"}
         environment |= tokenizer_model(given)
         services.append(web_service("tokenizer", "services.tokenizer", host, port, 5.0))
@@ -88,6 +89,12 @@ def define_platform(given: Mapping[str, str]) -> Platform:
         celery_worker("io-worker", "io", 4, 10.0),
     ]
     return Platform(gateway_url, environment, tuple(services))
+
+
+def port_of(variable: str, usual: int, given: Mapping[str, str], ports: PortReservations) -> int:
+    """The port that the environment names; otherwise the usual one, or any when that is taken."""
+    named = given.get(variable)
+    return ports.reserve_named(variable, int(named)) if named else ports.prefer(usual)
 
 
 def reachable(host: str) -> str:

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from infra.local import postgres, seaweedfs, valkey
+from infra.local.ports import PortReservations
 from infra.local.postgres import PostgresServer
 from infra.local.process import ManagedProcess, ProcessSpec
 from infra.local.seaweedfs import SeaweedPorts, SeaweedServer
@@ -49,7 +50,7 @@ class EmbeddedStack:
     def __enter__(self) -> Self:
         with ExitStack() as starting:
             starting.enter_context(exclusive(self._folder))
-            state = load_state(self._folder)
+            state = load_state(self._folder, starting.enter_context(PortReservations()))
             if not self._given.get("DATABASE_URL"):
                 self._start_postgres(state, starting)
             if self._needs_valkey():

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Self
 
-from infra.local.ports import free_ports, is_free
+from infra.local.ports import PortReservations
 from infra.local.process import ProcessError
 
 NAME = "stack.json"
@@ -32,13 +32,13 @@ class StackPorts:
     filer_grpc: int
 
     @classmethod
-    def choose(cls) -> Self:
-        """Ports that are free now."""
-        return cls(*free_ports(len(fields(cls))))
+    def choose(cls, reservations: PortReservations) -> Self:
+        """Reserve as many ports as are needed."""
+        return cls(*(reservations.choose() for _ in fields(cls)))
 
-    def all_free(self) -> bool:
-        """Whether every port can be taken again."""
-        return all(is_free(port) for port in asdict(self).values())
+    def reserve(self, reservations: PortReservations) -> bool:
+        """Reserve these very ports again; returns whether that was possible."""
+        return reservations.reserve(*asdict(self).values())
 
 
 @dataclass(frozen=True)
@@ -73,12 +73,15 @@ def read_state(folder: Path) -> StackState | None:
     return StackState(StackPorts(**stored["ports"]), StackSecrets(**stored["secrets"]))
 
 
-def load_state(folder: Path) -> StackState:
-    """The state to start with, made on first use; when someone took a port, all are chosen anew."""
+def load_state(folder: Path, reservations: PortReservations) -> StackState:
+    """The state to start with, made on first use; its ports are reserved.
+
+    When someone took a port, all are chosen anew.
+    """
     known = read_state(folder)
-    if known is not None and known.ports.all_free():
+    if known is not None and known.ports.reserve(reservations):
         return known
-    state = StackState(StackPorts.choose(), known.secrets if known else StackSecrets.generate())
+    state = StackState(StackPorts.choose(reservations), known.secrets if known else StackSecrets.generate())
     # in one step: half a file would lock its owner out of the data
     fresh = folder / f"{NAME}.new"
     fresh.touch(mode=0o600)

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from infra.local.installation import first_api_key, has_registered, migrate
 from infra.local.logs import LogFollower, LogPrinter
-from infra.local.ports import is_listening
+from infra.local.ports import PortReservations, is_listening
 from infra.local.process import ManagedProcess
 from infra.local.rotation import rotate_logs
 from infra.local.run_file import Run, RunningProcess, write_run
@@ -99,7 +99,7 @@ class Supervisor:
         self,
         folder: Path,
         report: Callable[[str], None],
-        define: Callable[[Mapping[str, str]], Platform] = define_platform,
+        define: Callable[[Mapping[str, str], PortReservations], Platform] = define_platform,
     ) -> None:
         """All data lies below `folder`; `report` shows one line to the user; `define` says what to run."""
         self._folder = folder.absolute()
@@ -126,10 +126,11 @@ class Supervisor:
         """Everything up to the signal; `running` stops in the opposite order what was started."""
         started = time.monotonic()
         self._report(f"data and logs in {self._folder}; starting the servers")
+        # before the servers choose theirs: a port that the environment names comes first
+        platform = self._define(os.environ, running.enter_context(PortReservations()))
         running.enter_context(self._stack)
         database_url = self._stack.environment.get("DATABASE_URL") or os.environ["DATABASE_URL"]
         migrate(database_url)
-        platform = self._define(os.environ)
         self._report(f"starting {', '.join(service.spec.name for service in platform.services)}")
         self._start(platform, database_url, running)
         seconds = time.monotonic() - started

@@ -3,24 +3,19 @@
 The commands are those of `luminary up`; only the times are shorter, so that a lost worker is missed soon.
 """
 
-import json
-import os
-import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import psycopg
 from pydantic import SecretStr
 
-from infra.local.ports import free_ports
+from infra.local.ports import PortReservations, free_ports
 from infra.local.process import ManagedProcess
 from infra.local.services import Service, celery_worker, define_platform
 from infra.local.stack import EmbeddedStack
-from infra.local.supervisor import answers
 from shared.database import Database
 from shared.settings import (
     BrokerSettings,
@@ -34,11 +29,12 @@ from shared.settings import (
 )
 from shared.storage import ObjectStorage
 from tests.integration.factories import make_project
-from tests.integration.worker.platform import PlatformUnderTest, eventually
+from tests.integration.processes import WORKER_READY, Member
+from tests.integration.worker.platform import PlatformUnderTest
 
 ROOT = Path(__file__).parents[2]
 JOB_QUEUES = "generate,edit,dense"
-READY_WORDS = {"worker": "worker ready", "second-worker": "worker ready", "io-worker": "io-worker@"}
+READY_WORDS = {"worker": WORKER_READY, "second-worker": WORKER_READY, "io-worker": ("io-worker@",)}
 """What a process without a readiness address logs when it serves."""
 SLOTS = 4
 JOBS = JobSettings(lease_seconds=2.0, heartbeat_seconds=0.4, poll_seconds=1.5, checkpoint_seconds=0.25)
@@ -85,79 +81,6 @@ def environment_of(stack: EmbeddedStack, model: Path, ports: Mapping[str, str]) 
     }
 
 
-@dataclass(frozen=True)
-class Member:
-    """One process of the installation and how to see that it serves."""
-
-    process: ManagedProcess
-    ready_url: str | None
-
-    @property
-    def name(self) -> str:
-        return self.process.name
-
-    def send(self, number: signal.Signals) -> None:
-        """Signal the process."""
-        assert self.process.pid is not None
-        os.kill(self.process.pid, number)
-
-    def launch(self) -> None:
-        """Start it; its log begins anew."""
-        self.process.log_file.unlink(missing_ok=True)
-        self.process.start()
-
-    def wait_until_ready(self) -> None:
-        """Return when it serves."""
-        if self.ready_url is not None:
-            url = self.ready_url
-            eventually(lambda: answers(url), f"the start of {self.name}")
-        else:
-            eventually(lambda: self.says(READY_WORDS[self.name]), f"the start of {self.name}")
-
-    def start(self) -> None:
-        """Start it and wait until it serves."""
-        self.launch()
-        self.wait_until_ready()
-
-    def kill(self) -> None:
-        """End it as a power cut would, and wait until it is gone."""
-        self.send(signal.SIGKILL)
-        self.exited()
-
-    def says(self, words: str) -> bool:
-        """Whether it has logged these words. Fails when it has ended without them."""
-        log = self.log()
-        if words in log:
-            return True
-        assert self.process.exit_status() is None, log
-        return False
-
-    def log(self) -> str:
-        """What it has logged since its start."""
-        return self.process.log_file.read_text(errors="replace")
-
-    def lines_about(self, job_id: UUID) -> list[dict[str, Any]]:
-        """What it has logged of a job."""
-        lines = [line for line in self.log().splitlines() if str(job_id) in line and line.endswith("}")]
-        return [json.loads(line) for line in lines]
-
-    def exited(self, seconds: float = 60.0) -> int:
-        """The exit status, once there is one."""
-        eventually(lambda: self.process.exit_status() is not None, f"the end of {self.name}", seconds)
-        status = self.process.exit_status()
-        assert status is not None
-        return status
-
-    @contextmanager
-    def frozen(self) -> Iterator[None]:
-        """Stopped inside the block: alive for the kernel, silent for everybody else."""
-        self.send(signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            self.send(signal.SIGCONT)
-
-
 class Installation:
     """Servers and services; `world` gives a test a project of its own on them."""
 
@@ -170,14 +93,16 @@ class Installation:
         self._stack = stack
         self._folder = folder
         ports = {"GATEWAY_PORT": str(gateway_port), "TOKENIZER_PORT": str(tokenizer_port)}
-        platform = define_platform(ports)
+        with PortReservations() as reservations:
+            platform = define_platform(ports, reservations)
         self._environment = {**environment_of(stack, model, ports), **platform.environment}
         second = celery_worker("second-worker", JOB_QUEUES, 2, 20.0)
         self.services = {service.spec.name: self._member(service) for service in (*platform.services, second)}
 
     def _member(self, service: Service) -> Member:
         spec = service.spec.with_environment(self._environment)
-        return Member(ManagedProcess(spec, self._folder / f"{spec.name}.log"), service.ready_url)
+        log_file = self._folder / f"{spec.name}.log"
+        return Member(ManagedProcess(spec, log_file), service.ready_url, READY_WORDS.get(spec.name, ()))
 
     @property
     def worker(self) -> Member:
@@ -239,7 +164,9 @@ class Installation:
         quiet = self.worker
         spec = quiet.process.spec
         command = [part.replace("--loglevel=INFO", "--loglevel=DEBUG") for part in spec.command]
-        verbose = Member(ManagedProcess(replace(spec, command=command), quiet.process.log_file), None)
+        verbose = Member(
+            ManagedProcess(replace(spec, command=command), quiet.process.log_file), None, WORKER_READY
+        )
         quiet.process.stop()
         try:
             verbose.start()
@@ -253,7 +180,7 @@ class Installation:
         """A further worker that looks for its broker and its Redis at this address."""
         process = self.second_worker.process
         spec = process.spec.with_environment({"BROKER_URL": broker_url, "REDIS_URL": broker_url})
-        deaf = Member(ManagedProcess(spec, process.log_file), None)
+        deaf = Member(ManagedProcess(spec, process.log_file), None, WORKER_READY)
         deaf.start()
         try:
             yield deaf

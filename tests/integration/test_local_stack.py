@@ -3,12 +3,13 @@
 import os
 import re
 import select
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -18,10 +19,13 @@ from click.testing import CliRunner
 
 from infra.local.commands import down, logs, status
 from infra.local.installation import migrate
+from infra.local.ports import PortReservations, free_ports
+from infra.local.postgres import PostgresServer
 from infra.local.process import ManagedProcess, ProcessError, ProcessSpec
 from infra.local.run_file import read_run
 from infra.local.services import Service
 from infra.local.stack import EmbeddedStack
+from infra.local.state import load_state
 from infra.local.supervisor import WatchedService
 from shared.settings import StorageSettings
 from shared.storage import ObjectStorage
@@ -32,16 +36,14 @@ GONE_SECONDS = 30.0
 SUPERVISE = """
 import sys
 from pathlib import Path
-from infra.local.ports import free_ports
 from infra.local.process import ProcessSpec
 from infra.local.services import Platform, Service
 from infra.local.supervisor import Supervisor
 
-port = free_ports(1)[0]
-url = f"http://127.0.0.1:{port}/"
-web = [sys.executable, "-u", "-m", "http.server", "--bind", "127.0.0.1", str(port)]
-
-def define(_):
+def define(_, ports):
+    port = ports.prefer(int(sys.argv[2]))
+    url = f"http://127.0.0.1:{port}/"
+    web = [sys.executable, "-u", "-m", "http.server", "--bind", "127.0.0.1", str(port)]
     return Platform(url, {}, (Service(ProcessSpec("web", web), url),))
 
 Supervisor(Path(sys.argv[1]), lambda line: print(line, flush=True), define).run()
@@ -49,24 +51,30 @@ Supervisor(Path(sys.argv[1]), lambda line: print(line, flush=True), define).run(
 
 
 @contextmanager
-def supervised(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """A supervisor in a process of its own, up to the moment when it is ready."""
+def starting(folder: Path, port: int) -> Iterator[subprocess.Popen[str]]:
+    """A supervisor in a process of its own; its one service would like to have the port."""
     environment = {name: value for name, value in os.environ.items() if not name.endswith("_URL")}
     process = subprocess.Popen(
-        [sys.executable, "-c", SUPERVISE, str(folder)],
+        [sys.executable, "-c", SUPERVISE, str(folder), str(port)],
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
-    assert process.stdout is not None
     try:
-        wait_for_line(process, "is ready")
         yield process
     finally:
         process.kill()
         process.communicate()
+
+
+@contextmanager
+def supervised(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """A supervisor that is ready."""
+    with starting(folder, free_ports(1)[0]) as process:
+        wait_for_line(process, "is ready")
+        yield process
 
 
 def wait_for_line(process: subprocess.Popen[str], pattern: str) -> str:
@@ -120,6 +128,54 @@ def test_a_stack_finds_its_data_again(tmp_path: Path) -> None:
         assert bucket(second).get("picture.png") == b"pixels"
         with psycopg.connect(second.environment["DATABASE_URL"]) as connection:
             assert connection.execute("SELECT value FROM kept").fetchone() == (7,)
+
+
+def test_a_stack_that_starts_while_another_has_chosen_its_ports_takes_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both folders remember the same ports; the second starts wholly between the first's choice and use."""
+    first, second = (EmbeddedStack(tmp_path / name, environment={}, durable=False) for name in "ab")
+    with PortReservations() as ports:
+        state = load_state(make_folder(tmp_path / "a"), ports)
+    shutil.copy(tmp_path / "a" / "stack.json", make_folder(tmp_path / "b"))
+    prepare = PostgresServer.prepare
+    with ExitStack() as running:
+
+        def start_the_second_before(server: PostgresServer) -> None:
+            monkeypatch.setattr(PostgresServer, "prepare", prepare)
+            running.enter_context(second)
+            server.prepare()
+
+        monkeypatch.setattr(PostgresServer, "prepare", start_the_second_before)
+        running.enter_context(first)
+
+        for stack in (first, second):
+            with psycopg.connect(stack.environment["DATABASE_URL"]) as connection:
+                assert connection.execute("SELECT 1").fetchone() == (1,)
+        assert f":{state.ports.s3}" in first.environment["S3_ENDPOINT_URL"]
+        assert second.environment["S3_ENDPOINT_URL"] != first.environment["S3_ENDPOINT_URL"]
+
+
+def test_platforms_that_start_at_the_same_moment_all_become_ready(tmp_path: Path) -> None:
+    wanted = free_ports(1)[0]
+    for _ in range(2):  # the second time with the folders, and the ports, of the first
+        with starting(tmp_path / "a", wanted) as one, starting(tmp_path / "b", wanted) as other:
+            addresses = {found_address(one), found_address(other)}
+            pids = children(tmp_path / "a") + children(tmp_path / "b")
+            assert len(addresses) == 2
+            assert f"http://127.0.0.1:{wanted}/" in addresses
+        wait_until_gone(pids)
+
+
+def found_address(process: subprocess.Popen[str]) -> str:
+    """Where a supervisor says that it serves, once it does."""
+    return wait_for_line(process, "is ready").split()[-1]
+
+
+def make_folder(folder: Path) -> Path:
+    """The folder, made."""
+    folder.mkdir()
+    return folder
 
 
 def test_servers_named_by_the_environment_are_not_embedded(tmp_path: Path) -> None:

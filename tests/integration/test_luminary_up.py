@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -95,3 +96,16 @@ def test_a_start_that_cannot_succeed_is_one_line(tmp_path: Path) -> None:
         output
         == f"luminary: There is no model in {nothing} (no config.json): name one with --model FOLDER.\n"
     )
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "movqgan/model.safetensors"])
+def test_damaged_weights_are_told_in_words(file: str, model: Path, tmp_path: Path) -> None:
+    damaged = shutil.copytree(model, tmp_path / "damaged")
+    os.truncate(damaged / file, 4096)
+
+    with up(tmp_path / "data", damaged) as process:
+        told, _ = process.communicate(timeout=60)
+
+    assert process.returncode == 1
+    assert re.search(r"cannot use the model \S+/damaged", told)
+    assert not re.search('Traceback|File "', told)

@@ -4,15 +4,23 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from infra.local.services import define_platform, tokenizer_model
+from infra.local.ports import PortReservations
+from infra.local.services import Platform, define_platform, tokenizer_model
+
+
+def define(given: Mapping[str, str]) -> Platform:
+    """The platform, whose ports are free again at once."""
+    with PortReservations() as ports:
+        return define_platform(given, ports)
 
 
 def test_ports_that_the_environment_names_are_taken_over() -> None:
-    platform = define_platform({"GATEWAY_PORT": "18000", "TOKENIZER_PORT": "18001"})
+    platform = define({"GATEWAY_PORT": "18000", "TOKENIZER_PORT": "18001"})
     assert platform.gateway_url == "http://127.0.0.1:18000"
     assert platform.environment["TOKENIZER_URL"] == "http://127.0.0.1:18001"
     names = [service.spec.name for service in platform.services]
@@ -23,25 +31,25 @@ def test_a_usual_port_that_is_taken_is_replaced_by_a_free_one(monkeypatch: pytes
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         monkeypatch.setattr("infra.local.services.GATEWAY_PORT", port)
-        platform = define_platform({"TOKENIZER_PORT": "18001"})
+        platform = define({"TOKENIZER_PORT": "18001"})
     assert platform.environment["GATEWAY_PORT"] != str(port)
     assert platform.gateway_url.endswith(platform.environment["GATEWAY_PORT"])
 
 
 def test_a_tokenizer_service_of_ones_own_is_not_started_again() -> None:
-    platform = define_platform({"GATEWAY_PORT": "18000", "TOKENIZER_URL": "http://tokenizer:8001"})
+    platform = define({"GATEWAY_PORT": "18000", "TOKENIZER_URL": "http://tokenizer:8001"})
     assert "tokenizer" not in [service.spec.name for service in platform.services]
     assert "TOKENIZER_URL" not in platform.environment
 
 
 def test_a_gateway_for_the_whole_network_is_reached_on_this_machine() -> None:
     given = {"GATEWAY_HOST": "0.0.0.0", "GATEWAY_PORT": "18000", "TOKENIZER_PORT": "18001"}  # noqa: S104
-    assert define_platform(given).gateway_url == "http://127.0.0.1:18000"
+    assert define(given).gateway_url == "http://127.0.0.1:18000"
 
 
 def test_a_public_address_of_the_gateway_is_kept() -> None:
     given = {"GATEWAY_PUBLIC_URL": "https://pictures.example", "GATEWAY_PORT": "18000"}
-    assert define_platform(given).environment["GATEWAY_PUBLIC_URL"] == "https://pictures.example"
+    assert define(given).environment["GATEWAY_PUBLIC_URL"] == "https://pictures.example"
 
 
 @pytest.mark.parametrize("place", ["movqgan", "movqgan_270M.ckpt", "movqgan/270M/movqgan_270M.ckpt"])

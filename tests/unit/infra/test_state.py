@@ -6,22 +6,29 @@ from pathlib import Path
 
 import pytest
 
+from infra.local.ports import PortReservations
 from infra.local.process import ProcessError
 from infra.local.run_file import Run, RunningProcess, read_run, write_run
-from infra.local.state import exclusive, load_state, read_state
+from infra.local.state import StackState, exclusive, load_state, read_state
+
+
+def load(folder: Path) -> StackState:
+    """The state of a start whose ports are free again at once."""
+    with PortReservations() as ports:
+        return load_state(folder, ports)
 
 
 def test_ports_and_passwords_are_kept_for_their_owner_alone(tmp_path: Path) -> None:
     assert read_state(tmp_path) is None
-    state = load_state(tmp_path)
-    assert load_state(tmp_path) == read_state(tmp_path) == state
+    state = load(tmp_path)
+    assert load(tmp_path) == read_state(tmp_path) == state
     assert stat.S_IMODE((tmp_path / "stack.json").stat().st_mode) == 0o600
 
 
 def test_when_a_port_was_taken_the_ports_are_new_and_the_passwords_are_not(tmp_path: Path) -> None:
-    state = load_state(tmp_path)
+    state = load(tmp_path)
     with socket.create_server(("127.0.0.1", state.ports.postgres)):
-        again = load_state(tmp_path)
+        again = load(tmp_path)
     assert again.secrets == state.secrets
     assert again.ports.postgres != state.ports.postgres
     assert read_state(tmp_path) == again
