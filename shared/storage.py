@@ -1,9 +1,13 @@
-"""Pictures in an S3 bucket: written once, under keys made of their content, read through signed URLs."""
+"""Pictures in an S3 bucket: written once, each under a key of its own, read through signed URLs.
+
+No two pictures share an object, so one may be deleted whoever stores the same bytes at that moment:
+docs/decisions/0009-no-two-pictures-share-an-object.md.
+"""
 
 import hashlib
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import boto3
 from botocore.config import Config
@@ -35,11 +39,19 @@ class StoredObject:
     byte_size: int
 
 
-def content_key(project_id: UUID, sha256: bytes, media_type: str) -> str:
-    """The key of a picture: the same bytes of a project have the same key, whichever attempt made them."""
-    digest = sha256.hex()
-    extension = EXTENSIONS.get(media_type, "bin")
-    return f"{format_id(IdKind.PROJECT, project_id)}/{digest[:2]}/{digest}.{extension}"
+def upload_folder(project_id: UUID) -> str:
+    """A folder for one upload: a new one each time, also for the same bytes."""
+    return f"{format_id(IdKind.PROJECT, project_id)}/uploads/{uuid4().hex}"
+
+
+def answer_folder(project_id: UUID, job_id: UUID, index: int) -> str:
+    """The folder of one picture of a job: the same for each of its attempts, and for no other job."""
+    return f"{format_id(IdKind.PROJECT, project_id)}/{format_id(IdKind.JOB, job_id)}/{index}"
+
+
+def content_key(folder: str, sha256: bytes, media_type: str) -> str:
+    """The key of a picture in its folder: attempts that make the same bytes mean the same object."""
+    return f"{folder}/{sha256.hex()}.{EXTENSIONS.get(media_type, 'bin')}"
 
 
 class ObjectStorage:
@@ -52,10 +64,10 @@ class ObjectStorage:
         self._client = make_client(settings, settings.endpoint_url)
         self._signer = make_client(settings, settings.public_endpoint_url or settings.endpoint_url)
 
-    def put_image(self, project_id: UUID, data: bytes, media_type: str) -> StoredObject:
-        """Store a picture under its content's key; storing it again changes nothing. Raises StorageError."""
+    def put_image(self, folder: str, data: bytes, media_type: str) -> StoredObject:
+        """Store a picture in its folder; storing it again there changes nothing. Raises StorageError."""
         sha256 = hashlib.sha256(data).digest()
-        key = content_key(project_id, sha256, media_type)
+        key = content_key(folder, sha256, media_type)
         self.put_once(key, data, media_type)
         return StoredObject(key, sha256, len(data))
 

@@ -10,18 +10,20 @@ from services.api.gateway import Gateway
 from services.api.image_files import PictureFile, read_picture
 from services.api.problems import Problem, ProblemCode
 from shared.ids import IdKind, format_id
-from shared.storage import ObjectMissingError, StoredObject
+from shared.storage import ObjectMissingError, StoredObject, upload_folder
 from shared.tables import Image, ImageOrigin
 
 
 async def store_picture(gateway: Gateway, project_id: UUID, data: bytes) -> Image:
     """Check the picture, put it into the bucket, then insert its row. Raises Problem or StorageError.
 
-    When the row fails the object stays; its key is made of its content, so another try finds it again.
+    When the row fails the object stays, and nothing leads to it: whether a lost commit has happened is not
+    known here, and bytes without a row do less harm than a row without bytes.
     """
     async with gateway.decoders:
         picture = await asyncio.to_thread(read_picture, data)
-    stored = await asyncio.to_thread(gateway.storage.put_image, project_id, data, picture.media_type)
+    folder = upload_folder(project_id)
+    stored = await asyncio.to_thread(gateway.storage.put_image, folder, data, picture.media_type)
     async with gateway.database.transaction() as session:
         return await session.run_sync(insert_image, project_id, picture, stored)
 

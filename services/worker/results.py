@@ -3,15 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from services.worker.drawing import Drawing, drawn_rows
 from services.worker.preparation import PreparedJob
 from services.worker.provenance import add_text, describe, png_size
 from services.worker.token_checkpoint import CandidateTokens
 from services.worker.tokenizer_client import TokenizerClient
-from shared.job_store import Answer, Output, StoredImage, UsageAmounts
-from shared.storage import ObjectStorage
+from shared.job_store import Answer, ClaimedJob, Output, StoredImage, UsageAmounts
+from shared.storage import ObjectStorage, answer_folder
 from shared.token_grid import TokenGrid
 
 PNG = "image/png"
@@ -31,7 +30,7 @@ class ResultStore:
     """Decodes grids and stores the pictures. Calls raise what tokenizer and storage raise.
 
     A picture's bytes depend on the job alone, so its key does, too: an attempt that repeats another's work
-    finds its picture stored, and one that comes late changes nothing.
+    finds its picture stored, and one that comes late changes nothing. No other job has this key.
     """
 
     def __init__(self, tokenizer: TokenizerClient, storage: ObjectStorage, model: Mapping[str, Any]) -> None:
@@ -54,9 +53,10 @@ class ResultStore:
             partial,
         )
 
-    def store(self, project_id: UUID, picture: DecodedPicture) -> Output:
-        """Put the file into the storage."""
-        stored = self._storage.put_image(project_id, picture.png, PNG)
+    def store(self, claimed: ClaimedJob, index: int, picture: DecodedPicture) -> Output:
+        """Put the file of one candidate into the storage."""
+        folder = answer_folder(claimed.project_id, claimed.lease.job_id, index)
+        stored = self._storage.put_image(folder, picture.png, PNG)
         width, height = png_size(picture.png)
         return Output(
             StoredImage(stored.key, stored.sha256, PNG, stored.byte_size, width, height),

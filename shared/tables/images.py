@@ -18,7 +18,7 @@ class ImageOrigin(StrEnum):
 
 
 class Image(Base):
-    """One stored picture; its bytes lie in S3 under a key made of their hash."""
+    """One stored picture; its bytes lie in S3 under a key of its own."""
 
     __tablename__ = "images"
 

@@ -16,6 +16,7 @@ from shared.job_store import (
     Progress,
     confirm_cancel,
     expire_overdue_jobs,
+    expire_unservable_jobs,
     extend_leases,
     fail_job,
     reap_expired_leases,
@@ -25,7 +26,7 @@ from shared.job_store import (
     succeed_job,
 )
 from shared.job_store.clock import database_time
-from shared.jobs import JobEvent, JobState
+from shared.jobs import JobEvent, JobState, Queue
 from shared.tables import (
     Base,
     Candidate,
@@ -36,6 +37,7 @@ from shared.tables import (
     JobEventRow,
     UsageRecord,
     WebhookEndpoint,
+    WorkerRow,
 )
 from tests.integration.factories import (
     claim,
@@ -290,6 +292,37 @@ def test_deadlines_expire_what_waits_and_fail_what_runs(database: Database, proj
 
     states = [read_job(database, job_id).state for job_id in (running, waiting, interrupted)]
     assert states == [JobState.FAILED, JobState.EXPIRED, JobState.QUEUED]
+
+
+def test_a_new_job_expires_when_the_workers_have_other_models_and_an_interrupted_one_waits(
+    database: Database, project_id: UUID
+) -> None:
+    def expire() -> None:
+        with database.transaction() as session:
+            expire_unservable_jobs(session, wait_seconds=60)
+
+    fresh, waiting, served, interrupted = (
+        queue_job(database, project_id, model=model) for model in ("other", "other", "tiny", "other")
+    )
+    with database.transaction() as session:
+        long_ago = {"created_at": database_time() - timedelta(seconds=61)}
+        session.execute(update(Job).where(Job.id != fresh).values(long_ago))
+        started = {"attempt": 1, "interruptions": 1, "started_at": database_time()}
+        session.execute(update(Job).where(Job.id == interrupted).values(started))
+    expire()
+    assert read_job(database, waiting).state == JobState.QUEUED
+
+    with database.transaction() as session:
+        session.add(WorkerRow(id="worker-1", queues=[Queue.GENERATE], slots=1, model={"name": "tiny"}))
+    expire()
+    jobs = [read_job(database, job_id) for job_id in (fresh, waiting, served, interrupted)]
+    assert [job.state for job in jobs] == [
+        JobState.QUEUED,
+        JobState.EXPIRED,
+        JobState.QUEUED,
+        JobState.QUEUED,
+    ]
+    assert jobs[1].error_code == JobErrorCode.MODEL_UNAVAILABLE
 
 
 def test_each_event_is_queued_once_for_every_endpoint_that_wants_it(

@@ -9,7 +9,14 @@ from pydantic import SecretStr
 
 from infra.local.ports import free_ports
 from shared.settings import StorageSettings
-from shared.storage import ObjectMissingError, ObjectStorage, StorageError, content_key
+from shared.storage import (
+    ObjectMissingError,
+    ObjectStorage,
+    StorageError,
+    answer_folder,
+    content_key,
+    upload_folder,
+)
 
 PROJECT = UUID(int=1)
 
@@ -20,15 +27,23 @@ def test_a_second_put_to_the_same_key_is_refused_by_the_server(storage: ObjectSt
     assert storage.get("picture.png") == b"first"
 
 
-def test_the_same_picture_is_stored_once_for_a_project(storage: ObjectStorage) -> None:
-    first = storage.put_image(PROJECT, b"pixels", "image/png")
-    assert storage.put_image(PROJECT, b"pixels", "image/png") == first
-    assert first.key == content_key(PROJECT, first.sha256, "image/png")
-    assert content_key(uuid4(), first.sha256, "image/png") != first.key
+def test_every_attempt_of_a_job_means_the_same_object_and_nobody_else_does(storage: ObjectStorage) -> None:
+    job_id = uuid4()
+    folder = answer_folder(PROJECT, job_id, 0)
+    first = storage.put_image(folder, b"pixels", "image/png")
+    assert storage.put_image(answer_folder(PROJECT, job_id, 0), b"pixels", "image/png") == first
+    assert first.key == content_key(folder, first.sha256, "image/png")
+    others = {
+        answer_folder(PROJECT, job_id, 1),
+        answer_folder(PROJECT, uuid4(), 0),
+        upload_folder(PROJECT),
+        upload_folder(PROJECT),
+    }
+    assert len(others | {folder}) == 5
 
 
 def test_a_signed_url_reads_the_object_and_an_altered_one_does_not(storage: ObjectStorage) -> None:
-    stored = storage.put_image(PROJECT, b"pixels", "image/png")
+    stored = storage.put_image(upload_folder(PROJECT), b"pixels", "image/png")
     url = storage.signed_url(stored.key, file_name="img.png")
 
     answer = httpx2.get(url)
