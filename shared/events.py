@@ -59,7 +59,10 @@ class EventPublisher:
             try:
                 self._client.publish(job_channel(job_id), event)
             except redis.RedisError as error:
-                logger.warning("event not published", extra={"job_id": str(job_id), "reason": str(error)})
+                logger.warning(
+                    "event not published",
+                    extra={"job_id": format_id(IdKind.JOB, job_id), "reason": str(error)},
+                )
         self._client.close()
 
 

@@ -24,7 +24,7 @@ class JobState(StrEnum):
     FAILED = "failed"
     CANCELED = "canceled"
     EXPIRED = "expired"
-    """`start_by` or `finish_by` passed before it could start."""
+    """It could not start in time: `start_by` or `finish_by` passed, or nobody had its model."""
 
 
 @unique

@@ -98,6 +98,9 @@ class JobSettings(BaseSettings):
     max_interruptions: int = Field(default=50, ge=1)
     """A job that takes so many workers with it is itself the fault."""
 
+    model_wait_seconds: float = Field(default=600.0, gt=0)
+    """How long a new job waits for a worker with its model, while others live that have not."""
+
     @model_validator(mode="after")
     def _several_heartbeats_fit_into_a_lease(self) -> "JobSettings":
         if self.lease_seconds < 3 * self.heartbeat_seconds:

@@ -41,13 +41,14 @@ class Doorbell:
             task_publish_retry=False,
             task_ignore_result=True,
         )
-        with self._celery.connection_for_write() as connection:
-            self._errors = (
-                OperationalError,
-                OSError,
-                *connection.connection_errors,
-                *connection.channel_errors,
-            )
+        # the one thread's that publishes; connects with the first doorbell
+        self._connection = self._celery.connection_for_write()
+        self._errors = (
+            OperationalError,
+            OSError,
+            *self._connection.connection_errors,
+            *self._connection.channel_errors,
+        )
         self._room = threading.BoundedSemaphore(MOST_WAITING)
         self._closing = threading.Event()
         self._executor = ThreadPoolExecutor(1, "doorbell")
@@ -64,6 +65,7 @@ class Doorbell:
             self._celery.send_task(
                 doorbell_task(queue),
                 queue=queue.value,
+                connection=self._connection,
                 expires=EXPIRES_SECONDS,
                 # RabbitMQ drops what expired by itself
                 expiration=EXPIRES_SECONDS,
@@ -71,6 +73,8 @@ class Doorbell:
                 retry=False,
             )
         except self._errors as error:
+            # it may be half-open, and no library notices: the next doorbell connects anew
+            self._connection.collect()
             self._metrics.doorbells.labels(queue.value, "failed").inc()
             logger.warning("doorbell not rung", extra={"queue": queue.value, "reason": str(error)})
             if self._closing.is_set():
@@ -93,12 +97,22 @@ class Doorbell:
         """Ring what waits, unless the broker is away; then close the connections."""
         self._closing.set()
         self._executor.shutdown()
+        self._connection.release()
         self._celery.close()
 
 
 def transport_options(broker_url: str) -> dict[str, float]:
-    """Limits on waiting, for the transports that know them; `retry=False` alone leaves kombu reconnecting."""
+    """Limits on waiting, for the transports that know them; `retry=False` alone leaves kombu reconnecting.
+
+    RabbitMQ has to confirm each doorbell: one that is frozen or full would seem to take it.
+    """
     once = {"max_retries": 0}
     if broker_url.startswith(("redis://", "rediss://")):
         return {**once, "socket_timeout": SOCKET_SECONDS, "socket_connect_timeout": SOCKET_SECONDS}
-    return {**once, "connect_timeout": SOCKET_SECONDS}
+    return {
+        **once,
+        "connect_timeout": SOCKET_SECONDS,
+        "read_timeout": SOCKET_SECONDS,
+        "write_timeout": SOCKET_SECONDS,
+        "confirm_publish": True,
+    }

@@ -74,4 +74,5 @@ def new_job(project_id: UUID, request: JobRequest, max_failures: int) -> NewJob:
         priority=request.priority,
         start_by=request.start_by,
         finish_by=request.finish_by,
+        model=request.model,
     )

@@ -8,6 +8,7 @@ from services.worker.attempts import Attempts
 from services.worker.patience import DATABASE_FAULTS
 from services.worker.slots import Slots
 from shared.database import Database
+from shared.ids import IdKind, format_id
 from shared.job_store import LeaseLostError, release_job
 
 logger = logging.getLogger(__name__)
@@ -27,14 +28,19 @@ class Drain:
         closing: Event,
         database: Database,
         seconds: float,
+        begin: Callable[[], None],
         finish: Callable[[], None],
     ) -> None:
-        """closing: what the slots look at. finish: ends heartbeat and engine when no job is left."""
+        """closing: what the slots look at. begin: tells others; returns at once.
+
+        finish: ends heartbeat and engine when no job is left.
+        """
         self._attempts = attempts
         self._slots = slots
         self._closing = closing
         self._database = database
         self._seconds = seconds
+        self._begin = begin
         self._finish = finish
         self._requested = Event()
         self._done = Event()
@@ -51,11 +57,16 @@ class Drain:
         """Wait until the worker has left, somewhat longer than it may take; whether it has."""
         return self._done.wait(self._seconds + SPARE_SECONDS)
 
+    def wait_however_long(self) -> None:
+        """Wait until the worker has left."""
+        self._done.wait()
+
     def _serve(self) -> None:
         self._requested.wait()
         logger.info("draining", extra={"running": len(self._attempts.running())})
         self._closing.set()
         self._attempts.drain()
+        self._begin()
         if not self._slots.join(max(0.0, self._seconds - SPARE_SECONDS)):
             self._release_the_rest()
         self._finish()
@@ -70,4 +81,7 @@ class Drain:
                 with self._database.transaction() as session:
                     release_job(session, lease, "drain")
             except (LeaseLostError, *DATABASE_FAULTS) as error:
-                logger.warning("not released", extra={"job_id": str(lease.job_id), "reason": str(error)})
+                logger.warning(
+                    "not released",
+                    extra={"job_id": format_id(IdKind.JOB, lease.job_id), "reason": str(error)},
+                )

@@ -31,6 +31,7 @@ from services.worker.token_cache import PictureSource
 from services.worker.tokenizer_client import TokenizerClient
 from shared.database import Database
 from shared.events import EventPublisher
+from shared.ids import IdKind, format_id
 from shared.job_store import ClaimedJob, claim_next_job
 from shared.jobs import Queue
 from shared.settings import Settings
@@ -53,9 +54,10 @@ class GpuWorker:
         folder = Path(own.model)
         loaded = load_engine(folder, own)
         identity = identify(folder, loaded.loaded)
+        self._model = identity.name
         self._queues = tuple(queues)
         self._lease_seconds = settings.jobs.lease_seconds
-        self._id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+        self.id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self._database = Database(settings.database)
         self._tokenizer = TokenizerClient(settings.tokenizer, own.tokenizer_timeout_seconds)
         storage = ObjectStorage(settings.storage)
@@ -72,7 +74,7 @@ class GpuWorker:
             patience_seconds=own.patience_seconds,
         )
         self._attempts = Attempts()
-        card = WorkerCard(self._id, self._queues, own.slots, describe_model(identity, loaded.loaded))
+        card = WorkerCard(self.id, self._queues, own.slots, describe_model(identity, loaded.loaded))
         self._heartbeat = Heartbeat(self._database, self._attempts, card, self._lease_seconds)
         self._heart = Periodic("heartbeat", settings.jobs.heartbeat_seconds, self._beat)
         self._cancel_watch = Periodic(
@@ -93,6 +95,7 @@ class GpuWorker:
             closing=closing,
             database=self._database,
             seconds=own.drain_seconds,
+            begin=self._heartbeat.begin_draining,
             finish=self._finish,
         )
 
@@ -108,18 +111,22 @@ class GpuWorker:
         self._cancel_watch.start()
         self.drain.start()
         self._slots.start()
-        logger.info("worker ready", extra={"worker": self._id, "queues": ",".join(self._queues)})
+        logger.info("worker ready", extra={"worker": self.id, "queues": ",".join(self._queues)})
 
     def _claim(self, just_served: UUID | None) -> ClaimedJob | None:
         with self._database.transaction() as session:
-            return claim_next_job(session, self._queues, self._id, self._lease_seconds, just_served)
+            return claim_next_job(
+                session, self._queues, self.id, self._lease_seconds, just_served, model=self._model
+            )
 
     def _run(self, claimed: ClaimedJob) -> None:
         attempt = Attempt(claimed)
         self._attempts.add(attempt)
         try:
             with (
-                log_context(job_id=claimed.lease.job_id, attempt=claimed.lease.attempt),
+                log_context(
+                    job_id=format_id(IdKind.JOB, claimed.lease.job_id), attempt=claimed.lease.attempt
+                ),
                 JobRun(self._tools, attempt) as job,
             ):
                 job.run()

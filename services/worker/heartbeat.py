@@ -38,14 +38,18 @@ class Heartbeat:
         self._attempts = attempts
         self._card = card
         self._lease_seconds = lease_seconds
-        self.draining = False
+        self._draining = False
+
+    def begin_draining(self) -> None:
+        """Say from the next round on that the worker takes no more jobs."""
+        self._draining = True
 
     def beat(self) -> None:
         """One round. Raises what the database raises; leases that were not extended run out by themselves."""
         running = self._attempts.running()
         with self._database.transaction() as session:
             report = extend_leases(session, [attempt.lease for attempt in running], self._lease_seconds)
-            report_alive(session, self._card, draining=self.draining)
+            report_alive(session, self._card, draining=self._draining)
         for attempt in running:
             if report.is_lost(attempt.lease):
                 attempt.stop(StopReason.LOST)

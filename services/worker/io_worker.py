@@ -10,7 +10,8 @@ from services.worker.doorbells import ring_doorbell
 from services.worker.periodic import Periodic
 from shared.database import Database
 from shared.events import EventPublisher
-from shared.job_store import expire_overdue_jobs, reap_expired_leases, waiting_queues
+from shared.ids import IdKind, format_id
+from shared.job_store import expire_overdue_jobs, expire_unservable_jobs, reap_expired_leases, waiting_queues
 from shared.job_store.clock import database_time, time_after
 from shared.settings import JobSettings
 from shared.storage import ObjectStorage
@@ -66,13 +67,16 @@ class IoWorker:
         with self._database.transaction() as session:
             reaped = reap_expired_leases(session, self._jobs.max_interruptions)
         for job in reaped:
-            logger.warning("worker lost", extra={"job_id": str(job.id), "attempt": job.attempt})
+            logger.warning(
+                "worker lost", extra={"job_id": format_id(IdKind.JOB, job.id), "attempt": job.attempt}
+            )
         self._tell(reaped)
 
     def expire_jobs(self) -> None:
-        """End jobs past their deadlines."""
+        """End jobs past their deadlines, and those whose model nobody has."""
         with self._database.transaction() as session:
             expired = expire_overdue_jobs(session)
+            expired += expire_unservable_jobs(session, self._jobs.model_wait_seconds)
         self._tell(expired)
 
     def ring_doorbells(self) -> None:
@@ -97,7 +101,10 @@ class IoWorker:
             pass
 
     def _remove_expired_images(self) -> int:
-        """Delete the bytes of some expired pictures; the rows stay, so that sessions keep their shape."""
+        """Delete the bytes of some expired pictures; the rows stay, so that sessions keep their shape.
+
+        No lock is needed: an object is this row's alone, and whoever stores the same bytes now has another.
+        """
         with self._database.transaction() as session:
             expired = session.scalars(
                 select(Image)
@@ -106,7 +113,7 @@ class IoWorker:
                 .with_for_update(skip_locked=True)
             ).all()
             for image in expired:
-                # equal pictures of a project share one object
+                # pictures of earlier versions may share an object; none is added to those any more
                 if not is_shared(session, image):
                     self._storage.delete(image.storage_key)
                 image.deleted_at = func.clock_timestamp()
@@ -127,6 +134,9 @@ def queues_with_workers(session: Session, lease_seconds: float) -> frozenset[str
 def is_shared(session: Session, image: Image) -> bool:
     """Whether another picture that is still there has the same object."""
     others = select(Image.id).where(
-        Image.storage_key == image.storage_key, Image.id != image.id, Image.deleted_at.is_(None)
+        Image.project_id == image.project_id,
+        Image.storage_key == image.storage_key,
+        Image.id != image.id,
+        Image.deleted_at.is_(None),
     )
     return session.scalars(others.limit(1)).first() is not None

@@ -135,7 +135,7 @@ class JobRun:
         if picture is None:
             return []
         self._times.enter("storing")
-        return [self._tools.results.store(self._attempt.claimed.project_id, picture)]
+        return [self._tools.results.store(self._attempt.claimed, index, picture)]
 
     def _stop(self, reason: StopReason) -> None:
         """End the attempt as asked; what does not answer now is left to whoever takes the job over."""

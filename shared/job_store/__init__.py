@@ -26,7 +26,12 @@ from shared.job_store.records import (
 )
 from shared.job_store.release import reap_expired_leases, release_job
 from shared.job_store.submit import submit_job
-from shared.job_store.sweep import expire_overdue_jobs, queue_position, waiting_queues
+from shared.job_store.sweep import (
+    expire_overdue_jobs,
+    expire_unservable_jobs,
+    queue_position,
+    waiting_queues,
+)
 
 __all__ = [
     "Answer",
@@ -42,6 +47,7 @@ __all__ = [
     "claim_next_job",
     "confirm_cancel",
     "expire_overdue_jobs",
+    "expire_unservable_jobs",
     "extend_leases",
     "fail_job",
     "find_canceling",

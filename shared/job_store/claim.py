@@ -19,8 +19,12 @@ def claim_next_job(
     worker_id: str,
     lease_seconds: float,
     just_served: UUID | None = None,
+    *,
+    model: str | None = None,
 ) -> ClaimedJob | None:
     """Start the next job of these queues for the worker, or return None when there is none.
+
+    model: the one that the worker has; jobs that ask for another are not for it.
 
     Order: higher priority, then the project with the fewest running jobs, then age. The project whose job the
     slot had before, `just_served`, counts one more, so that projects take turns at a single slot, too.
@@ -45,6 +49,7 @@ def claim_next_job(
             Job.state == JobState.QUEUED.value,
             Job.queue.in_([queue.value for queue in queues]),
             Job.available_at <= database_time(),
+            or_(Job.model.is_(None), Job.model == model),
             or_(Job.attempt > 0, Job.start_by.is_(None), Job.start_by > database_time()),
             or_(Job.finish_by.is_(None), Job.finish_by > database_time()),
         )

@@ -36,6 +36,7 @@ class NewJob:
     priority: Priority = Priority.NORMAL
     start_by: datetime | None = None
     finish_by: datetime | None = None
+    model: str | None = None
 
 
 @dataclass(frozen=True)

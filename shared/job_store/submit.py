@@ -26,6 +26,7 @@ def submit_job(session: Session, new: NewJob, webhook: WebhookEndpoint | None = 
             max_failures=new.max_failures,
             start_by=new.start_by,
             finish_by=new.finish_by,
+            model=new.model,
         )
         .returning(Job)
     )

@@ -1,13 +1,13 @@
 """What is swept again and again: deadlines that passed, and queues whose doorbell may have been lost."""
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from shared.job_errors import JobErrorCode
-from shared.job_store.clock import database_time
+from shared.job_store.clock import database_time, time_after
 from shared.job_store.transitions import transition
 from shared.jobs import JobEvent, JobState, Queue
-from shared.tables import Job
+from shared.tables import Job, WorkerRow
 
 SWEEP_BATCH = 100
 
@@ -38,6 +38,33 @@ def expire_overdue_jobs(session: Session) -> list[Job]:
         *transition(session, JobEvent.EXPIRED, mine, error),
         *transition(session, JobEvent.FAILED, mine, error, {"code": JobErrorCode.DEADLINE_EXCEEDED.value}),
     ]
+
+
+def expire_unservable_jobs(session: Session, wait_seconds: float) -> list[Job]:
+    """End jobs that have waited so long for the first start, and ask for a model that no worker has.
+
+    Not while there is no worker at all: then nobody knows what the next ones bring. A job that was
+    interrupted waits on, since its model was there.
+    """
+    due = (
+        select(Job.id)
+        .where(
+            Job.state == JobState.QUEUED.value,
+            Job.attempt == 0,
+            Job.created_at <= time_after(-wait_seconds),
+            Job.model.is_not(None),
+            exists().where(WorkerRow.id.is_not(None)),
+            ~exists().where(WorkerRow.model["name"].astext == Job.model),
+        )
+        .limit(SWEEP_BATCH)
+        .with_for_update(of=Job, skip_locked=True)
+    )
+    ids = list(session.scalars(due))
+    error = {
+        "error_code": JobErrorCode.MODEL_UNAVAILABLE.value,
+        "error_message": "No worker has the model that the job asks for.",
+    }
+    return list(transition(session, JobEvent.EXPIRED, Job.id.in_(ids), error)) if ids else []
 
 
 def waiting_queues(session: Session) -> dict[Queue, int]:

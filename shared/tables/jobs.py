@@ -54,6 +54,8 @@ class Job(Base):
     error_code: Mapped[str | None]
     """A `JobErrorCode`; open, so that a new code needs no migration."""
     error_message: Mapped[str | None]
+    model: Mapped[str | None]
+    """The only model that may draw it; any may when it is open."""
 
     __table_args__ = (
         one_of("state", JobState),

@@ -58,10 +58,12 @@ def queue_job(
         return submit_job(session, new).id
 
 
-def claim(database: Database, worker: str = "worker-1", *queues: Queue) -> ClaimedJob | None:
+def claim(
+    database: Database, worker: str = "worker-1", *queues: Queue, model: str = "tiny"
+) -> ClaimedJob | None:
     """What a free slot of the worker gets."""
     with database.transaction() as session:
-        return claim_next_job(session, queues or tuple(Queue), worker, LEASE_SECONDS)
+        return claim_next_job(session, queues or tuple(Queue), worker, LEASE_SECONDS, model=model)
 
 
 def must_claim(database: Database, worker: str = "worker-1") -> ClaimedJob:

@@ -159,3 +159,18 @@ def test_the_sweeper_sees_which_doorbells_to_ring(database: Database, project_id
 
     with database.transaction() as session:
         assert waiting_queues(session) == {Queue.GENERATE: 1}
+
+
+def test_a_job_goes_only_to_workers_with_the_model_that_it_names(
+    database: Database, project_id: UUID
+) -> None:
+    named = queue_job(database, project_id, model="lumina-7b")
+    unnamed = queue_job(database, project_id)
+
+    claimed = [
+        claim(database, model="tiny"),
+        claim(database, model="tiny"),
+        claim(database, model="lumina-7b"),
+    ]
+
+    assert [job and job.lease.job_id for job in claimed] == [unnamed, None, named]

@@ -7,19 +7,11 @@ import valkey
 from celery import Celery
 
 from infra.local.stack import EmbeddedStack
-from services.worker.celery_app import create_celery_app
 from services.worker.io_worker import IoWorker
 from shared.events import EventPublisher
 from shared.jobs import Queue
 from shared.tables import WorkerRow
 from tests.integration.worker.platform import PlatformUnderTest
-
-
-@pytest.fixture
-def celery_app(platform: PlatformUnderTest) -> Iterator[Celery]:
-    """Celery as the workers set it up."""
-    with create_celery_app(platform.settings.broker) as app:
-        yield app
 
 
 @pytest.fixture
