@@ -10,7 +10,7 @@ from typing import Any, cast
 from celery.signals import setup_logging
 
 from services.worker.celery_app import create_celery_app
-from services.worker.lifecycle import PlatformStep
+from services.worker.lifecycle import ListeningStep, PlatformStep
 from shared.settings import load_settings
 from shared.telemetry import configure_logging
 
@@ -28,4 +28,6 @@ def log_like_every_service(loglevel: int | str = "INFO", **_: Any) -> None:
 
 
 app = create_celery_app(load_settings().broker)
-cast("dict[str, set[type]]", app.steps)["worker"].add(PlatformStep)
+steps = cast("dict[str, set[type]]", app.steps)
+steps["worker"].add(PlatformStep)
+steps["consumer"].add(ListeningStep)

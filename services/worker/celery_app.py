@@ -42,12 +42,18 @@ def create_celery_app(settings: BrokerSettings) -> Celery:
 def transport_options(url: str) -> dict[str, Any]:
     """Options of the transport.
 
-    With RabbitMQ a write that is not taken must not block for ever; reading is guarded by heartbeats.
+    With RabbitMQ a write that is not taken, or an answer that does not come, must not block for ever; waiting
+    for messages is guarded by heartbeats. A message counts as sent when RabbitMQ says that it has it:
+    one that is frozen, or takes none because a disk is full, would otherwise seem to have it.
     With Redis both the timeout and the health check are needed to notice a connection whose other end is gone
     without a word (kombu/transport/redis.py); kombu 5.7 is the first that does.
     """
     if not url.startswith(("redis://", "rediss://")):
-        return {"write_timeout": SOCKET_SECONDS}
+        return {
+            "read_timeout": SOCKET_SECONDS,
+            "write_timeout": SOCKET_SECONDS,
+            "confirm_publish": True,
+        }
     return {
         "socket_timeout": SOCKET_SECONDS,
         "socket_connect_timeout": SOCKET_SECONDS,

@@ -4,6 +4,7 @@ import logging
 from threading import Condition
 
 from celery import Celery
+from kombu.entity import Queue as KombuQueue
 from kombu.exceptions import OperationalError
 
 from shared.jobs import Queue
@@ -42,17 +43,40 @@ def doorbell_task(queue: Queue) -> str:
     return f"{queue.value}.doorbell"
 
 
-def ring_doorbell(app: Celery, queue: Queue, waiting: int) -> None:
-    """Send doorbells for so many waiting jobs. A broker that is away is no error: idle slots look anyway."""
-    try:
-        for _ in range(min(waiting, MESSAGES_FOR_ALL)):
-            app.send_task(
-                doorbell_task(queue),
-                queue=queue.value,
-                expires=EXPIRES_SECONDS,
-                # RabbitMQ drops what expired by itself
-                expiration=EXPIRES_SECONDS,
-                retry=False,
-            )
-    except (OperationalError, OSError) as error:
-        logger.warning("doorbell not rung", extra={"queue": queue.value, "reason": str(error)})
+def ring_doorbell(app: Celery, queue: Queue, waiting: int) -> bool:
+    """Send doorbells for so many waiting jobs; whether the broker took them.
+
+    A broker that is away is no error: idle slots look anyway.
+    """
+    count = min(waiting, MESSAGES_FOR_ALL)
+    return send_bells(app, doorbell_task(queue), queue.value, EXPIRES_SECONDS, count)
+
+
+def send_bells(
+    app: Celery, task: str, queue: str | KombuQueue, expires_seconds: float, count: int = 1
+) -> bool:
+    """Send messages without content; whether the broker took them, which it is given a few seconds for.
+
+    Rounds are seconds apart, so each has a connection of its own: one that was kept could be half-open since.
+    """
+    with app.connection_for_write(transport_options={"max_retries": 0}) as connection:
+        errors = (OperationalError, OSError, *connection.connection_errors, *connection.channel_errors)
+        try:
+            for _ in range(count):
+                app.send_task(
+                    task,
+                    queue=queue,
+                    connection=connection,
+                    expires=expires_seconds,
+                    # RabbitMQ drops what expired by itself
+                    expiration=expires_seconds,
+                    ignore_result=True,
+                    retry=False,
+                )
+        except errors as error:
+            # nothing is said to a broker that does not answer
+            connection.collect()
+            name = queue if isinstance(queue, str) else queue.name
+            logger.warning("doorbell not rung", extra={"queue": name, "reason": str(error)})
+            return False
+    return True

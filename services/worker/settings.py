@@ -20,6 +20,8 @@ class GpuWorkerSettings(WorkerSettings):
     """How long an attempt waits for a tokenizer, storage or database that does not answer."""
     tokenizer_timeout_seconds: float = Field(default=120.0, gt=0)
     """How long one answer of the tokenizer service may take."""
+    own_doorbell_seconds: float = Field(default=30.0, gt=0)
+    """How often a worker rings at itself through the broker; deaf to three in a row, it drains and ends."""
 
 
 def redis_url(settings: Settings) -> str:

@@ -24,6 +24,7 @@ from shared.events import EventPublisher
 from shared.settings import DatabaseSettings, StorageSettings
 from shared.storage import ObjectStorage
 from tests.integration.factories import make_project
+from tests.integration.rabbitmq import RabbitServer, running_rabbitmq, server_script
 
 TEMPLATE = "luminary_template"
 
@@ -35,6 +36,16 @@ def stack() -> Iterator[EmbeddedStack]:
     with EmbeddedStack(folder, environment={}, durable=False) as running:
         yield running
     shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitServer]:
+    """A RabbitMQ of the test session's own."""
+    script = server_script()
+    if script is None:
+        pytest.skip("RabbitMQ is not installed (rabbitmq-server and epmd, as in Debian's packages)")
+    with running_rabbitmq(tmp_path_factory.mktemp("rabbitmq") / "server", script) as server:
+        yield server
 
 
 def database_settings(stack: EmbeddedStack, name: str) -> DatabaseSettings:

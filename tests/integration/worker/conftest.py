@@ -5,11 +5,14 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+import valkey
+from celery import Celery
 from pydantic import SecretStr
 
 from infra.local.stack import EmbeddedStack
 from services.tokenizer.app import create_app
 from services.tokenizer.settings import TokenizerServiceSettings
+from services.worker.celery_app import create_celery_app
 from shared.database import Database
 from shared.settings import DatabaseSettings, StorageSettings
 from shared.storage import ObjectStorage
@@ -64,3 +67,22 @@ def platform(
         ObjectStorage(storage_settings),
         make_project(database, "test"),
     )
+
+
+@pytest.fixture
+def celery_app(platform: PlatformUnderTest) -> Iterator[Celery]:
+    """Celery as the workers set it up."""
+    with create_celery_app(platform.settings.broker) as app:
+        yield app
+
+
+@pytest.fixture(params=["redis", "rabbitmq"])
+def broker_url(request: pytest.FixtureRequest) -> str:
+    """A broker of either kind without messages."""
+    if request.param == "rabbitmq":
+        return request.getfixturevalue("rabbitmq").url
+    stack: EmbeddedStack = request.getfixturevalue("stack")
+    url = stack.environment["BROKER_URL"]
+    with valkey.Valkey.from_url(url) as client:
+        client.flushdb()
+    return url

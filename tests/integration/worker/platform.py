@@ -36,7 +36,7 @@ from shared.settings import (
     TokenizerSettings,
     WorkerSettings,
 )
-from shared.storage import ObjectStorage
+from shared.storage import ObjectStorage, upload_folder
 from shared.tables import Candidate, Checkpoint, Image, ImageTokens, Job, JobEventRow
 from shared.token_grid import TokenGrid
 
@@ -148,7 +148,7 @@ class PlatformUnderTest:
         """Store a picture as the gateway does, and return its public id."""
         with closing(io.BytesIO()) as buffer:
             picture.save(buffer, format="PNG")
-            stored = self.storage.put_image(self.project_id, buffer.getvalue(), "image/png")
+            stored = self.storage.put_image(upload_folder(self.project_id), buffer.getvalue(), "image/png")
         with self.database.transaction() as session:
             image = Image(
                 project_id=self.project_id,

@@ -3,6 +3,8 @@
 Workers that are killed or frozen are processes of their own: see the acceptance tests.
 """
 
+import socket
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select, update
@@ -11,8 +13,9 @@ from services.worker.token_checkpoint import TokenCheckpoint
 from shared.job_store import expire_overdue_jobs, request_cancel
 from shared.job_store.clock import time_after
 from shared.jobs import JobState
+from shared.settings import TokenizerSettings
 from shared.tables import Checkpoint, Job, WorkerRow
-from tests.integration.worker.platform import PlatformUnderTest, eventually
+from tests.integration.worker.platform import PlatformUnderTest, eventually, noise
 
 LONG = {"size": "256x256", "seed": 11}
 """1,024 codes: some seconds of drawing, in which something can happen."""
@@ -68,3 +71,24 @@ def test_a_job_past_its_deadline_is_ended_under_the_worker(platform: PlatformUnd
     job = platform.job(job_id)
     assert (job.state, job.error_code) == (JobState.FAILED, "deadline_exceeded")
     assert platform.outputs(job_id) == []
+
+
+def test_a_leaving_worker_says_so_while_it_waits_for_an_attempt_that_hangs(
+    platform: PlatformUnderTest,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent_tokenizer = TokenizerSettings(url=f"http://127.0.0.1:{silent.getsockname()[1]}")
+        settings = platform.settings.model_copy(update={"tokenizer": silent_tokenizer})
+        with replace(platform, settings=settings).working(drain_seconds=60) as worker:
+            platform.ask(task="edit", image=platform.upload(noise(4)))
+            connection, _ = silent.accept()
+            worker.drain.request()
+            [row] = eventually(lambda: draining(platform), "the word of it")
+            assert row.id == worker.id
+            connection.close()
+
+
+def draining(platform: PlatformUnderTest) -> list[WorkerRow]:
+    """Workers that say that they leave."""
+    with platform.database.transaction() as session:
+        return list(session.scalars(select(WorkerRow).where(WorkerRow.draining)))

@@ -49,7 +49,7 @@ def test_the_same_seed_gives_the_same_picture_whoever_shares_the_engine(platform
 
     first, second = platform.outputs(alone)[0], platform.outputs(crowd[1])[0]
     assert first.grid == second.grid
-    assert first.image.storage_key == second.image.storage_key
+    assert first.image.sha256 == second.image.sha256
 
 
 @pytest.mark.parametrize(
