@@ -41,6 +41,11 @@ class Description:
     relation: Relation | None = None
     background: Background | None = None
 
+    @property
+    def names_colours(self) -> bool:
+        """Whether every phrase names a colour."""
+        return all(mention.colour is not None for mention in self.mentions)
+
     def fits(self, scene: Scene) -> bool:
         """Whether the scene shows all that the description says."""
         if self.background not in {None, scene.background}:

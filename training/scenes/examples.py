@@ -13,7 +13,7 @@ from training.scenes.chains import EditStep, sample_step
 from training.scenes.descriptions import Description, Mention
 from training.scenes.layout import draw_background, draw_novelty, draw_objects, draw_scene, pick, scatter
 from training.scenes.maps import render_map
-from training.scenes.prompts import Row, describe, sample_prompt
+from training.scenes.prompts import Row, sample_description, sample_prompt
 from training.scenes.rendering import Picture, render
 from training.scenes.scene import DEFAULT_CELLS, Scene
 from training.scenes.splits import Split
@@ -48,14 +48,14 @@ MIXTURE: Final[dict[Task, float]] = {
 """Share of each task; edits learn slowest, since they must copy all the rest exactly."""
 
 PROMPT_ROWS: Final[dict[Row, float]] = {
-    Row.SINGLE_OBJECT: 0.08,
-    Row.TWO_OBJECTS: 0.13,
-    Row.COUNTING: 0.14,
-    Row.COLOURS: 0.09,
-    Row.POSITION: 0.18,
-    Row.COLOUR_ATTRIBUTION: 0.14,
-    Row.PLACE: 0.06,
-    Row.BACKGROUND: 0.06,
+    Row.SINGLE_OBJECT: 0.04,
+    Row.TWO_OBJECTS: 0.12,
+    Row.COUNTING: 0.16,
+    Row.COLOURS: 0.04,
+    Row.POSITION: 0.24,
+    Row.COLOUR_ATTRIBUTION: 0.2,
+    Row.PLACE: 0.04,
+    Row.BACKGROUND: 0.04,
     Row.WHOLE_SCENE: 0.12,
 }
 """Share of each row among text-to-image prompts; the harder ones have more."""
@@ -165,8 +165,7 @@ def control_example(
     rng: Generator, control: MapKind, split: Split, *, cells: int = DEFAULT_CELLS
 ) -> TrainingExample:
     """A map and a caption, and the picture of both."""
-    scene = draw_scene(rng, split, cells=cells)
-    said = describe(rng, scene)
+    said, scene = sample_description(rng, split, cells)
     return TrainingExample(
         Task.CONTROL,
         caption(rng, said),
@@ -205,8 +204,7 @@ def image_pair_example(
     rng: Generator, control: MapKind, split: Split, *, cells: int = DEFAULT_CELLS
 ) -> TrainingExample:
     """A caption, and both the picture and its map to be drawn."""
-    scene = draw_scene(rng, split, cells=cells)
-    said = describe(rng, scene)
+    said, scene = sample_description(rng, split, cells)
     return TrainingExample(
         Task.IMAGE_PAIR,
         caption(rng, said),

@@ -22,7 +22,7 @@ from training.scenes.layout import (
     scatter,
 )
 from training.scenes.scene import DEFAULT_CELLS, Scene, SceneObject
-from training.scenes.splits import Split, is_new_relation
+from training.scenes.splits import Split, can_be_guessed, is_new_relation
 from training.scenes.wording import caption
 from training.scenes.world import RELATIONS
 
@@ -59,10 +59,22 @@ class PromptCase:
 
 def sample_prompt(rng: Generator, row: Row, split: Split, *, cells: int = DEFAULT_CELLS) -> PromptCase:
     """A case of this row; held out means that its scene or its relation is never trained."""
-    while (case := _SAMPLERS[row](rng, split, cells)) is None:
-        pass
-    said, criterion, scene = case
-    return PromptCase(row, caption(rng, said), criterion, scene)
+    while True:
+        case = _SAMPLERS[row](rng, split, cells)
+        if case is None:
+            continue
+        said, criterion, scene = case
+        if split == "train" and said.names_colours and can_be_guessed(scene.objects):
+            continue
+        return PromptCase(row, caption(rng, said), criterion, scene)
+
+
+def sample_description(rng: Generator, split: Split, cells: int) -> tuple[Description, Scene]:
+    """A whole scene of chance in words that must be read to draw it."""
+    while True:
+        scene = draw_scene(rng, split, cells=cells)
+        if split != "train" or not can_be_guessed(scene.objects):
+            return describe(rng, scene), scene
 
 
 def describe(rng: Generator, scene: Scene) -> Description:
@@ -150,8 +162,7 @@ def _background(rng: Generator, split: Split, cells: int) -> _Case | None:
 
 
 def _whole_scene(rng: Generator, split: Split, cells: int) -> _Case | None:
-    scene = draw_scene(rng, split, cells=cells)
-    return _exactly(describe(rng, scene), scene)
+    return _exactly(*sample_description(rng, split, cells))
 
 
 def _spread(rng: Generator, objects: list[SceneObject], cells: int) -> Scene | None:

@@ -31,6 +31,18 @@ def is_new_relation(first: Kind, relation: Relation, second: Kind) -> bool:
     return (_INDEX[first] + 3 * _INDEX[second] + 5 * _INDEX[relation]) % 11 == 0
 
 
+def can_be_guessed(objects: Sequence[SceneObject]) -> bool:
+    """Whether two objects with their colours exchanged would show a held-out pair of kind and colour.
+
+    Words about such objects need no reading: what is never shown tells who has which colour. A model that is
+    trained on them learns to exchange the colours of just those pairs that are held out.
+    """
+    return any(
+        is_new_object(first.kind, second.colour) or is_new_object(second.kind, first.colour)
+        for first, second in combinations(objects, 2)
+    )
+
+
 def is_trained(objects: Sequence[SceneObject]) -> bool:
     """Whether objects may appear together in a training picture."""
     if any(is_new_object(item.kind, item.colour) for item in objects):

@@ -4,10 +4,14 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import torch
+from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.scenes import Picture, Split, Task, sample_example
+from training.scenes import Picture, Scene, Split, Task, render, render_map, sample_example
+from training.scenes.cell_codes import label_cells
+from training.scenes.layout import draw_background, draw_novelty, draw_objects, pick, stand_in_front
+from training.scenes.world import MapKind
 
 SHARES: Final[dict[Task, float]] = {
     Task.EDIT: 0.3,
@@ -17,6 +21,9 @@ SHARES: Final[dict[Task, float]] = {
     Task.TEXT_TO_IMAGE: 0.05,
 }
 """Share of the tasks whose panels are the pictures; control and dense prediction bring every kind of map."""
+
+OVERLAPS: Final = 0.25
+"""Share of draws that show one object in front of another, with a map; the tasks alone bring few of them."""
 
 
 class LabelledPictures(NamedTuple):
@@ -35,11 +42,22 @@ def sample_pictures(
     pictures: list[Picture] = []
     codes: list[NDArray[np.int64]] = []
     while len(pictures) < count:
+        if rng.random() < OVERLAPS:
+            scene, shown = _overlap(rng, split, cells), pick(rng, tuple(MapKind))
+            pictures.extend((render(scene), render_map(scene, shown)))
+            codes.extend((label_cells(scene), label_cells(scene, shown)))
+            continue
         task = tasks[int(rng.choice(len(tasks), p=shares))]
         example = sample_example(rng, task, split, cells=cells)
         pictures.extend(example.panels)
         codes.extend(example.panel_codes)
     return LabelledPictures(np.stack(pictures[:count]), np.stack(codes[:count]))
+
+
+def _overlap(rng: Generator, split: Split, cells: int) -> Scene:
+    """A scene of two objects, the first in front of the second."""
+    first, second = draw_objects(rng, 2, draw_novelty(rng, split, 2))
+    return Scene.of(draw_background(rng), stand_in_front(rng, first, second, cells), cells)
 
 
 def to_pixels(pictures: NDArray[np.uint8]) -> Tensor:

@@ -22,7 +22,14 @@ from training.scenes.maps import render_map
 from training.scenes.prompts import GENEVAL_ROWS, Row, sample_prompt
 from training.scenes.rendering import render
 from training.scenes.scene import Scene, SceneObject, holds
-from training.scenes.splits import Split, is_new_object, is_new_pair, is_new_relation, is_new_scene
+from training.scenes.splits import (
+    Split,
+    can_be_guessed,
+    is_new_object,
+    is_new_pair,
+    is_new_relation,
+    is_new_scene,
+)
 from training.scenes.world import COLOURS, KINDS, RELATIONS, Background, Colour, Kind, Relation, Size
 
 MANY = 60
@@ -53,6 +60,18 @@ def test_training_never_shows_a_held_out_combination(task: Task) -> None:
 @pytest.mark.parametrize("task", [task for task in Task if task is not Task.TEXT_TO_IMAGE])
 def test_every_held_out_example_shows_a_new_combination(task: Task) -> None:
     assert all(is_new_scene(example.scene) for example in examples(task, "held_out"))
+
+
+@pytest.mark.parametrize("task", [Task.TEXT_TO_IMAGE, Task.CONTROL, Task.IMAGE_PAIR])
+def test_who_has_which_colour_must_be_read_in_training_and_is_asked_where_it_could_be_guessed(
+    task: Task,
+) -> None:
+    def guessable(split: Split) -> int:
+        coloured = [e for e in examples(task, split) if e.criterion and e.criterion.names_colours]
+        return sum(can_be_guessed(example.scene.objects) for example in coloured)
+
+    assert guessable("train") == 0
+    assert guessable("held_out") > 0
 
 
 @pytest.mark.parametrize("split", SPLITS)
