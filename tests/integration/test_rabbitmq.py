@@ -24,8 +24,14 @@ EXPIRED, GRAVES = "expired", "graves"
 @pytest.fixture
 def celery_app(rabbitmq: RabbitServer) -> Iterator[Celery]:
     """Celery as the workers set it up, on a broker without queues of theirs."""
+    delete_queues(rabbitmq)  # a worker's queue would not take other arguments
     with create_celery_app(BrokerSettings(broker_url=SecretStr(rabbitmq.url))) as app:
         yield app
+    delete_queues(rabbitmq)
+
+
+def delete_queues(rabbitmq: RabbitServer) -> None:
+    """Delete what workers and these tests declare, where it exists."""
     with connect(rabbitmq.port) as connection:
         channel = connection.channel()
         for queue in (*Queue, GRAVES):
