@@ -3,12 +3,11 @@
 import torch
 from torch import Tensor, nn
 
-from services.worker.engine.attention import Segment, one_order_of_sums
+from services.worker.engine.batch import hidden_states
 from services.worker.engine.dense_attention import DenseCausalAttention
-from services.worker.engine.flash_attention import make_attention
-from services.worker.engine.kv_cache import BLOCK_TOKENS, KVCache, run_length
+from services.worker.engine.kv_cache import BLOCK_TOKENS, KVCache, Segment, run_length
 from services.worker.engine.loading import LoadedModel
-from services.worker.engine.row_shapes import MAX_ROWS, padded_rows
+from services.worker.engine.row_shapes import MAX_ROWS
 
 
 class CachedStream:
@@ -31,16 +30,9 @@ class CachedStream:
         return torch.cat([self._feed_pass(piece) for piece in pieces])
 
     def _feed_pass(self, tokens: list[int]) -> Tensor:
-        padding = [0] * (padded_rows(len(tokens)) - len(tokens))
         positions = list(range(self.position, self.position + len(tokens)))
         segment = Segment(0, len(tokens), self.position, self.run)
-        device = self.loaded.device
-        with one_order_of_sums(device):
-            hidden = self.loaded.model(
-                torch.tensor(tokens + padding, device=device),
-                torch.tensor(positions + padding, device=device),
-                make_attention(self.cache, [segment], len(tokens) + len(padding)),
-            )
+        hidden = hidden_states(self.loaded.model, self.cache, tokens, positions, [segment])
         self.position += len(tokens)
         return hidden[: len(tokens)]
 

@@ -99,9 +99,11 @@ def one_pair_a_head(weight: Tensor, shape: torch.Size) -> Tensor:
     return weight if weight.shape == shape else weight.repeat_interleave(shape[0] // weight.shape[0], 0)
 
 
-def checkpoint(folder: Path, variation: str) -> tuple[LoadedModel, ChameleonForConditionalGeneration]:
+def checkpoint(
+    folder: Path, variation: str, *, fused: bool = False
+) -> tuple[LoadedModel, ChameleonForConditionalGeneration]:
     config = write_checkpoint(folder, seed=5, **VARIATIONS[variation])
-    return load_model(folder, Precision(torch.float32)), theirs(folder, config)
+    return load_model(folder, Precision(torch.float32), fused=fused), theirs(folder, config)
 
 
 @pytest.mark.parametrize("variation", VARIATIONS)
@@ -114,10 +116,19 @@ def test_logits_and_hidden_states_are_those_of_transformers(tmp_path: Path, vari
     torch.testing.assert_close(logits, expected.logits[0], atol=1e-4, rtol=0)
 
 
-@pytest.mark.parametrize("variation", VARIATIONS)
+@pytest.mark.parametrize(
+    ("variation", "fused"),
+    [
+        *((variation, False) for variation in VARIATIONS),
+        # heads of twelve numbers are none of its
+        *((variation, True) for variation in VARIATIONS if variation != "odd sizes"),
+    ],
+)
 @torch.inference_mode()
-def test_cached_decoding_gives_the_logits_of_a_prefill_by_transformers(tmp_path: Path, variation: str):
-    ours, other = checkpoint(tmp_path, variation)
+def test_cached_decoding_gives_the_logits_of_a_prefill_by_transformers(
+    tmp_path: Path, variation: str, *, fused: bool
+):
+    ours, other = checkpoint(tmp_path, variation, fused=fused)
     expected = other(input_ids=TOKENS[None]).logits[0, -40:]
     logits = ours.model.logits(decoded_states(ours, TOKENS.tolist(), 40))
     torch.testing.assert_close(logits, expected, atol=1e-4, rtol=0)

@@ -55,7 +55,7 @@ def kernel_for(precision: Precision, device: torch.device, *, vnni: bool) -> Mak
 
 def plain_kernel_for(precision: Precision, device: torch.device) -> MakeKernel:
     """The kernel for weights kept in the precision's dtype."""
-    if device.type == "cpu" and precision.dtype in {torch.float32, torch.bfloat16}:
+    if device.type == "cpu" and PackedKernel.supports(precision.dtype):
         return PackedKernel
     return FixedTileKernel
 

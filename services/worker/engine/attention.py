@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from services.worker.engine.kv_cache import CacheRun, KVCache
+from services.worker.engine.kv_cache import KVCache, Segment
 from services.worker.engine.row_shapes import key_extent, query_tile, split_queries
 
 
@@ -26,19 +26,6 @@ def one_order_of_sums(device: torch.device) -> AbstractContextManager[object]:
     if device.type != "cuda":
         return nullcontext()
     return sdpa_kernel([SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH])
-
-
-@dataclass(frozen=True)
-class Segment:
-    """Consecutive rows of a batch that belong to one stream.
-
-    row: index of the first row in the batch; position: its place in the stream.
-    """
-
-    row: int
-    count: int
-    position: int
-    run: CacheRun
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from services.worker.engine.attention import Segment, one_order_of_sums
+from services.worker.engine.attention import one_order_of_sums
 from services.worker.engine.config import ModelConfig
 from services.worker.engine.flash_attention import make_attention
-from services.worker.engine.kv_cache import CacheRun, KVCache, run_length
+from services.worker.engine.kv_cache import CacheRun, KVCache, Segment, run_length
 from services.worker.engine.row_shapes import MAX_ROWS, QUERY_TILES
 
 POSITIONS = (1, 200, 700)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from services.worker.engine.attention import Segment, one_order_of_sums
+from services.worker.engine.attention import one_order_of_sums
 from services.worker.engine.flash_attention import make_attention
-from services.worker.engine.kv_cache import KVCache
+from services.worker.engine.kv_cache import KVCache, Segment
 from services.worker.engine.row_shapes import padded_rows
 from services.worker.engine.sequence import Sequence, Stream
 from services.worker.engine.transformer import Transformer
@@ -68,15 +68,29 @@ def forward(model: Transformer, cache: KVCache, packed: PackedRows) -> Tensor:
 
     Returns [padded logit rows, hidden]; the first len(logit_rows) count.
     """
-    device = cache.keys.device
-    rows = padded_rows(len(packed.token_ids), model.fewest_rows)
-    padding = [0] * (rows - len(packed.token_ids))
-    token_ids = torch.tensor(packed.token_ids + padding, device=device)
-    positions = torch.tensor(packed.positions + padding, device=device)
-    with one_order_of_sums(device):
-        hidden = model(token_ids, positions, make_attention(cache, packed.segments, rows))
+    hidden = hidden_states(model, cache, packed.token_ids, packed.positions, packed.segments)
     if not packed.logit_rows:
         return hidden[:0]
     wanted = padded_rows(len(packed.logit_rows), model.fewest_rows)
     padding = [0] * (wanted - len(packed.logit_rows))
-    return hidden.index_select(0, torch.tensor(packed.logit_rows + padding, device=device))
+    return hidden.index_select(0, torch.tensor(packed.logit_rows + padding, device=hidden.device))
+
+
+def hidden_states(
+    model: Transformer, cache: KVCache, token_ids: list[int], positions: list[int], segments: list[Segment]
+) -> Tensor:
+    """Final hidden states of the rows, [at least rows, hidden]: what lies beyond is padding.
+
+    segments: all rows, in order.
+    """
+    device = cache.keys.device
+    if model.whole_pass is not None:
+        return model.whole_pass(torch.tensor(token_ids), torch.tensor(positions), cache, segments)
+    rows = padded_rows(len(token_ids), model.fewest_rows)
+    padding = [0] * (rows - len(token_ids))
+    with one_order_of_sums(device):
+        return model(
+            torch.tensor(token_ids + padding, device=device),
+            torch.tensor(positions + padding, device=device),
+            make_attention(cache, segments, rows),
+        )

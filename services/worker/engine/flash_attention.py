@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from services.worker.engine.attention import SdpaAttention, Segment
-from services.worker.engine.kv_cache import BLOCK_TOKENS, KVCache
+from services.worker.engine.attention import SdpaAttention
+from services.worker.engine.kv_cache import BLOCK_TOKENS, KVCache, Segment
 
 
 def make_attention(cache: KVCache, segments: list[Segment], rows: int) -> SdpaAttention:

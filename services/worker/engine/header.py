@@ -7,8 +7,9 @@ vocabulary, and may write text before START. The platform's own requests have th
 import torch
 from torch import Tensor
 
-from services.worker.engine.dense_attention import DenseCausalAttention
+from services.worker.engine.batch import hidden_states
 from services.worker.engine.errors import GrammarError
+from services.worker.engine.kv_cache import CacheRun, KVCache, Segment, run_length
 from services.worker.engine.loading import LoadedModel
 from services.worker.engine.noise import gumbel_noise
 from services.worker.engine.open_plan import OpenPlan
@@ -36,10 +37,11 @@ def draw_header(loaded: LoadedModel, request: GenerationRequest, opened: OpenPla
 
 def _next_logits(loaded: LoadedModel, tokens: tuple[int, ...]) -> Tensor:
     """[1, vocabulary] logits of the token after `tokens`."""
-    token_ids = torch.tensor(tokens, device=loaded.device)
-    positions = torch.arange(len(tokens), device=loaded.device)
-    hidden = loaded.model(token_ids, positions, DenseCausalAttention(len(tokens)))
-    return loaded.model.logits(hidden[-1:])
+    count, room = len(tokens), run_length(len(tokens))
+    cache = KVCache(loaded.config, room, dtype=loaded.precision.dtype, device=loaded.device)
+    segment = Segment(0, count, 0, CacheRun(0, room))
+    hidden = hidden_states(loaded.model, cache, list(tokens), list(range(count)), [segment])
+    return loaded.model.logits(hidden[count - 1 : count])
 
 
 def _sample(logits: Tensor, request: GenerationRequest, said: int, *, in_image: bool) -> int:

@@ -28,6 +28,19 @@ class CacheRun:
         return self.start + self.length
 
 
+@dataclass(frozen=True)
+class Segment:
+    """Consecutive rows of a batch that belong to one stream.
+
+    row: index of the first row in the batch; position: its place in the stream.
+    """
+
+    row: int
+    count: int
+    position: int
+    run: CacheRun
+
+
 def run_length(tokens: int) -> int:
     """Tokens of pool that a stream of `tokens` occupies: whole blocks, at least one."""
     return max(-(-tokens // BLOCK_TOKENS), 1) * BLOCK_TOKENS

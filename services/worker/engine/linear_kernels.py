@@ -80,6 +80,13 @@ class PackedKernel:
 
     fewest_rows = 4
 
+    @staticmethod
+    def supports(dtype: torch.dtype) -> bool:
+        """Whether this CPU has what oneDNN needs for weights of this dtype."""
+        if dtype is torch.bfloat16:
+            return torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        return dtype is torch.float32
+
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         self.weight = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), 64)
         self.bias = bias

@@ -13,6 +13,7 @@ from services.worker.engine.adapters import Adapter, find_adapter, load_adapter
 from services.worker.engine.checkpoint import open_checkpoint
 from services.worker.engine.config import ModelConfig
 from services.worker.engine.errors import CheckpointError
+from services.worker.engine.fused.support import runs_fused
 from services.worker.engine.precision import Precision
 from services.worker.engine.self_check import CapabilityReport, byte_products_are_exact, check_kernels
 from services.worker.engine.tasks import PictureSize
@@ -51,10 +52,13 @@ def load_model(
     precision: Precision | None = None,
     device: str | torch.device = "cpu",
     adapter: str | None = None,
+    *,
+    fused: bool | None = None,
 ) -> LoadedModel:
     """Read a folder of the public layout.
 
-    adapter: the name or the path of one to merge in; see `find_adapter`.
+    adapter: the name or the path of one to merge in; see `find_adapter`. fused: whether the layers run in one
+    compiled call; by default where that is possible and the model is large.
     Raises CheckpointError for incomplete or damaged files, VocabularyError for a tokenizer of another
     family, PrecisionError for a form that this device cannot run.
     """
@@ -69,10 +73,17 @@ def load_model(
     image_ids = range(first, first + vocabulary.image_code_count)
     change = None if adapter is None else load_adapter(find_adapter(folder, adapter), config)
     model, ignored = load_transformer(folder, config, precision.dtype, device, change)
-    vnni = byte_products_are_exact()
-    accelerate(
-        model, kernel_for(precision, device, vnni=vnni), plain_kernel_for(precision, device), image_ids
-    )
+    if runs_fused(config, precision, device, asked=fused):
+        # its compiler is loaded where it is needed
+        from services.worker.engine.fused.loading import fuse
+
+        capabilities = fuse(model, precision, image_ids)
+    else:
+        vnni = byte_products_are_exact()
+        accelerate(
+            model, kernel_for(precision, device, vnni=vnni), plain_kernel_for(precision, device), image_ids
+        )
+        capabilities = check_kernels(model, precision, device)
     return LoadedModel(
         model=model,
         config=config,
@@ -82,7 +93,7 @@ def load_model(
         device=device,
         image_ids=image_ids,
         ignored=ignored,
-        capabilities=check_kernels(model, precision, device),
+        capabilities=capabilities,
         default_size=default_size(folder),
         default_guidance_scale=default_guidance_scale(folder),
         adapter=None if change is None else change.name,

@@ -6,7 +6,7 @@ is handed in, so training, parity checks and the engine run the same layers.
 Sources: Chameleon (arXiv 2405.09818), section 2.3; Lumina-mGPT 2.0 (arXiv 2507.17801), section 3.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import torch
@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from services.worker.engine.config import ModelConfig
+from services.worker.engine.kv_cache import KVCache, Segment
 from services.worker.engine.rotary import RotaryEmbedding, rotate
 
 
@@ -22,6 +23,16 @@ class Attend(Protocol):
 
     def __call__(self, layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """query [rows, heads, head_dim], key and value [rows, kv_heads, head_dim] -> like query."""
+        ...
+
+
+class WholePass(Protocol):
+    """All layers and the last norm at once, instead of layer by layer."""
+
+    def __call__(
+        self, token_ids: Tensor, positions: Tensor, cache: KVCache, segments: Sequence[Segment]
+    ) -> Tensor:
+        """token_ids and positions [rows], all in segments -> final hidden states [rows, hidden]."""
         ...
 
 
@@ -70,16 +81,17 @@ class HeadNorms(nn.Module):
 
     def freeze(self) -> None:
         """Lay the affine pairs out once, for weights that no longer change."""
-        self._frozen = self._affine()
+        self._frozen = self.affine()
 
-    def _affine(self) -> tuple[Tensor, Tensor]:
+    def affine(self) -> tuple[Tensor, Tensor]:
+        """Weight and bias of all query heads, then all key heads: each [heads, head_dim]."""
         pairs = zip(self.q_norm.by_head(), self.k_norm.by_head(), strict=True)
         weight, bias = (torch.cat(pair) for pair in pairs)
         return weight, bias
 
     def forward(self, heads: Tensor) -> Tensor:
         """[rows, query heads then key heads, head_dim] -> the same."""
-        weight, bias = self._frozen or self._affine()
+        weight, bias = self._frozen or self.affine()
         return F.layer_norm(heads, heads.shape[-1:], eps=1e-5) * weight + bias
 
 
@@ -153,6 +165,10 @@ class DecoderLayer(nn.Module):
         self.input_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
         self.post_attention_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
 
+    def drop_projections(self) -> None:
+        """Let go of the weights of the products, which something else has taken over."""
+        del self.self_attn.qkv, self.self_attn.o_proj, self.mlp.gate_up, self.mlp.down_proj
+
     def forward(self, inputs: Tensor, rotary: tuple[Tensor, Tensor], attend: Attend) -> Tensor:
         if self.swin_norm:
             inputs = inputs + self.input_layernorm(self.self_attn(inputs, rotary, attend))
@@ -164,7 +180,8 @@ class DecoderLayer(nn.Module):
 class Transformer(nn.Module):
     """Embedding, decoder layers, final norm; `lm_head` is applied apart, only where logits are needed.
 
-    fewest_rows: below which its kernels gain nothing.
+    fewest_rows: below which its kernels gain nothing. whole_pass: runs the layers where they have handed
+    their weights over.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -180,6 +197,7 @@ class Transformer(nn.Module):
             self.lm_head.weight = self.embed_tokens.weight
         self.image_head: nn.Module | None = None
         self.fewest_rows = 2
+        self.whole_pass: WholePass | None = None
         self.rotary = RotaryEmbedding(config)
 
     def forward(self, token_ids: Tensor, positions: Tensor, attend: Attend) -> Tensor:

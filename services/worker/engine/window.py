@@ -36,7 +36,8 @@ class StepCosts:
         """What a pass of `rows` rows should take.
 
         A number of rows that was not tried yet costs what its kernels cost more than those of the nearest
-        one that was; with nothing to go by, as many seconds as it has rows.
+        one that was, and no less than if all of a pass were kernels; with nothing to go by, as many seconds
+        as it has rows.
         """
         rows = padded_rows(rows)
         if rows in self._observed:
@@ -45,7 +46,10 @@ class StepCosts:
         if not self._observed:
             return kernels
         nearest = min(self._observed, key=lambda tried: abs(tried - rows))
-        return self._observed[nearest] + kernels - self._kernels.get(nearest, float(nearest))
+        nearest_kernels = self._kernels.get(nearest, float(nearest))
+        observed = self._observed[nearest]
+        # kernels were timed in another moment: a difference alone could come out below nothing
+        return max(observed + kernels - nearest_kernels, observed * min(1.0, kernels / nearest_kernels))
 
 
 class Acceptance:

@@ -25,7 +25,7 @@ VARIATIONS: dict[str, dict[str, object]] = {
 }
 
 Models = Callable[..., LoadedModel]
-"""models(precision="fp32", variation="plain"): a precision is a dtype, or "bf16+int8" and the like."""
+"""models(precision="fp32", variation="plain"): such as "bf16", "fp32+int8", "fused fp32"."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -45,9 +45,10 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
             write_checkpoint(folder, seed=1, **VARIATIONS[variation])
         key = precision, variation
         if key not in loaded:
-            dtype, _, quantization = precision.partition("+")
+            name = precision.removeprefix("fused ")
+            dtype, _, quantization = name.partition("+")
             chosen = Precision.parse(dtype, quantization or "none")
-            loaded[key] = load_model(folder, chosen)
+            loaded[key] = load_model(folder, chosen, fused=name != precision)
         return loaded[key]
 
     return load

@@ -9,9 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from services.worker.engine.attention import Segment
 from services.worker.engine.batch import PackedRows, forward
-from services.worker.engine.kv_cache import BLOCK_TOKENS, CacheRun, KVCache, run_length
+from services.worker.engine.kv_cache import BLOCK_TOKENS, CacheRun, KVCache, Segment, run_length
 from services.worker.engine.loading import LoadedModel
 from services.worker.engine.row_shapes import MAX_ROWS, ROW_COUNTS
 from services.worker.engine.self_check import try_kernel
@@ -22,8 +21,11 @@ LENGTH = 540
 
 DICE = st.randoms(use_true_random=True)
 KINDS = [
-    *(("fp32", variation) for variation in VARIATIONS),
-    *((precision, "everything") for precision in ("bf16", "fp32+int8", "bf16+int8", "fp32+nf4", "bf16+nf4")),
+    *((precision, variation) for precision in ("fp32", "fused fp32") for variation in VARIATIONS),
+    *(
+        (precision, "everything")
+        for precision in ("bf16", "fp32+int8", "bf16+int8", "fp32+nf4", "bf16+nf4", "fused fp32+int8")
+    ),
     ("bf16", "plain"),
 ]
 
@@ -112,7 +114,9 @@ def test_no_company_and_no_cut_changes_a_bit(
         assert torch.equal(torch.stack(stream.logits), alone), f"stream {number}"
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16", "bf16+int8", "bf16+nf4"])
+@pytest.mark.parametrize(
+    "precision", ["fp32", "bf16", "bf16+int8", "bf16+nf4", "fused fp32", "fused fp32+int8"]
+)
 @pytest.mark.parametrize("position", [1, 100, 255, 256, 511, 512, 530])
 def test_a_token_is_the_same_in_any_window_and_behind_any_prefix(
     models: Models, precision: str, position: int

@@ -1,0 +1,98 @@
+"""What a pass of the fused decoder reads and writes, as plain arrays: compiled code knows no objects."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Longs = NDArray[np.int64]
+Shorts = NDArray[np.int16]
+
+
+class Shape(NamedTuple):
+    """Sizes and switches of a model.
+
+    qkv, added, gate_up: outputs of the products, whole blocks each. quantized: whether weights are int8.
+    """
+
+    layers: int
+    hidden: int
+    inner: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    qkv: int
+    added: int
+    gate_up: int
+    eps: float
+    swin_norm: bool
+    quantized: bool
+
+
+class Weights(NamedTuple):
+    """A model. Outputs of a layer's four products stand one after the other in `scales` and `biases`.
+
+    packed: [layers, 4] addresses of the matrices. scales, biases: [layers, outputs],
+    scales of int8 weights. norms: [2 * layers + 1, hidden]. head_weight, head_bias: [layers, heads +
+    kv_heads, head_dim].
+    """
+
+    packed: Longs
+    scales: Floats
+    biases: Floats
+    norms: Floats
+    head_weight: Floats
+    head_bias: Floats
+
+
+class Rows(NamedTuple):
+    """The rows of a pass, and what lies between its products; first axis: rows.
+
+    residual: the stream that every layer adds to. normed: what a product reads. fixed, fixed_scales: the same
+    as int16. rotary: [rows, 2, head_dim], cosines and signed sines. segments: [segments, 4], first row,
+    count, position and start in the pool.
+    """
+
+    residual: Floats
+    normed: Floats
+    fixed: Shorts
+    fixed_scales: Floats
+    qkv: Floats
+    attended: Floats
+    added: Floats
+    inner: Floats
+    rotary: Floats
+    segments: Longs
+
+
+class Pass(NamedTuple):
+    """All that the threads of a pass share. keys, values: [layers, kv_heads, capacity, head_dim].
+
+    row_count: rows. longest: the most keys that one of them sees. counters: see `phases`.
+    """
+
+    shape: Shape
+    weights: Weights
+    rows: Rows
+    row_count: int
+    longest: int
+    keys: Floats
+    values: Floats
+    counters: Longs
+
+
+class Scratch(NamedTuple):
+    """What each thread has for itself. scores: [longest]; query, normed: [head_dim]."""
+
+    scores: Floats
+    query: Floats
+    normed: Floats
+
+
+class Product(NamedTuple):
+    """One matrix of a layer. packed: its address. scales, biases: of its outputs, whole blocks."""
+
+    packed: int
+    scales: Floats
+    biases: Floats

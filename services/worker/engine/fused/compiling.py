@@ -1,0 +1,25 @@
+"""How functions are compiled, and when what was compiled before is still good."""
+
+import hashlib
+from pathlib import Path
+from typing import Any, Final
+
+from numba import njit
+
+_INNER: Final[dict[str, Any]] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+"""What only compiled functions call needs no doors to Python, which take time to make."""
+
+compiled: Any = njit(**_INNER)
+compiled_sums: Any = njit(fastmath={"reassoc", "contract", "nsz"}, **_INNER)
+"""Sums over vector lanes: in another order than written, but in one order for every row."""
+
+entry: Any = njit(nogil=True, cache=True)
+"""What Python calls. It is kept on disk, under a key of its own code and the variables that it encloses."""
+
+
+def sources_digest() -> str:
+    """Of all files of this package. Every entry encloses it: numba itself watches the entry's own file."""
+    digest = hashlib.sha256()
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()

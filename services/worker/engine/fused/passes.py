@@ -1,0 +1,105 @@
+"""One forward pass over all layers, run by every thread of the decoder at once.
+
+A row meets the same operations in the same order whatever rows are beside it, so its bits are its own.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+
+from services.worker.engine.fused.arrays import Floats, Pass, Product, Scratch
+from services.worker.engine.fused.attention import attention_phase
+from services.worker.engine.fused.compiling import compiled, entry, sources_digest
+from services.worker.engine.fused.phases import close, take, wait
+from services.worker.engine.fused.products import gate_phase, multiply_phase
+from services.worker.engine.fused.rows import add_rows, begin_rows, fix_rows
+
+PHASES_PER_LAYER: Final = 5
+
+
+def make_run_pass(sources: str) -> Callable[[Pass], None]:
+    """The entry; sources: see `sources_digest`."""
+
+    @entry
+    def run_pass(work: Pass) -> None:
+        if sources:
+            run_layers(work)
+
+    return run_pass
+
+
+@compiled
+def run_layers(work: Pass) -> None:
+    """Take part in a pass, from embeddings in `rows.residual` to final states in `rows.normed`."""
+    size = work.shape.head_dim
+    scratch = Scratch(
+        np.empty(work.longest, np.float32), np.empty(size, np.float32), np.empty(size, np.float32)
+    )
+    if take(work.counters, 0) == 0:
+        begin_rows(work)
+        close(work.counters, 0)
+    wait(work.counters, 0)
+    for layer in range(work.shape.layers):
+        run_attention(work, layer, scratch)
+        run_feed_forward(work, layer)
+
+
+@compiled
+def run_attention(work: Pass, layer: int, scratch: Scratch) -> None:
+    """The first half of a layer."""
+    shape, rows, counters = work.shape, work.rows, work.counters
+    phase = 1 + layer * PHASES_PER_LAYER
+    if multiply_phase(work, phase, rows.normed, product(work, layer, 0, 0, shape.qkv), rows.qkv):
+        close(counters, phase)
+    wait(counters, phase)
+    phase += 1
+    if attention_phase(work, phase, layer, scratch):
+        prepare(work, rows.attended)
+        close(counters, phase)
+    wait(counters, phase)
+    phase += 1
+    out = product(work, layer, 1, shape.qkv, shape.added)
+    if multiply_phase(work, phase, rows.attended, out, rows.added):
+        add_rows(work, 2 * layer + 1)
+        close(counters, phase)
+    wait(counters, phase)
+
+
+@compiled
+def run_feed_forward(work: Pass, layer: int) -> None:
+    """The second half of a layer."""
+    shape, rows, counters = work.shape, work.rows, work.counters
+    before = shape.qkv + shape.added
+    phase = 4 + layer * PHASES_PER_LAYER
+    if gate_phase(work, phase, product(work, layer, 2, before, shape.gate_up)):
+        prepare(work, rows.inner)
+        close(counters, phase)
+    wait(counters, phase)
+    phase += 1
+    down = product(work, layer, 3, before + shape.gate_up, shape.added)
+    if multiply_phase(work, phase, rows.inner, down, rows.added):
+        add_rows(work, 2 * layer + 2)
+        close(counters, phase)
+    wait(counters, phase)
+
+
+@compiled
+def product(work: Pass, layer: int, place: int, before: int, outputs: int) -> Product:
+    """The matrix at `place` of a layer, before which the layer has so many outputs."""
+    weights = work.weights
+    return Product(
+        weights.packed[layer, place],
+        weights.scales[layer, before : before + outputs],
+        weights.biases[layer, before : before + outputs],
+    )
+
+
+@compiled
+def prepare(work: Pass, values: Floats) -> None:
+    """Round what the next product reads, where its weights are int8."""
+    if work.shape.quantized:
+        fix_rows(values, work.rows, work.row_count)
+
+
+run_pass = make_run_pass(sources_digest())

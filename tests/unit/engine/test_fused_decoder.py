@@ -1,0 +1,105 @@
+"""The pass in one call: its numbers beside plain PyTorch, its threads, and where it refuses."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from benchmarks.parity.streams import CachedStream
+from services.worker.engine.errors import PrecisionError
+from services.worker.engine.fused.packing import interleave, pack
+from services.worker.engine.fused.rows import exponential
+from services.worker.engine.fused.support import runs_fused
+from services.worker.engine.fused.tile_kernel import TileKernel
+from services.worker.engine.loading import LoadedModel, load_model
+from services.worker.engine.precision import Precision
+from tests.unit.engine.checkpoint_files import write_checkpoint
+from tests.unit.engine.conftest import VARIATIONS, Models
+
+CPU = torch.device("cpu")
+LENGTH = 300
+
+
+@pytest.fixture
+def four_threads() -> Iterator[None]:
+    torch.set_num_threads(4)
+    yield
+    torch.set_num_threads(1)
+
+
+def states(loaded: LoadedModel) -> Tensor:
+    """Final hidden states of a stream of random tokens."""
+    generator = torch.Generator().manual_seed(3)
+    tokens = torch.randint(0, 656, (LENGTH,), generator=generator).tolist()
+    return CachedStream(loaded, LENGTH).feed(tokens)
+
+
+@pytest.mark.parametrize("variation", VARIATIONS)
+def test_states_are_those_of_the_layers(models: Models, variation: str):
+    fused, layered = (states(models(name, variation)) for name in ("fused fp32", "fp32"))
+    torch.testing.assert_close(fused, layered, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("variation", ["plain", "everything"])
+def test_int8_weights_round_no_more_than_the_layers_do(models: Models, variation: str):
+    exact = states(models("fp32", variation))
+    fused, layered = (
+        (states(models(name, variation)) - exact).abs().mean() for name in ("fused fp32+int8", "fp32+int8")
+    )
+    assert 0 < fused < 1.05 * layered
+
+
+@pytest.mark.usefixtures("four_threads")
+@pytest.mark.parametrize("precision", ["fused fp32", "fused fp32+int8"])
+def test_threads_that_come_and_go_change_no_bit(models: Models, precision: str):
+    loaded = models(precision)
+    many = [states(loaded) for _ in range(5)]
+    torch.set_num_threads(1)
+    alone = states(loaded)
+    assert all(torch.equal(each, alone) for each in many)
+
+
+@pytest.mark.parametrize(("outputs", "inputs"), [(32, 8), (33, 129), (100, 300), (1, 1)])
+def test_a_product_of_any_size_is_the_product(outputs: int, inputs: int):
+    generator = torch.Generator().manual_seed(0)
+    weight = torch.randn(outputs, inputs, generator=generator)
+    bias = torch.randn(outputs, generator=generator)
+    rows = torch.randn(15, inputs, generator=generator)
+    kernel = TileKernel(weight, bias)
+    torch.testing.assert_close(kernel(rows), rows @ weight.T + bias, atol=1e-4, rtol=1e-5)
+    assert torch.equal(kernel(rows[7:8]), kernel(rows)[7:8])
+
+
+def test_packed_weights_are_the_weights():
+    weight = torch.arange(40 * 6).float().view(40, 6)
+    assert pack(weight, quantized=False).packed[1, 5, 7] == weight[39, 5]
+    packed = pack(weight, quantized=True)
+    assert packed.packed[1, 2, 7, 1] * packed.scales[39] == pytest.approx(weight[39, 5].item(), rel=0.01)
+    assert packed.nbytes == 64 * 6 + 64 * 4
+
+
+def test_gates_and_values_alternate_by_half_blocks():
+    both = interleave(torch.ones(20), 2 * torch.ones(20))
+    assert both.tolist() == [1] * 16 + [2] * 16 + [1] * 4 + [0] * 12 + [2] * 4 + [0] * 12
+
+
+def test_the_exponential_is_within_two_units_in_the_last_place():
+    numbers = np.linspace(-80, 80, 5001, dtype=np.float32)
+    ours = np.array([exponential.py_func(number) for number in numbers])
+    exact = np.exp(numbers.astype(np.float64))
+    assert np.abs(ours / exact - 1).max() < 2 * np.finfo(np.float32).eps
+
+
+def test_a_model_that_cannot_run_fused_says_why(tmp_path: Path):
+    write_checkpoint(tmp_path, seed=1)
+    with pytest.raises(PrecisionError, match=r"fused decoder cannot run .*bf16"):
+        load_model(tmp_path, Precision(torch.bfloat16), fused=True)
+
+
+def test_small_models_stay_with_the_layers(models: Models):
+    config = models("fp32").config
+    assert not runs_fused(config, Precision(), CPU, asked=None)
+    assert models("fp32").model.whole_pass is None
