@@ -24,7 +24,15 @@ KINDS = [
     *((precision, variation) for precision in ("fp32", "fused fp32") for variation in VARIATIONS),
     *(
         (precision, "everything")
-        for precision in ("bf16", "fp32+int8", "bf16+int8", "fp32+nf4", "bf16+nf4", "fused fp32+int8")
+        for precision in (
+            "bf16",
+            "fp32+int8",
+            "bf16+int8",
+            "fp32+nf4",
+            "bf16+nf4",
+            "fused bf16",
+            "fused bf16+int8",
+        )
     ),
     ("bf16", "plain"),
 ]
@@ -115,7 +123,8 @@ def test_no_company_and_no_cut_changes_a_bit(
 
 
 @pytest.mark.parametrize(
-    "precision", ["fp32", "bf16", "bf16+int8", "bf16+nf4", "fused fp32", "fused fp32+int8"]
+    "precision",
+    ["fp32", "bf16", "bf16+int8", "bf16+nf4", "fused fp32", "fused bf16", "fused fp32+int8"],
 )
 @pytest.mark.parametrize("position", [1, 100, 255, 256, 511, 512, 530])
 def test_a_token_is_the_same_in_any_window_and_behind_any_prefix(

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from benchmarks.parity.streams import CachedStream
 from services.worker.engine.errors import PrecisionError
+from services.worker.engine.fused.arrays import BYTES, FLOATS, HALVES
 from services.worker.engine.fused.packing import interleave, pack
 from services.worker.engine.fused.rows import exponential
 from services.worker.engine.fused.support import runs_fused
@@ -43,17 +44,19 @@ def test_states_are_those_of_the_layers(models: Models, variation: str):
     torch.testing.assert_close(fused, layered, atol=1e-4, rtol=0)
 
 
+@pytest.mark.parametrize("precision", ["fp32+int8", "bf16", "bf16+int8"])
 @pytest.mark.parametrize("variation", ["plain", "everything"])
-def test_int8_weights_round_no_more_than_the_layers_do(models: Models, variation: str):
+def test_it_rounds_no_more_than_the_layers_do(models: Models, precision: str, variation: str):
     exact = states(models("fp32", variation))
     fused, layered = (
-        (states(models(name, variation)) - exact).abs().mean() for name in ("fused fp32+int8", "fp32+int8")
+        (states(models(name, variation)).float() - exact).abs().mean()
+        for name in (f"fused {precision}", precision)
     )
     assert 0 < fused < 1.05 * layered
 
 
 @pytest.mark.usefixtures("four_threads")
-@pytest.mark.parametrize("precision", ["fused fp32", "fused fp32+int8"])
+@pytest.mark.parametrize("precision", ["fused fp32", "fused bf16", "fused fp32+int8"])
 def test_threads_that_come_and_go_change_no_bit(models: Models, precision: str):
     loaded = models(precision)
     many = [states(loaded) for _ in range(5)]
@@ -75,8 +78,9 @@ def test_a_product_of_any_size_is_the_product(outputs: int, inputs: int):
 
 def test_packed_weights_are_the_weights():
     weight = torch.arange(40 * 6).float().view(40, 6)
-    assert pack(weight, quantized=False).packed[1, 5, 7] == weight[39, 5]
-    packed = pack(weight, quantized=True)
+    assert pack(weight, FLOATS).packed[1, 5, 7] == weight[39, 5]
+    assert pack(weight, HALVES).packed[1, 5, 7] == 0x436F  # the upper half of 239.0
+    packed = pack(weight, BYTES)
     assert packed.packed[1, 2, 7, 1] * packed.scales[39] == pytest.approx(weight[39, 5].item(), rel=0.01)
     assert packed.nbytes == 64 * 6 + 64 * 4
 
@@ -95,8 +99,8 @@ def test_the_exponential_is_within_two_units_in_the_last_place():
 
 def test_a_model_that_cannot_run_fused_says_why(tmp_path: Path):
     write_checkpoint(tmp_path, seed=1)
-    with pytest.raises(PrecisionError, match=r"fused decoder cannot run .*bf16"):
-        load_model(tmp_path, Precision(torch.bfloat16), fused=True)
+    with pytest.raises(PrecisionError, match=r"fused decoder cannot run .*nf4"):
+        load_model(tmp_path, Precision.parse("fp32", "nf4"), fused=True)
 
 
 def test_small_models_stay_with_the_layers(models: Models):

@@ -23,7 +23,7 @@ from tests.unit.engine.drawing_requests import plan_for, random_request, request
 
 CROWD = 8
 DICE = st.randoms(use_true_random=True)
-PRECISIONS = ["fp32", "bf16", "fp32+int8", "bf16+int8", "bf16+nf4", "fused fp32", "fused fp32+int8"]
+PRECISIONS = ["fp32", "bf16", "fp32+int8", "bf16+int8", "bf16+nf4", "fused fp32", "fused bf16+int8"]
 
 
 def sequential(loaded: LoadedModel, requests: list[GenerationRequest]) -> list[Handle]:

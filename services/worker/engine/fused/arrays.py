@@ -10,10 +10,14 @@ Longs = NDArray[np.int64]
 Shorts = NDArray[np.int16]
 
 
+FLOATS, HALVES, BYTES = range(3)
+"""Forms of weights and of the pool of keys and values: float32, bfloat16, int8 with a scale an output."""
+
+
 class Shape(NamedTuple):
     """Sizes and switches of a model.
 
-    qkv, added, gate_up: outputs of the products, whole blocks each. quantized: whether weights are int8.
+    qkv, added, gate_up: outputs of the products, whole blocks each. form: of the weights; pool: of the pool.
     """
 
     layers: int
@@ -27,7 +31,8 @@ class Shape(NamedTuple):
     gate_up: int
     eps: float
     swin_norm: bool
-    quantized: bool
+    form: int
+    pool: int
 
 
 class Weights(NamedTuple):
@@ -67,9 +72,10 @@ class Rows(NamedTuple):
 
 
 class Pass(NamedTuple):
-    """All that the threads of a pass share. keys, values: [layers, kv_heads, capacity, head_dim].
+    """All that the threads of a pass share.
 
-    row_count: rows. longest: the most keys that one of them sees. counters: see `phases`.
+    row_count: rows. longest: the most keys that one of them sees. keys, values: addresses of the pools
+    [layers, kv_heads, capacity, head_dim]; pool_strides: of a layer, a head, a place. counters: see `phases`.
     """
 
     shape: Shape
@@ -77,8 +83,9 @@ class Pass(NamedTuple):
     rows: Rows
     row_count: int
     longest: int
-    keys: Floats
-    values: Floats
+    keys: int
+    values: int
+    pool_strides: Longs
     counters: Longs
 
 

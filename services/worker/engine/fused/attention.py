@@ -5,17 +5,24 @@ from typing import Final
 
 import numpy as np
 
-from services.worker.engine.fused.arrays import Floats, Pass, Scratch
+from services.worker.engine.fused.arrays import HALVES, Floats, Pass, Scratch
 from services.worker.engine.fused.compiling import compiled, compiled_sums
-from services.worker.engine.fused.machine_code import (
-    BLOCK,
-    LANES,
-    dot_products,
-    float_tile_of_one,
-    float_vector,
-)
+from services.worker.engine.fused.ir_words import LANES
 from services.worker.engine.fused.phases import finish, take
 from services.worker.engine.fused.rows import exponential
+from services.worker.engine.fused.tiles import (
+    BLOCK,
+    FLOAT_TILES,
+    FLOAT_VECTOR,
+    HALF_TILES,
+    HALF_VECTOR,
+    float_dot_products,
+    half_dot_products,
+    store_as_floats,
+    store_as_halves,
+)
+
+float_tile_of_one, half_tile_of_one = FLOAT_TILES.of_one, HALF_TILES.of_one
 
 HEAD_EPS: Final = 1e-5
 """Fixed in the reference, whatever `rms_norm_eps` says."""
@@ -37,22 +44,39 @@ def attention_phase(work: Pass, phase: int, layer: int, scratch: Scratch) -> boo
 
 
 @compiled
+def pool_offset(work: Pass, layer: int, kv_head: int, place: int) -> int:
+    """Of a stored key or value in its pool."""
+    strides = work.pool_strides
+    return layer * strides[0] + kv_head * strides[1] + place * strides[2]
+
+
+@compiled
+def store(work: Pass, numbers: Floats, address: int) -> None:
+    """Write a key or value into its pool."""
+    if work.shape.pool == HALVES:
+        store_as_halves(numbers.ctypes.data, len(numbers) // LANES, address)
+    else:
+        store_as_floats(numbers.ctypes.data, len(numbers) // LANES, address)
+
+
+@compiled
 def store_keys(work: Pass, layer: int, segment: int, kv_head: int, scratch: Scratch) -> None:
-    """Write the keys and values of a segment's rows for one head into the pool."""
+    """Write the keys and values of a segment's rows for one head."""
     shape, rows, weights = work.shape, work.rows, work.weights
     first, count, position, start = rows.segments[segment]
     size, head = shape.head_dim, shape.heads + kv_head
     key_at, value_at = head * size, (head + shape.kv_heads) * size
     for row in range(first, first + count):
-        place = start + position + row - first
+        offset = pool_offset(work, layer, kv_head, start + position + row - first)
         turn_head(
             rows.qkv[row, key_at : key_at + size],
             (weights.head_weight[layer, head], weights.head_bias[layer, head]),
             rows.rotary[row],
             scratch.normed,
-            work.keys[layer, kv_head, place],
+            scratch.query,
         )
-        work.values[layer, kv_head, place] = rows.qkv[row, value_at : value_at + size]
+        store(work, scratch.query, work.keys + offset)
+        store(work, rows.qkv[row, value_at : value_at + size], work.values + offset)
 
 
 @compiled
@@ -60,10 +84,10 @@ def answer_queries(work: Pass, layer: int, segment: int, kv_head: int, scratch: 
     """Attention of a segment's rows, for the query heads that share one head of keys."""
     shape, rows, weights = work.shape, work.rows, work.weights
     first, count, position, start = rows.segments[segment]
-    keys, values = work.keys[layer, kv_head], work.values[layer, kv_head]
     size, group = shape.head_dim, shape.heads // shape.kv_heads
+    offset = pool_offset(work, layer, kv_head, start)
     for row in range(first, first + count):
-        end = start + position + row - first + 1
+        length = position + row - first + 1
         for head in range(kv_head * group, (kv_head + 1) * group):
             at = head * size
             turn_head(
@@ -73,8 +97,7 @@ def answer_queries(work: Pass, layer: int, segment: int, kv_head: int, scratch: 
                 scratch.normed,
                 scratch.query,
             )
-            out = rows.attended[row, at : at + size]
-            attend(scratch.query, keys[start:end], values[start:end], scratch.scores, out)
+            attend(work, offset, length, scratch, rows.attended[row, at : at + size])
 
 
 @compiled_sums
@@ -102,22 +125,39 @@ def turn_head(
 
 
 @compiled
-def attend(query: Floats, keys: Floats, values: Floats, scores: Floats, out: Floats) -> None:
-    """Softmax attention of one query over all of these keys."""
-    length, size = keys.shape
-    stride, weights = keys.strides[0], scores.ctypes.data
-    dot_products(query.ctypes.data, keys.ctypes.data, stride, size // LANES, length, weights)
+def attend(work: Pass, offset: int, length: int, scratch: Scratch, out: Floats) -> None:
+    """Softmax attention of `scratch.query` over so many keys and values from an offset in their pools on."""
+    query, scores = scratch.query, scratch.scores
+    stride, size = work.pool_strides[2], len(query)
+    keys, weights = work.keys + offset, scores.ctypes.data
+    if work.shape.pool == HALVES:
+        half_dot_products(query.ctypes.data, keys, stride, size // LANES, length, weights)
+    else:
+        float_dot_products(query.ctypes.data, keys, stride, size // LANES, length, weights)
     total = soften(scores[:length], 1 / math.sqrt(size))
     out[:] = 0
-    whole = size - size % BLOCK
-    for first in range(0, whole, BLOCK):
-        there = 4 * first
-        float_tile_of_one(weights, 0, values.ctypes.data + there, stride, length, out.ctypes.data + there, 0)
-    for first in range(whole, size, LANES):
-        there = 4 * first
-        float_vector(weights, 0, values.ctypes.data + there, stride, length, out.ctypes.data + there, 0)
+    for first in range(0, size, BLOCK):
+        add_values(work, work.values + offset, first, scores[:length], out)
     for index in range(size):
         out[index] /= total
+
+
+@compiled
+def add_values(work: Pass, values: int, first: int, scores: Floats, out: Floats) -> None:
+    """out[first:] += the sum of values times their scores, for a block of numbers or what is left."""
+    weights, stride, length, sums = scores.ctypes.data, work.pool_strides[2], len(scores), out.ctypes.data
+    halves = work.shape.pool == HALVES
+    if first + BLOCK <= len(out):
+        if halves:
+            half_tile_of_one(weights, 0, values + 2 * first, stride, length, sums + 4 * first, 0)
+        else:
+            float_tile_of_one(weights, 0, values + 4 * first, stride, length, sums + 4 * first, 0)
+        return
+    for lane in range(first, len(out), LANES):
+        if halves:
+            HALF_VECTOR(weights, 0, values + 2 * lane, stride, length, sums + 4 * lane, 0)
+        else:
+            FLOAT_VECTOR(weights, 0, values + 4 * lane, stride, length, sums + 4 * lane, 0)
 
 
 @compiled_sums

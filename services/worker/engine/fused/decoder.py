@@ -14,29 +14,32 @@ import torch
 from torch import Tensor, nn
 
 from services.worker.engine.config import ModelConfig
-from services.worker.engine.fused.arrays import Pass, Rows, Shape, Weights
-from services.worker.engine.fused.machine_code import BLOCK
+from services.worker.engine.fused.arrays import BYTES, FLOATS, HALVES, Pass, Rows, Shape, Weights
 from services.worker.engine.fused.packing import PackedMatrix, interleave, pack, padded
 from services.worker.engine.fused.passes import PHASES_PER_LAYER, run_pass
 from services.worker.engine.fused.phases import new_counters
 from services.worker.engine.fused.products import HALF
 from services.worker.engine.fused.threads import run_together
+from services.worker.engine.fused.tiles import BLOCK
 from services.worker.engine.kv_cache import KVCache, Segment
+from services.worker.engine.precision import Precision, Quantization
 from services.worker.engine.row_shapes import MAX_ROWS
 from services.worker.engine.transformer import DecoderLayer, Transformer
 
 
 class FusedDecoder:
-    """The layers and the last norm of a transformer, float32 with float32 or int8 weights.
+    """The layers and the last norm of a transformer. It computes in float32.
 
+    Weights are float32, bfloat16 or int8, keys and values in the pool float32 or bfloat16.
     Takes the layers' weights over one by one; the transformer has none afterwards.
     """
 
-    def __init__(self, model: Transformer, *, quantized: bool) -> None:
+    def __init__(self, model: Transformer, precision: Precision) -> None:
         config = model.config
         self.embed_tokens = model.embed_tokens
         self.rotary = model.rotary
-        self.shape = shape_of(config, quantized=quantized)
+        self.dtype = precision.dtype
+        self.shape = shape_of(config, precision)
         norms: list[Tensor] = []
         heads: list[tuple[Tensor, Tensor]] = []
         self.matrices: list[list[PackedMatrix]] = []
@@ -46,16 +49,16 @@ class FusedDecoder:
             heads.append(layer.self_attn.norms.affine())
             self.matrices.append([])
             for weight, bias in products(layer):
-                self.matrices[-1].append(pack(weight.float(), quantized=quantized))
+                self.matrices[-1].append(pack(weight, self.shape.form))
                 biases.append(nn.functional.pad(bias, (0, padded(len(bias)) - len(bias))))
             layer.drop_projections()
         self.weights = Weights(
             packed=np.array([[each.address for each in layer] for layer in self.matrices]),
             scales=np.stack([np.concatenate([each.scales for each in layer]) for layer in self.matrices]),
-            biases=torch.cat(biases).view(config.num_hidden_layers, -1).numpy(),
-            norms=torch.stack([*norms, model.norm.weight]).numpy(),
-            head_weight=torch.stack([weight for weight, _ in heads]).numpy(),
-            head_bias=torch.stack([bias for _, bias in heads]).numpy(),
+            biases=torch.cat(biases).float().view(config.num_hidden_layers, -1).numpy(),
+            norms=torch.stack([*norms, model.norm.weight]).float().numpy(),
+            head_weight=torch.stack([weight for weight, _ in heads]).float().numpy(),
+            head_bias=torch.stack([bias for _, bias in heads]).float().numpy(),
         )
         self.counters = new_counters(1 + PHASES_PER_LAYER * config.num_hidden_layers)
         self._rows = new_rows(self.shape, 2)
@@ -81,7 +84,7 @@ class FusedDecoder:
         """
         count = len(token_ids)
         rows = self._buffers(count)
-        rows.residual[:count] = self.embed_tokens(token_ids).numpy()
+        rows.residual[:count] = self.embed_tokens(token_ids).float().numpy()
         rows.rotary[:count] = torch.cat(self.rotary(positions, torch.float32), 1).numpy()
         rows = rows._replace(
             segments=np.array([(each.row, each.count, each.position, each.run.start) for each in segments])
@@ -93,12 +96,13 @@ class FusedDecoder:
             rows,
             count,
             max(each.position + each.count for each in segments),
-            cache.keys.numpy(),
-            cache.values.numpy(),
+            cache.keys.data_ptr(),
+            cache.values.data_ptr(),
+            np.array(cache.keys.stride()[:3]) * cache.keys.itemsize,
             self.counters,
         )
         run_together(run_pass, work)
-        return torch.from_numpy(rows.normed[:count].copy())
+        return torch.from_numpy(rows.normed[:count].copy()).to(self.dtype)
 
     def _buffers(self, count: int) -> Rows:
         if count > len(self._rows.residual):
@@ -106,9 +110,10 @@ class FusedDecoder:
         return self._rows
 
 
-def shape_of(config: ModelConfig, *, quantized: bool) -> Shape:
+def shape_of(config: ModelConfig, precision: Precision) -> Shape:
     """Sizes as the compiled pass reads them."""
     heads = config.num_attention_heads + 2 * config.num_key_value_heads
+    pool = HALVES if precision.dtype is torch.bfloat16 else FLOATS
     return Shape(
         layers=config.num_hidden_layers,
         hidden=config.hidden_size,
@@ -121,7 +126,8 @@ def shape_of(config: ModelConfig, *, quantized: bool) -> Shape:
         gate_up=-(-config.intermediate_size // HALF) * BLOCK,
         eps=config.rms_norm_eps,
         swin_norm=config.swin_norm,
-        quantized=quantized,
+        form=BYTES if precision.quantization is Quantization.INT8 else pool,
+        pool=pool,
     )
 
 
@@ -163,4 +169,4 @@ def products(layer: DecoderLayer) -> list[tuple[Tensor, Tensor]]:
 def _affine(linear: nn.Linear) -> tuple[Tensor, Tensor]:
     bias = dict(linear.named_parameters()).get("bias")
     weight = linear.weight.detach()
-    return weight, torch.zeros(len(weight)) if bias is None else bias.detach()
+    return weight, torch.zeros(len(weight), dtype=weight.dtype) if bias is None else bias.detach()

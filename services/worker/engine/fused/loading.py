@@ -7,7 +7,7 @@ from services.worker.engine.fused.decoder import FusedDecoder
 from services.worker.engine.fused.self_check import try_passes
 from services.worker.engine.fused.tile_kernel import TileKernel
 from services.worker.engine.linear_kernels import FixedTileKernel
-from services.worker.engine.precision import Precision, Quantization
+from services.worker.engine.precision import Precision
 from services.worker.engine.self_check import CapabilityReport, try_kernel
 from services.worker.engine.transformer import Transformer
 
@@ -16,7 +16,7 @@ def fuse(model: Transformer, precision: Precision, image_ids: range) -> Capabili
     """Change `model` in place; what was found true of it here."""
     device = torch.device("cpu")
     with torch.no_grad():
-        decoder = FusedDecoder(model, quantized=precision.quantization is Quantization.INT8)
+        decoder = FusedDecoder(model, precision)
         weight = model.get_parameter("lm_head.weight").detach()
         image_head = TileKernel(weight[image_ids.start : image_ids.stop], None)
         model.whole_pass = decoder

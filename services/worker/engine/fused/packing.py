@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from services.worker.engine.fused.machine_code import BLOCK
+from services.worker.engine.fused.arrays import BYTES, HALVES
+from services.worker.engine.fused.tiles import BLOCK
 from services.worker.engine.linear_kernels import quantize_rows_int8
 
 HUGE_PAGE: Final = 2 << 20
@@ -19,12 +20,14 @@ HUGE_PAGE: Final = 2 << 20
 
 @dataclass(frozen=True)
 class PackedMatrix:
-    """Weights of a product, [blocks, inputs, BLOCK] float32 or [blocks, pairs of inputs, BLOCK, 2] int8.
+    """Weights of a product: [blocks, inputs, BLOCK] float32, or bfloat16 as int16; [blocks, pairs of inputs,
+    BLOCK, 2] int8.
 
-    scales: [padded outputs], of int8 weights; ones otherwise.
+    form: see `arrays`. scales: [padded outputs], of int8 weights; ones otherwise.
     """
 
-    packed: NDArray[np.float32] | NDArray[np.int8]
+    form: int
+    packed: NDArray[Any]
     scales: NDArray[np.float32]
     inputs: int
     outputs: int
@@ -35,7 +38,7 @@ class PackedMatrix:
 
     @property
     def nbytes(self) -> int:
-        return self.packed.nbytes + (self.scales.nbytes if self.packed.dtype == np.int8 else 0)
+        return self.packed.nbytes + (self.scales.nbytes if self.form == BYTES else 0)
 
 
 def padded(outputs: int) -> int:
@@ -43,34 +46,40 @@ def padded(outputs: int) -> int:
     return -(-outputs // BLOCK) * BLOCK
 
 
-def pack(weight: Tensor, *, quantized: bool) -> PackedMatrix:
-    """weight: [outputs, inputs] float32."""
+def pack(weight: Tensor, form: int) -> PackedMatrix:
+    """weight: [outputs, inputs] of any float."""
     outputs, inputs = weight.shape
-    blocks = padded(outputs) // BLOCK
-    scales = np.ones(blocks * BLOCK, np.float32)
-    if quantized:
+    scales = np.ones(padded(outputs), np.float32)
+    if form == BYTES:
         codes, row_scales = quantize_rows_int8(weight)
         scales[:outputs] = row_scales.numpy()
-        pairs = -(-inputs // 2)
-        packed = aligned((blocks, pairs, BLOCK, 2), np.int8)
-        whole = torch.zeros(blocks * BLOCK, 2 * pairs, dtype=torch.int8)
-        whole[:outputs, :inputs] = codes
-        packed[:] = whole.view(blocks, BLOCK, pairs, 2).transpose(1, 2).numpy()
+        packed = _in_blocks(codes, pair=2)
+    elif form == HALVES:
+        packed = _in_blocks(weight.bfloat16().view(torch.int16))
     else:
-        packed = aligned((blocks, inputs, BLOCK), np.float32)
-        whole = torch.zeros(blocks * BLOCK, inputs)
-        whole[:outputs] = weight
-        packed[:] = whole.view(blocks, BLOCK, inputs).transpose(1, 2).numpy()
-    return PackedMatrix(packed, scales, inputs, outputs)
+        packed = _in_blocks(weight.float())
+    return PackedMatrix(form, packed, scales, inputs, outputs)
+
+
+def _in_blocks(weight: Tensor, pair: int = 1) -> NDArray[Any]:
+    """[outputs, inputs] to [blocks, groups of `pair` inputs, BLOCK, pair], filled up with zeros."""
+    outputs, inputs = weight.shape
+    blocks, groups = padded(outputs) // BLOCK, -(-inputs // pair)
+    whole = torch.zeros(blocks * BLOCK, groups * pair, dtype=weight.dtype)
+    whole[:outputs, :inputs] = weight
+    arranged = whole.view(blocks, BLOCK, groups, pair).transpose(1, 2)
+    packed = aligned(tuple(arranged.shape), arranged.numpy().dtype.type)
+    packed[:] = arranged.numpy()
+    return packed
 
 
 def interleave(gate: Tensor, up: Tensor) -> Tensor:
     """Rows of two matrices or vectors by turns, half a block of each; zeros where a block is not full."""
     half = BLOCK // 2
     blocks = -(-len(gate) // half)
-    both = torch.zeros(blocks, 2, half, *gate.shape[1:])
+    both = torch.zeros(blocks, 2, half, *gate.shape[1:], dtype=gate.dtype)
     for place, part in enumerate((gate, up)):
-        whole = torch.zeros(blocks * half, *gate.shape[1:])
+        whole = torch.zeros(blocks * half, *gate.shape[1:], dtype=gate.dtype)
         whole[: len(part)] = part
         both[:, place] = whole.view(blocks, half, *gate.shape[1:])
     return both.flatten(0, 2)

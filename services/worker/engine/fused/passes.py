@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from services.worker.engine.fused.arrays import Floats, Pass, Product, Scratch
+from services.worker.engine.fused.arrays import BYTES, Floats, Pass, Product, Scratch
 from services.worker.engine.fused.attention import attention_phase
 from services.worker.engine.fused.compiling import compiled, entry, sources_digest
 from services.worker.engine.fused.phases import close, take, wait
@@ -98,7 +98,7 @@ def product(work: Pass, layer: int, place: int, before: int, outputs: int) -> Pr
 @compiled
 def prepare(work: Pass, values: Floats) -> None:
     """Round what the next product reads, where its weights are int8."""
-    if work.shape.quantized:
+    if work.shape.form == BYTES:
         fix_rows(values, work.rows, work.row_count)
 
 

@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 
 from services.worker.engine.fused.arrays import Longs
+from services.worker.engine.fused.atomics import add_atomically, let_others_run, read_atomically
 from services.worker.engine.fused.compiling import compiled
-from services.worker.engine.fused.machine_code import add_atomically, let_others_run, read_atomically
 
 LINE: Final = 8
 NEXT, DONE, OVER = 0, LINE, 2 * LINE

@@ -1,78 +1,66 @@
 """Products of all rows with a matrix, shared out among the threads by blocks of outputs."""
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
-from services.worker.engine.fused.arrays import Floats, Pass, Product, Shorts
+from services.worker.engine.fused.arrays import BYTES, HALVES, Floats, Pass, Product
 from services.worker.engine.fused.compiling import compiled
-from services.worker.engine.fused.machine_code import (
-    BLOCK,
-    CACHED_INPUTS,
-    byte_tile_of_one,
-    byte_tile_of_two,
-    float_tile_of_one,
-    float_tile_of_six,
-    float_tile_of_two,
-)
 from services.worker.engine.fused.phases import finish, take
 from services.worker.engine.fused.rows import exponential
+from services.worker.engine.fused.tiles import (
+    BLOCK,
+    BYTE_TILES,
+    CACHED_INPUTS,
+    FLOAT_TILES,
+    HALF_TILES,
+    Tiles,
+)
 
 HALF: Final = BLOCK // 2
 
 
-@compiled
-def multiply_floats(source: Floats, packed: int, block: int, tile: Floats) -> None:
-    """tile[row] += source[row] times the weights of a block, a piece of the weights after the other."""
-    count, inputs, stride = len(tile), source.shape[1], source.strides[0]
-    weight_row, tile_row = 4 * BLOCK, tile.strides[0]
-    weights = packed + block * inputs * weight_row
-    sixes = count - count % 6
-    for first in range(0, inputs, CACHED_INPUTS):
-        some = min(CACHED_INPUTS, inputs - first)
-        here = weights + first * weight_row
-        start, out = source.ctypes.data + 4 * first, tile.ctypes.data
-        for row in range(0, sixes, 6):
-            for half in (0, 4 * HALF):
-                float_tile_of_six(
-                    start + row * stride,
-                    stride,
-                    here + half,
-                    weight_row,
-                    some,
-                    out + row * tile_row + half,
-                    tile_row,
-                )
-        for row in range(sixes, count, 2):
-            if row + 1 < count:
-                float_tile_of_two(
-                    start + row * stride, stride, here, weight_row, some, out + row * tile_row, tile_row
-                )
-            else:
-                float_tile_of_one(
-                    start + row * stride, stride, here, weight_row, some, out + row * tile_row, tile_row
-                )
+def make_multiply(tiles: Tiles, weight_row: int) -> Any:
+    """The product of rows with a block of weights by these tiles; weight_row: bytes of BLOCK weights."""
+    of_one, of_two, of_six = tiles
+
+    @compiled
+    def multiply_tiles(start: int, stride: int, inputs: int, weights: int, tile: Floats) -> None:
+        """tile[row] += the row at start + row * stride times the block, one piece of the inputs at a time."""
+        count, tile_row = len(tile), tile.strides[0]
+        sixes = count - count % 6
+        for first in range(0, inputs, CACHED_INPUTS):
+            some = min(CACHED_INPUTS, inputs - first)
+            here = weights + first * weight_row
+            for row in range(0, sixes, 6):
+                there, out = start + row * stride + 4 * first, tile.ctypes.data + row * tile_row
+                of_six(there, stride, here, weight_row, some, out, tile_row)
+                half = here + weight_row // 2
+                of_six(there, stride, half, weight_row, some, out + 4 * HALF, tile_row)
+            for row in range(sixes, count, 2):
+                there, out = start + row * stride + 4 * first, tile.ctypes.data + row * tile_row
+                if row + 1 < count:
+                    of_two(there, stride, here, weight_row, some, out, tile_row)
+                else:
+                    of_one(there, stride, here, weight_row, some, out, tile_row)
+
+    return multiply_tiles
+
+
+multiply_floats = make_multiply(FLOAT_TILES, 4 * BLOCK)
+multiply_halves = make_multiply(HALF_TILES, 2 * BLOCK)
+multiply_pairs = make_multiply(BYTE_TILES, 2 * BLOCK)
+"""Its inputs are pairs of int16, as large as a float32; the result is in units of both scales."""
 
 
 @compiled
-def multiply_bytes(fixed: Shorts, inputs: int, packed: int, block: int, tile: Floats) -> None:
-    """The same with int8 weights, in units of both scales. The sums of a piece are exact."""
-    count, pairs, stride = len(tile), (inputs + 1) // 2, fixed.strides[0]
-    weight_row, tile_row = 2 * BLOCK, tile.strides[0]
-    weights = packed + block * pairs * weight_row
-    for first in range(0, pairs, CACHED_INPUTS):
-        some = min(CACHED_INPUTS, pairs - first)
-        here = weights + first * weight_row
-        start, out = fixed.ctypes.data + 4 * first, tile.ctypes.data
-        for row in range(0, count, 2):
-            if row + 1 < count:
-                byte_tile_of_two(
-                    start + row * stride, stride, here, weight_row, some, out + row * tile_row, tile_row
-                )
-            else:
-                byte_tile_of_one(
-                    start + row * stride, stride, here, weight_row, some, out + row * tile_row, tile_row
-                )
+def multiply_block(form: int, source: Floats, packed: int, block: int, tile: Floats) -> None:
+    """tile[row] += source[row] times a block of float32 or bfloat16 weights."""
+    start, stride, inputs = source.ctypes.data, source.strides[0], source.shape[1]
+    if form == HALVES:
+        multiply_halves(start, stride, inputs, packed + block * inputs * 2 * BLOCK, tile)
+    else:
+        multiply_floats(start, stride, inputs, packed + block * inputs * 4 * BLOCK, tile)
 
 
 @compiled
@@ -80,13 +68,15 @@ def multiply(work: Pass, source: Floats, product: Product, block: int, tile: Flo
     """tile = the outputs of a block for all rows of `source`."""
     tile[:] = 0
     first = block * BLOCK
-    if work.shape.quantized:
-        multiply_bytes(work.rows.fixed, source.shape[1], product.packed, block, tile)
+    if work.shape.form == BYTES:
+        fixed, pairs = work.rows.fixed, (source.shape[1] + 1) // 2
+        weights = product.packed + block * pairs * 2 * BLOCK
+        multiply_pairs(fixed.ctypes.data, fixed.strides[0], pairs, weights, tile)
         for row in range(len(tile)):
             for index in range(BLOCK):
                 tile[row, index] *= work.rows.fixed_scales[row] * product.scales[first + index]
     else:
-        multiply_floats(source, product.packed, block, tile)
+        multiply_block(work.shape.form, source, product.packed, block, tile)
     for row in range(len(tile)):
         for index in range(BLOCK):
             tile[row, index] += product.biases[first + index]

@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from services.worker.engine.fused.arrays import Floats, Pass, Rows, Shorts
+from services.worker.engine.fused.arrays import BYTES, Floats, Pass, Rows, Shorts
 from services.worker.engine.fused.compiling import compiled, compiled_sums
 
 FIXED_LEVELS: Final = 32767
@@ -51,7 +51,7 @@ def begin_rows(work: Pass) -> None:
             rows.normed[row] = rows.residual[row]
         else:
             norm_row(rows.residual[row], work.weights.norms[0], shape.eps, rows.normed[row])
-    if shape.quantized:
+    if shape.form == BYTES:
         fix_rows(rows.normed, rows, work.row_count)
 
 
@@ -73,7 +73,7 @@ def add_rows(work: Pass, norm: int) -> None:
             norm_row(residual, norms[norm], shape.eps, rows.normed[row])
         else:
             rows.normed[row] = residual
-    if shape.quantized and not last:
+    if shape.form == BYTES and not last:
         fix_rows(rows.normed, rows, work.row_count)
 
 

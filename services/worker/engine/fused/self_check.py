@@ -24,7 +24,7 @@ def try_passes(decoder: FusedDecoder, config: ModelConfig) -> tuple[bool, dict[i
     """
     layer = decoder.first_layer()
     generator = torch.Generator().manual_seed(0)
-    cache = KVCache(config, 2 * ROOM, dtype=torch.float32, device=torch.device("cpu"))
+    cache = KVCache(config, 2 * ROOM, dtype=decoder.dtype, device=torch.device("cpu"))
     for pool in (cache.keys, cache.values):
         pool[0] = torch.randn(pool[0].shape, generator=generator)
     tokens = torch.randint(0, config.vocab_size, (ROW_COUNTS[-1],), generator=generator)

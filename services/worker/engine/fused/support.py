@@ -6,6 +6,7 @@ import torch
 
 from services.worker.engine.config import ModelConfig
 from services.worker.engine.errors import PrecisionError
+from services.worker.engine.linear_kernels import PackedKernel
 from services.worker.engine.precision import Precision, Quantization
 
 HEAD_STEP: Final = 8
@@ -22,7 +23,7 @@ def obstacle(config: ModelConfig, precision: Precision, device: torch.device) ->
         return "it is for the CPU"
     if not (features.get("avx2") and features.get("fma3", True)):
         return "this CPU has no AVX2"
-    if precision.dtype is not torch.float32 or precision.quantization is Quantization.NF4:
+    if precision.dtype not in {torch.float32, torch.bfloat16} or precision.quantization is Quantization.NF4:
         return f"it does not know {precision.name}"
     if config.head_dim % HEAD_STEP:
         return f"heads of {config.head_dim} numbers are not a multiple of {HEAD_STEP}"
@@ -39,9 +40,11 @@ def runs_fused(
     reason = obstacle(config, precision, device)
     if asked and reason:
         raise PrecisionError(f"the fused decoder cannot run this model: {reason}")
-    if asked is None:
-        return reason is None and weight_bytes(config) >= WORTH_BYTES
-    return asked
+    if asked is not None:
+        return asked
+    # units for bf16 outdo float32 sums in wide passes
+    outdone = precision.name == "bf16" and PackedKernel.supports(torch.bfloat16)
+    return reason is None and not outdone and weight_bytes(config) >= WORTH_BYTES
 
 
 def weight_bytes(config: ModelConfig) -> int:
