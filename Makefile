@@ -46,8 +46,9 @@ format: $(STAMP) ## Format the code and mend what can be mended by itself
 .PHONY: bench
 bench: $(STAMP) ## Measure decoding beside transformers (needs a quiet machine, about ten minutes)
 	$(BIN)/python -m benchmarks.engine --out docs/benchmarks/engine.json
-	$(BIN)/python -m benchmarks.tables docs/benchmarks/engine.json docs/benchmarks/h100.json \
-		docs/benchmarks.md
+	$(BIN)/python -m benchmarks.speculation --out docs/benchmarks/speculation.json
+	$(BIN)/python -m benchmarks.tables docs/benchmarks/engine.json docs/benchmarks/speculation.json \
+		docs/benchmarks/h100.json docs/benchmarks.md
 
 .PHONY: hooks
 hooks: ## Run the checks of `make lint` before every commit

@@ -7,9 +7,7 @@ from typing import Any
 def gpu_section(results: Mapping[str, Any]) -> str:
     """From docs/benchmarks/h100.json: small model, the 7B's shape, speculation, image tokenizer."""
     machine = ", ".join(f"{name} {value}" for name, value in results["machine"].items())
-    speculation = _markdown(
-        ("task", "codes", "sequential s", "speculative s", "time", "passes", "widest"), _speculation(results)
-    )
+    speculation = speculation_table(results["speculation_rows"])
     image_tokenizer = _markdown(
         ("step", "pictures", "size", "seconds", "peak MiB"),
         (row.values() for row in results["image_tokenizer_rows"]),
@@ -81,19 +79,18 @@ def _engine_table(rows: Sequence[Mapping[str, Any]]) -> str:
     return _markdown(headings, cells)
 
 
-def _speculation(results: Mapping[str, Any]) -> list[tuple[object, ...]]:
-    return [
-        (
-            row["task"],
-            row["codes"],
-            row["seconds_sequential"],
-            row["seconds_speculative"],
-            row["time_ratio"],
-            row["pass_ratio"],
-            row["pass_ratio_widest"],
-        )
-        for row in results["speculation_rows"]
-    ]
+def speculation_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The rows of `benchmarks.speculation` as Markdown."""
+    columns = {
+        "task": "task",
+        "codes": "codes",
+        "sequential s": "seconds_sequential",
+        "speculative s": "seconds_speculative",
+        "time": "time_ratio",
+        "passes": "pass_ratio",
+        "widest": "pass_ratio_widest",
+    }
+    return _markdown(tuple(columns), ([row[name] for name in columns.values()] for row in rows))
 
 
 def _markdown(headings: Sequence[str], rows: Iterable[Iterable[object]]) -> str:

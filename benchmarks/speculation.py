@@ -104,7 +104,8 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     pipeline = LocalPipeline.load(arguments.model, device=arguments.device)
-    generator = EngineGenerator(pipeline, SamplingParameters(guidance_scale=3.0))
+    sampling = SamplingParameters(guidance_scale=pipeline.loaded.default_guidance_scale)
+    generator = EngineGenerator(pipeline, sampling)
     rows: list[Row] = []
     for task in Task:
         rows.append(measure(generator, pipeline, task, arguments.pictures, arguments.side // CELL))

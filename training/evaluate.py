@@ -45,7 +45,7 @@ SECTIONS: Final[dict[str, Judge]] = {
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--side", type=click.Choice(["64", "96"]), default="64", show_default=True, help="Pixels.")
 @click.option("--section", "sections", type=click.Choice(list(SECTIONS)), multiple=True, help="Only these.")
-@click.option("--guidance-scale", type=float, default=2.0, show_default=True)
+@click.option("--guidance-scale", type=float, help="The model's own without it.")
 @click.option("--temperature", type=float, default=1.0, show_default=True)
 @click.option("--top-k", type=click.IntRange(min=1), help="Keep the k likeliest codes; all without it.")
 def main(
@@ -57,7 +57,7 @@ def main(
     seed: int,
     side: str,
     sections: tuple[str, ...],
-    guidance_scale: float,
+    guidance_scale: float | None,
     temperature: float,
     top_k: int | None,
 ) -> None:
@@ -80,7 +80,7 @@ def main(
         settings = {
             "model": model.name,
             "adapter": adapter or "none",
-            "guidance scale": f"{guidance_scale:g}",
+            "guidance scale": f"{generator.sampling.guidance_scale:g}",
             "temperature": f"{temperature:g}",
             "top k": "all" if top_k is None else str(top_k),
         }

@@ -44,11 +44,10 @@ def draw_snowmen(out: Path, *, count: int, seed: int) -> None:
         (out / f"{number:05d}.txt").write_text(sample_caption(rng, snowman) + "\n", encoding="utf-8")
 
 
-def ask_for_snowmen(
-    pipeline: LocalPipeline, *, count: int, guidance_scale: float
-) -> list[tuple[Snowman, Picture]]:
+def ask_for_snowmen(pipeline: LocalPipeline, count: int) -> list[tuple[Snowman, Picture]]:
     """What was asked for and what was drawn."""
     rng = np.random.default_rng(_JUDGED_SEED)
+    guidance_scale = pipeline.loaded.default_guidance_scale
     asked = [sample_snowman(rng) for _ in range(count)]
     handles = [
         pipeline.engine.submit(
@@ -84,16 +83,13 @@ def draw_command(*, out: Path, count: int, seed: int) -> None:
 @click.option("--model", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True)
 @click.option("--adapter", metavar="NAME", help="LoRA adapter: a name in MODEL/adapters, or a folder.")
 @click.option("--count", type=click.IntRange(min=1), default=100, show_default=True)
-@click.option("--guidance-scale", type=float, default=2.0, show_default=True)
 @click.option("--threads", type=click.IntRange(min=1), default=2, show_default=True)
 @click.option("--sheet", type=click.Path(dir_okay=False, path_type=Path), help="PNG of the pictures.")
-def judge_command(
-    *, model: Path, adapter: str | None, count: int, guidance_scale: float, threads: int, sheet: Path | None
-) -> None:
+def judge_command(*, model: Path, adapter: str | None, count: int, threads: int, sheet: Path | None) -> None:
     """Ask for snowmen and count those that are drawn."""
     torch.set_num_threads(threads)
     pipeline = LocalPipeline.load(model, adapter=adapter)
-    drawn = ask_for_snowmen(pipeline, count=count, guidance_scale=guidance_scale)
+    drawn = ask_for_snowmen(pipeline, count)
     asked, pictures = [snowman for snowman, _ in drawn], [picture for _, picture in drawn]
     codec = MoVQGANCodec(pipeline.movqgan)
     truth = codec.decode(codec.encode([render(snowman.scene()) for snowman in asked]))

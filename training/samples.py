@@ -60,11 +60,10 @@ def write_sheet(
     *,
     prompts: Sequence[str] = (),
     adapter: str | None = None,
-    guidance_scale: float = 2.0,
 ) -> None:
     """Draw with the model of a folder and save the sheet as PNG. prompts: instead of scenes."""
     pipeline = LocalPipeline.load(model, adapter=adapter)
-    sampling = SamplingParameters(seed=_SEED, guidance_scale=guidance_scale)
+    sampling = SamplingParameters(seed=_SEED, guidance_scale=pipeline.loaded.default_guidance_scale)
     exhibits = draw_prompts(pipeline, sampling, prompts) if prompts else draw_scenes(pipeline, sampling)
     out.parent.mkdir(parents=True, exist_ok=True)
     contact_sheet(exhibits).save(out)
@@ -98,16 +97,13 @@ def read_prompts(file: Path | None) -> list[str]:
 @click.option("--model", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True)
 @click.option("--adapter", metavar="NAME", help="LoRA adapter: a name in MODEL/adapters, or a folder.")
 @click.option("--prompts", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="One a line.")
-@click.option("--guidance-scale", type=float, default=2.0, show_default=True)
 @click.option("--threads", type=click.IntRange(min=1), default=2, show_default=True)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="PNG file.")
-def main(
-    *, model: Path, adapter: str | None, prompts: Path | None, guidance_scale: float, threads: int, out: Path
-) -> None:
+def main(*, model: Path, adapter: str | None, prompts: Path | None, threads: int, out: Path) -> None:
     """Draw the sheet."""
     torch.set_num_threads(threads)
     lines = read_prompts(prompts)
-    write_sheet(model, out, prompts=lines, adapter=adapter, guidance_scale=guidance_scale)
+    write_sheet(model, out, prompts=lines, adapter=adapter)
     click.echo(str(out))
 
 

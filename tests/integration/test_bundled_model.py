@@ -1,5 +1,7 @@
 """The model in the box: complete, small, and drawing what it is asked for."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,13 +26,24 @@ LARGEST = 40_000_000
 
 @pytest.fixture(scope="module")
 def generator() -> EngineGenerator:
-    return EngineGenerator(LocalPipeline.load(MODEL), SamplingParameters(guidance_scale=2.0))
+    pipeline = LocalPipeline.load(MODEL)
+    sampling = SamplingParameters(guidance_scale=pipeline.loaded.default_guidance_scale)
+    return EngineGenerator(pipeline, sampling)
 
 
 def test_the_folder_is_complete_and_small():
     files = [path for path in MODEL.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) <= LARGEST
     assert MODEL / "MODEL_CARD.md" in files
+
+
+def test_loading_leaves_the_compiler_of_torch_alone():
+    code = (
+        "import sys, pathlib, luminary.local.pipeline as local;"
+        f"local.LocalPipeline.load(pathlib.Path({str(MODEL)!r}));"
+        "sys.exit('torch._dynamo' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 @pytest.mark.parametrize("task", list(Task))

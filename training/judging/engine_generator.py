@@ -45,7 +45,7 @@ class EngineGenerator:
 
     def __init__(self, pipeline: LocalPipeline, sampling: SamplingParameters) -> None:
         self.pipeline = pipeline
-        self._sampling = sampling
+        self.sampling = sampling
         self.codec = MoVQGANCodec(pipeline.movqgan)
 
     def generate(self, questions: Sequence[Question]) -> list[Drawing]:
@@ -59,7 +59,7 @@ class EngineGenerator:
     def request(self, question: Question) -> GenerationRequest:
         """The question as the engine takes it."""
         plan = self.pipeline.plan(self._picture_request(question))
-        return GenerationRequest(plan, replace(self._sampling, seed=question.seed))
+        return GenerationRequest(plan, replace(self.sampling, seed=question.seed))
 
     def _picture_request(self, question: Question) -> PictureRequest:
         """The question in the engine's words; the upper panel goes in as codes."""
@@ -94,17 +94,21 @@ class EngineGenerator:
 def load_generator(
     folder: Path,
     *,
-    guidance_scale: float,
+    guidance_scale: float | None,
     temperature: float,
     top_k: int | None,
     adapter: str | None = None,
 ) -> EngineGenerator:
     """The model of a folder with its image tokenizer. Raises EngineError or MoVQGANError.
 
-    adapter: the name or the path of a LoRA adapter to merge in.
+    guidance_scale: what the model recommends, if None. adapter: the name or the path of a LoRA adapter to
+    merge in.
     """
+    pipeline = LocalPipeline.load(folder, adapter=adapter)
+    if guidance_scale is None:
+        guidance_scale = pipeline.loaded.default_guidance_scale
     sampling = SamplingParameters(guidance_scale=guidance_scale, temperature=temperature, top_k=top_k)
-    return EngineGenerator(LocalPipeline.load(folder, adapter=adapter), sampling)
+    return EngineGenerator(pipeline, sampling)
 
 
 def _token_grid(codes: CodeGrid) -> TokenGrid:

@@ -39,7 +39,8 @@ def test_sheets_are_drawn_and_the_weights_stay_what_they_would_be(
 
 
 def test_a_sheet_shows_what_the_weights_of_its_step_draw(smoke_run: Path, tmp_path: Path) -> None:
-    train(smoke_run, tmp_path / "run", samples_every=2, prompts=["a ball"])
+    prompts = [f"a {colour} ball" for colour in ("red", "green", "blue", "white")]
+    train(smoke_run, tmp_path / "run", samples_every=2, prompts=prompts)
     sheets = [Image.open(file).tobytes() for file in sorted((tmp_path / "run/samples").iterdir())]
     assert sheets[0] != sheets[1]
 

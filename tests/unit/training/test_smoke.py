@@ -14,7 +14,7 @@ from services.worker.engine.sampling import SamplingParameters
 from services.worker.engine.tasks import PictureSize, Task
 from tests.unit.engine.checkpoint_files import write_checkpoint
 from tests.unit.training.conftest import SIZES
-from training.checkpoints import latest_checkpoint, read_checkpoint
+from training.checkpoints import latest_checkpoint, read_checkpoint, save_checkpoint
 from training.data.sequences import SequenceStore
 from training.export import export_model
 from training.smoke import smoke
@@ -54,6 +54,27 @@ def test_the_export_has_the_averaged_weights_of_the_last_checkpoint(smoke_run: P
         weights = load_file(out / "model.safetensors")
         assert torch.equal(weights[f"model.{name}"], state[kind][name])
     assert not torch.equal(state["averaged"][name], state["masters"][name])
+
+
+def test_several_runs_are_exported_as_their_mean(smoke_run: Path, tmp_path: Path) -> None:
+    path = latest_checkpoint(smoke_run / "run/checkpoints")
+    assert path is not None
+    state = read_checkpoint(path)
+    lifted = {name: weight + 2 for name, weight in state["averaged"].items()}
+    save_checkpoint(tmp_path / "other/checkpoints", SIZES.steps + 1, {"averaged": lifted})
+    export = export_model(
+        smoke_run / "start", smoke_run / "run", tmp_path / "out", others=[tmp_path / "other"]
+    )
+    assert export == (SIZES.steps + 1, False)
+    name = "layers.0.mlp.down_proj.weight"
+    weights = load_file(tmp_path / "out/model.safetensors")
+    torch.testing.assert_close(weights[f"model.{name}"], state["averaged"][name] + 1)
+
+
+def test_runs_of_different_models_have_no_mean(smoke_run: Path, tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "other/checkpoints", 1, {"averaged": {"weight": torch.zeros(2)}})
+    with pytest.raises(ValueError, match="no mean"):
+        export_model(smoke_run / "start", smoke_run / "run", tmp_path / "out", others=[tmp_path / "other"])
 
 
 def test_a_run_without_a_checkpoint_cannot_be_exported(smoke_run: Path, tmp_path: Path) -> None:
