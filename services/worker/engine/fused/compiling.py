@@ -13,8 +13,13 @@ compiled: Any = njit(**_INNER)
 compiled_sums: Any = njit(fastmath={"reassoc", "contract", "nsz"}, **_INNER)
 """Sums over vector lanes: in another order than written, but in one order for every row."""
 
-entry: Any = njit(nogil=True, cache=True)
-"""What Python calls. It is kept on disk, under a key of its own code and the variables that it encloses."""
+
+def entry(function: Any) -> Any:
+    """What Python calls; kept on disk, under a key of its own code and the variables that it encloses."""
+    try:
+        return njit(nogil=True, cache=True)(function)
+    except RuntimeError:  # there is no place to write to
+        return njit(nogil=True)(function)
 
 
 def sources_digest() -> str:
