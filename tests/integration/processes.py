@@ -11,6 +11,7 @@ from uuid import UUID
 
 from infra.local.process import ManagedProcess
 from infra.local.supervisor import answers
+from shared.ids import IdKind, format_id
 from tests.integration.worker.platform import eventually
 
 WORKER_READY = ("worker ready",)
@@ -72,7 +73,8 @@ class Member:
 
     def lines_about(self, job_id: UUID) -> list[dict[str, Any]]:
         """What it has logged of a job."""
-        lines = [line for line in self.log().splitlines() if str(job_id) in line and line.endswith("}")]
+        name = format_id(IdKind.JOB, job_id)
+        lines = [line for line in self.log().splitlines() if name in line and line.endswith("}")]
         return [json.loads(line) for line in lines]
 
     def exited(self, seconds: float = 60.0) -> int:
