@@ -73,6 +73,9 @@ def test_every_setting_has_a_meaning(part: Any) -> None:
 
 def test_every_variable_that_the_page_names_is_a_setting() -> None:
     page = (DOCS / "operations.md").read_text()
-    known = set(re.findall(r"^\| `([A-Z_0-9]+)` \|", page, re.MULTILINE)) | {"LUMINARY_DATA", "NUMBA_CACHE_DIR"}
+    known = set(re.findall(r"^\| `([A-Z_0-9]+)` \|", page, re.MULTILINE)) | {
+        "LUMINARY_DATA",
+        "NUMBA_CACHE_DIR",
+    }
     named = set(re.findall(r"`([A-Z][A-Z0-9]*_[A-Z_0-9]+)(?:=[^`]*)?`", page))
     assert named - known == set()
