@@ -131,7 +131,7 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
                 speed = reference_tokens_per_second(folder, dtype, arguments.reference_tokens, device)
                 rows.append(Row("transformers", dtype, 1, "sequential", speed, 1000 / speed, 1024, None, 0))
                 print(rows[-1])
-            precision = precision_of(name)
+            precision = Precision.from_name(name)
             loaded = (
                 load_full_size_model(precision, device)
                 if arguments.full_size
@@ -151,12 +151,6 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
         "read_bandwidth_gb_per_second": round(bandwidth / 1e9, 1),
         "rows": [asdict(row) for row in rows],
     }
-
-
-def precision_of(name: str) -> Precision:
-    """Such as "fp32", "bf16+int8"."""
-    dtype, _, rest = name.partition("+")
-    return Precision.parse(dtype, rest or "none")
 
 
 def main() -> None:

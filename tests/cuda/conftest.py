@@ -8,10 +8,8 @@ import os
 import pytest
 import torch
 
-from services.worker.engine.loading import LoadedModel, load_model
-from services.worker.engine.precision import Precision
-from tests.unit.engine.checkpoint_files import write_checkpoint
-from tests.unit.engine.conftest import VARIATIONS, Models
+from services.worker.engine.loading import LoadedModel
+from tests.unit.engine.conftest import FUSED, Models, models_below
 
 NAME = os.environ.get("LUMINARY_TEST_DEVICE", "cuda")
 
@@ -26,19 +24,13 @@ def device() -> torch.device:
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory, device: torch.device) -> Models:
     """Like the fixture of the unit tests, on the device."""
-    root = tmp_path_factory.mktemp("models")
-    loaded: dict[tuple[str, str], LoadedModel] = {}
+    load_anything = models_below(tmp_path_factory.mktemp("models"), device)
 
     def load(precision: str = "fp32", variation: str = "plain") -> LoadedModel:
-        folder = root / variation
-        if not folder.exists():
-            write_checkpoint(folder, seed=1, **VARIATIONS[variation])
-        dtype, _, quantization = precision.partition("+")
-        if quantization:
+        if precision.startswith(FUSED):
+            pytest.skip("the fused decoder is for the CPU")
+        if "+" in precision:
             pytest.importorskip("bitsandbytes")
-        key = precision, variation
-        if key not in loaded:
-            loaded[key] = load_model(folder, Precision.parse(dtype, quantization or "none"), device)
-        return loaded[key]
+        return load_anything(precision, variation)
 
     return load

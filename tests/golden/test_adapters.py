@@ -87,9 +87,8 @@ def test_an_adapter_is_loaded_by_its_name_and_changes_what_is_drawn(saved: Path)
 
 @pytest.mark.parametrize("precision", ["bf16", "bf16+int8"])
 def test_an_adapter_is_merged_before_weights_are_rounded(saved: Path, precision: str) -> None:
-    dtype, _, quantization = precision.partition("+")
     exact = load_model(saved, Precision(), adapter="style")
-    rounded = load_model(saved, Precision.parse(dtype, quantization or "none"), adapter="style")
+    rounded = load_model(saved, Precision.from_name(precision), adapter="style")
     _, expected = dense_states(exact, TOKENS)
     _, logits = dense_states(rounded, TOKENS)
     assert (logits - expected).abs().mean() < 0.05 * expected.std()

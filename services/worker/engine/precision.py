@@ -37,6 +37,12 @@ class Precision:
                 f"dtypes are {', '.join(DTYPES)}, quantisations {', '.join(Quantization)}"
             ) from error
 
+    @classmethod
+    def from_name(cls, name: str) -> Self:
+        """From what `name` gives, such as "bf16+nf4". Raises PrecisionError for a name that is none."""
+        dtype, _, quantization = name.partition("+")
+        return cls.parse(dtype, quantization or "none")
+
     @property
     def name(self) -> str:
         """Such as "fp32", "bf16+nf4"."""

@@ -1,6 +1,7 @@
 """Random models of every architecture and precision, each written and loaded once for all tests."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -24,6 +25,8 @@ VARIATIONS: dict[str, dict[str, object]] = {
     },
 }
 
+FUSED = "fused "
+
 Models = Callable[..., LoadedModel]
 """models(precision="fp32", variation="plain"): such as "bf16", "fp32+int8", "fused fp32"."""
 
@@ -36,7 +39,11 @@ def one_thread() -> None:
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
-    root = tmp_path_factory.mktemp("models")
+    return models_below(tmp_path_factory.mktemp("models"), torch.device("cpu"))
+
+
+def models_below(root: Path, device: torch.device) -> Models:
+    """Writes variations to the folder, and loads models onto the device, each when first asked for."""
     loaded: dict[tuple[str, str], LoadedModel] = {}
 
     def load(precision: str = "fp32", variation: str = "plain") -> LoadedModel:
@@ -45,10 +52,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
             write_checkpoint(folder, seed=1, **VARIATIONS[variation])
         key = precision, variation
         if key not in loaded:
-            name = precision.removeprefix("fused ")
-            dtype, _, quantization = name.partition("+")
-            chosen = Precision.parse(dtype, quantization or "none")
-            loaded[key] = load_model(folder, chosen, fused=name != precision)
+            name = precision.removeprefix(FUSED)
+            loaded[key] = load_model(folder, Precision.from_name(name), device, fused=name != precision)
         return loaded[key]
 
     return load

@@ -60,44 +60,44 @@ def store(work: Pass, numbers: Floats, address: int) -> None:
 
 
 @compiled
+def turn(work: Pass, layer: int, row: int, head: int, scratch: Scratch) -> None:
+    """Norm and turn a row's query head, or the key head behind them, into `scratch.query`."""
+    size, weights = work.shape.head_dim, work.weights
+    turn_head(
+        work.rows.qkv[row, head * size : (head + 1) * size],
+        (weights.head_weight[layer, head], weights.head_bias[layer, head]),
+        work.rows.rotary[row],
+        scratch.normed,
+        scratch.query,
+    )
+
+
+@compiled
 def store_keys(work: Pass, layer: int, segment: int, kv_head: int, scratch: Scratch) -> None:
     """Write the keys and values of a segment's rows for one head."""
-    shape, rows, weights = work.shape, work.rows, work.weights
+    shape, rows = work.shape, work.rows
     first, count, position, start = rows.segments[segment]
-    size, head = shape.head_dim, shape.heads + kv_head
-    key_at, value_at = head * size, (head + shape.kv_heads) * size
+    head = shape.heads + kv_head
+    value_at = (head + shape.kv_heads) * shape.head_dim
     for row in range(first, first + count):
         offset = pool_offset(work, layer, kv_head, start + position + row - first)
-        turn_head(
-            rows.qkv[row, key_at : key_at + size],
-            (weights.head_weight[layer, head], weights.head_bias[layer, head]),
-            rows.rotary[row],
-            scratch.normed,
-            scratch.query,
-        )
+        turn(work, layer, row, head, scratch)
         store(work, scratch.query, work.keys + offset)
-        store(work, rows.qkv[row, value_at : value_at + size], work.values + offset)
+        store(work, rows.qkv[row, value_at : value_at + shape.head_dim], work.values + offset)
 
 
 @compiled
 def answer_queries(work: Pass, layer: int, segment: int, kv_head: int, scratch: Scratch) -> None:
     """Attention of a segment's rows, for the query heads that share one head of keys."""
-    shape, rows, weights = work.shape, work.rows, work.weights
+    shape, rows = work.shape, work.rows
     first, count, position, start = rows.segments[segment]
     size, group = shape.head_dim, shape.heads // shape.kv_heads
     offset = pool_offset(work, layer, kv_head, start)
     for row in range(first, first + count):
         length = position + row - first + 1
         for head in range(kv_head * group, (kv_head + 1) * group):
-            at = head * size
-            turn_head(
-                rows.qkv[row, at : at + size],
-                (weights.head_weight[layer, head], weights.head_bias[layer, head]),
-                rows.rotary[row],
-                scratch.normed,
-                scratch.query,
-            )
-            attend(work, offset, length, scratch, rows.attended[row, at : at + size])
+            turn(work, layer, row, head, scratch)
+            attend(work, offset, length, scratch, rows.attended[row, head * size : (head + 1) * size])
 
 
 @compiled_sums

@@ -76,13 +76,9 @@ def _in_blocks(weight: Tensor, pair: int = 1) -> NDArray[Any]:
 def interleave(gate: Tensor, up: Tensor) -> Tensor:
     """Rows of two matrices or vectors by turns, half a block of each; zeros where a block is not full."""
     half = BLOCK // 2
-    blocks = -(-len(gate) // half)
-    both = torch.zeros(blocks, 2, half, *gate.shape[1:], dtype=gate.dtype)
-    for place, part in enumerate((gate, up)):
-        whole = torch.zeros(blocks * half, *gate.shape[1:], dtype=gate.dtype)
-        whole[: len(part)] = part
-        both[:, place] = whole.view(blocks, half, *gate.shape[1:])
-    return both.flatten(0, 2)
+    rest = gate.new_zeros(-len(gate) % half, *gate.shape[1:])
+    halves = [torch.cat((part, rest)).unflatten(0, (-1, half)) for part in (gate, up)]
+    return torch.stack(halves, 1).flatten(0, 2)
 
 
 def aligned(shape: tuple[int, ...], dtype: type[np.generic]) -> NDArray[Any]:

@@ -1,6 +1,7 @@
 """Prove on this machine that a row of a fused pass keeps its bits in any company, and time such passes."""
 
 import time
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -24,7 +25,8 @@ def try_passes(decoder: FusedDecoder, config: ModelConfig) -> tuple[bool, dict[i
     """
     layer = decoder.first_layer()
     generator = torch.Generator().manual_seed(0)
-    cache = KVCache(config, 2 * ROOM, dtype=decoder.dtype, device=torch.device("cpu"))
+    one_layer = replace(config, num_hidden_layers=1)
+    cache = KVCache(one_layer, 2 * ROOM, dtype=decoder.dtype, device=torch.device("cpu"))
     for pool in (cache.keys, cache.values):
         pool[0] = torch.randn(pool[0].shape, generator=generator)
     tokens = torch.randint(0, config.vocab_size, (ROW_COUNTS[-1],), generator=generator)
