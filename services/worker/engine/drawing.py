@@ -1,12 +1,20 @@
-"""Decide the free positions of a pass: guidance, filters, noise, argmax; and guess the next drafts."""
+"""Decide the free positions of a pass: guidance, filters, noise, argmax; and guess the next drafts.
 
+Sequences that sample alike are decided in one go: what is done to a row depends on nothing but the row, and
+every operation has its price, on a GPU above all.
+"""
+
+from collections.abc import Iterable
+from collections.abc import Sequence as Items
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from services.worker.engine.batch import Work
 from services.worker.engine.guidance import GuidanceSchedule, apply_guidance
-from services.worker.engine.noise import gumbel_noise
+from services.worker.engine.noise import gumbel_noise_from, noise_state
 from services.worker.engine.sampling import log_probability_gain, sample
 from services.worker.engine.sequence import Sequence
 
@@ -19,73 +27,142 @@ class Drawn:
     gains: list[float]
 
 
-def noise_at(sequence: Sequence, positions: tuple[int, ...], device: torch.device) -> Tensor:
-    """[positions, codes] Gumbel noise; zeros when sampling is greedy.
+class _Alike(NamedTuple):
+    """What sequences have in common whose rows are decided together."""
 
-    The counter is the place in the image, not in the sequence: a longer prompt keeps its noise.
+    guided: bool
+    top_k: int | None
+    top_p: float
+    temperature: float
+    image_ids: range
+
+    @classmethod
+    def of(cls, sequence: Sequence) -> "_Alike":
+        asked = sequence.request.sampling
+        return cls(sequence.guided, asked.top_k, asked.top_p, asked.temperature, sequence.image_ids)
+
+
+class _Place(NamedTuple):
+    """A free position of a sequence."""
+
+    sequence: Sequence
+    position: int
+
+    @property
+    def noise_state(self) -> int:
+        """Of its place in the image, not in the sequence: a longer prompt keeps its noise."""
+        request = self.sequence.request
+        offset = self.position - self.sequence.plan.image_start
+        return noise_state(request.sampling.seed, request.image, offset)
+
+
+def draw(works: Items[Work], logits: Tensor) -> list[Drawn]:
+    """Draw a token at each position that the works decide, and keep the logits for the drafts below.
+
+    logits: [padded rows, codes] float32, in the order of `PackedRows.logit_rows`. One answer per work.
     """
-    parameters = sequence.request.sampling
-    codes = sequence.image_ids
-    if parameters.temperature == 0:
-        return torch.zeros(len(positions), len(codes), device=device)
-    offsets = torch.tensor(positions, device=device) - sequence.plan.image_start
-    counters = torch.arange(len(codes), device=device)
-    return gumbel_noise(parameters.seed, sequence.request.image, offsets, counters)
+    together: dict[_Alike, list[int]] = {}
+    firsts: list[int] = []
+    row = 0
+    for index, work in enumerate(works):
+        firsts.append(row)
+        row += len(work.positions) * len(work.ends)
+        together.setdefault(_Alike.of(work.sequence), []).append(index)
+    drawn = dict[int, Drawn]()
+    for indices in together.values():
+        answers = _draw_alike(
+            [works[index] for index in indices], [firsts[index] for index in indices], logits
+        )
+        drawn.update(zip(indices, answers, strict=True))
+    return [drawn[index] for index in range(len(works))]
 
 
-def draw(sequence: Sequence, positions: tuple[int, ...], logits: Tensor) -> Drawn:
-    """Draw a token at each position, and keep the logits for the drafts below.
+def _draw_alike(works: Items[Work], firsts: Items[int], logits: Tensor) -> list[Drawn]:
+    """firsts: where each work's rows begin: those of its conditional stream, then of the other."""
+    counts = [len(work.positions) for work in works]
+    rows = [first + index for first, count in zip(firsts, counts, strict=True) for index in range(count)]
+    places = [_Place(work.sequence, position) for work in works for position in work.positions]
+    conditional = guided = _rows(logits, rows)
+    others = None
+    if works[0].sequence.guided:
+        shifts = [count for count in counts for _ in range(count)]
+        others = _rows(logits, [row + shift for row, shift in zip(rows, shifts, strict=True)])
+        guided = apply_guidance(conditional, others, _guidance(works, logits.device))
+    chosen = _sample(places, guided)
+    gains = [0.0] * len(rows)
+    if others is not None:
+        gains = log_probability_gain(conditional, others, chosen).tolist()
+    for place, row_logits in zip(places, guided, strict=True):
+        if place.sequence.request.speculative:
+            place.sequence.draft_logits[place.position] = row_logits
+    tokens = (chosen + works[0].sequence.image_ids.start).tolist()
+    drawn: list[Drawn] = []
+    for count in counts:
+        drawn.append(Drawn(tokens[:count], gains[:count]))
+        tokens, gains = tokens[count:], gains[count:]
+    return drawn
 
-    logits: [streams * positions, codes] float32, the conditional stream first.
-    """
-    parameters = sequence.request.sampling
-    conditional, *others = logits.split(len(positions))
-    guided = conditional
-    if others:
-        guided = apply_guidance(conditional, others[0], _guidance(sequence, positions, logits.device))
-    chosen = sample(guided, noise_at(sequence, positions, logits.device), parameters)
-    gains = torch.zeros(len(positions), dtype=torch.float64)
-    if others:
-        gains = log_probability_gain(conditional, others[0], chosen)
-    sequence.draft_logits.update(zip(positions, guided, strict=True))
-    return Drawn((chosen + sequence.image_ids.start).tolist(), gains.tolist())
 
-
-def fill_drafts(sequence: Sequence, positions: tuple[int, ...]) -> None:
-    """Give every position that has no draft a first one.
+def fill_drafts(works: Iterable[Work]) -> None:
+    """Give every position before the last of each work that has no draft a first one.
 
     Where the result resembles the given panel, its token; elsewhere the likeliest token of the cell above
     under this position's own noise, which is what the position would draw if the model saw no difference.
     """
-    missing: list[int] = []
-    for position in positions:
-        if position in sequence.drafts:
-            continue
-        source = sequence.plan.draft_source[position]
-        given = None if source is None else sequence.tokens[source]
-        if given is None:
-            missing.append(position)
-        else:
-            sequence.drafts[position] = given
-    if missing:
-        sequence.drafts.update(zip(missing, _drafts_from_above(sequence, tuple(missing)), strict=True))
+    missing: dict[_Alike, list[_Place]] = {}
+    for work in works:
+        sequence = work.sequence
+        for position in work.positions[:-1]:
+            if position in sequence.drafts:
+                continue
+            source = sequence.plan.draft_source[position]
+            given = None if source is None else sequence.tokens[source]
+            if given is not None:
+                sequence.drafts[position] = given
+            elif sequence.draft_logits:
+                missing.setdefault(_Alike.of(sequence), []).append(_Place(sequence, position))
+            else:
+                sequence.drafts[position] = sequence.image_ids.start
+    for places in missing.values():
+        codes = _sample(places, torch.stack([_logits_above(place) for place in places])).tolist()
+        for (sequence, position), code in zip(places, codes, strict=True):
+            sequence.drafts[position] = code + sequence.image_ids.start
 
 
-def _drafts_from_above(sequence: Sequence, positions: tuple[int, ...]) -> list[int]:
-    known = sequence.draft_logits
-    if not known:
-        return [sequence.image_ids.start] * len(positions)
-    latest = known[max(known)]
-    above = [known.get(position - sequence.plan.shape.row_length, latest) for position in positions]
-    noise = noise_at(sequence, positions, latest.device)
-    drafts = sample(torch.stack(above), noise, sequence.request.sampling)
-    return (drafts + sequence.image_ids.start).tolist()
+def noise_at(sequence: Sequence, positions: Iterable[int], device: torch.device) -> Tensor:
+    """[positions, codes] Gumbel noise."""
+    return _noise([_Place(sequence, position) for position in positions], device)
 
 
-def _guidance(sequence: Sequence, positions: tuple[int, ...], device: torch.device) -> Tensor:
+def _noise(places: Items[_Place], device: torch.device) -> Tensor:
+    states = torch.tensor([place.noise_state for place in places], device=device)
+    return gumbel_noise_from(states, torch.arange(len(places[0].sequence.image_ids), device=device))
+
+
+def _sample(places: Items[_Place], logits: Tensor) -> Tensor:
+    """[places] codes that places alike draw from their guided logits [places, codes]."""
+    asked = places[0].sequence.request.sampling
+    noise = torch.zeros_like(logits) if asked.temperature == 0 else _noise(places, logits.device)
+    return sample(logits, noise, asked)
+
+
+def _logits_above(place: _Place) -> Tensor:
+    """Of the cell above, or of the last decided one where that is forgotten or was given."""
+    known = place.sequence.draft_logits
+    above = place.position - place.sequence.plan.shape.row_length
+    return known[above] if above in known else known[max(known)]
+
+
+def _rows(logits: Tensor, rows: list[int]) -> Tensor:
+    return logits.index_select(0, torch.tensor(rows, device=logits.device))
+
+
+def _guidance(works: Iterable[Work], device: torch.device) -> Tensor:
     """[positions, 1] guidance scales."""
-    parameters = sequence.request.sampling
-    schedule = GuidanceSchedule(parameters.guidance_schedule)
-    shape = sequence.plan.shape
-    offsets = [position - sequence.plan.image_start for position in positions]
-    return schedule.scales(parameters.guidance_scale, shape, offsets).to(device)[:, None]
+    scales: list[Tensor] = []
+    for work in works:
+        asked, plan = work.sequence.request.sampling, work.sequence.plan
+        offsets = [position - plan.image_start for position in work.positions]
+        schedule = GuidanceSchedule(asked.guidance_schedule)
+        scales.append(schedule.scales(asked.guidance_scale, plan.shape, offsets))
+    return torch.cat(scales).to(device)[:, None]

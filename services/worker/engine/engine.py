@@ -118,8 +118,7 @@ class Engine:
 
     def _run(self, works: Items[Work]) -> int:
         """Compute and decide; returns the padded rows of the pass."""
-        for work in works:
-            fill_drafts(work.sequence, work.positions[:-1])
+        fill_drafts(works)
         packed = pack(works)
         hidden = forward(self.model, self.cache, packed)
         for work in works:
@@ -130,13 +129,9 @@ class Engine:
 
     def _decide(self, works: Items[Work], logits: Tensor) -> None:
         """Settle tokens. logits: [padded rows, codes], in the order of `PackedRows.logit_rows`."""
-        row = 0
-        for work in works:
-            count = len(work.positions) * len(work.ends)
-            if count:
-                drawn = draw(work.sequence, work.positions, logits[row : row + count])
-                work.sequence.settle_window(work.positions, drawn.tokens, drawn.gains)
-            row += count
+        deciding = [work for work in works if work.positions]
+        for work, drawn in zip(deciding, draw(deciding, logits), strict=True):
+            work.sequence.settle_window(work.positions, drawn.tokens, drawn.gains)
 
     def _closed_plan(self, request: GenerationRequest) -> SequencePlan:
         plan = request.plan

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from services.worker.engine.config import ModelConfig
+from services.worker.engine.huge_pages import huge_zeros
 
 BLOCK_TOKENS = 256
 """A multiple of the attention's key step, and the page of flash-attn's kernel."""
@@ -102,8 +103,7 @@ class KVCache:
             config.head_dim,
         )
         # Zeros, not empty: masked keys weigh nothing, but nothing times NaN is NaN.
-        self.keys = torch.zeros(shape, dtype=dtype, device=device)
-        self.values = torch.zeros(shape, dtype=dtype, device=device)
+        self.keys, self.values = (_zeros(shape, dtype, device) for _ in range(2))
 
     @property
     def nbytes(self) -> int:
@@ -113,6 +113,12 @@ class KVCache:
         """Store [rows, kv_heads, head_dim] at `slots` [rows] of the pool."""
         self.keys[layer].index_copy_(1, slots, key.transpose(0, 1))
         self.values[layer].index_copy_(1, slots, value.transpose(0, 1))
+
+
+def _zeros(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    if device.type == "cpu":
+        return huge_zeros(shape, dtype)
+    return torch.zeros(shape, dtype=dtype, device=device)
 
 
 def bytes_per_token(config: ModelConfig, dtype: torch.dtype) -> int:

@@ -39,7 +39,17 @@ def gumbel_noise(seed: int, image: int, positions: Tensor, tokens: Tensor) -> Te
     Returns [rows, n] float32, between -3.14 and 22.88 (there are 2^32 different values of the uniform).
     It deviates from the exact Gumbel variable of its uniform integer by at most 1e-5.
     """
-    keys = _splitmix64(positions * _GAMMA + _stream(seed, image)).view(torch.int32).view(-1, 2, 1)
+    return gumbel_noise_from(positions * _GAMMA + _stream(seed, image), tokens)
+
+
+def noise_state(seed: int, image: int, position: int) -> int:
+    """What `gumbel_noise_from` computes a position's noise from: a signed 64-bit integer."""
+    return _signed(position * _GAMMA + _stream(seed, image))
+
+
+def gumbel_noise_from(states: Tensor, tokens: Tensor) -> Tensor:
+    """Like `gumbel_noise`, for rows that may belong to several images. states: [rows] int64."""
+    keys = _splitmix64(states).view(torch.int32).view(-1, 2, 1)
     mixed = _lowbias32(tokens.to(torch.int32)) ^ keys[:, 0]
     return _to_gumbel(_lowbias32(mixed, keys[:, 1]))
 

@@ -13,7 +13,7 @@ from services.worker.engine.errors import GrammarError
 from services.worker.engine.kv_cache import CacheRun, run_length
 from services.worker.engine.request import GenerationRequest
 from services.worker.engine.sequence_plan import SequencePlan
-from services.worker.engine.window import Acceptance
+from services.worker.engine.window import FIRST_REACH, WINDOWS, Acceptance
 
 
 @dataclass
@@ -43,9 +43,11 @@ class Sequence:
     drafts: dict[int, int] = field(default_factory=dict[int, int])
     draft_logits: dict[int, Tensor] = field(default_factory=dict[int, Tensor])
     """Guided logits that the model last gave at a free position: first guesses for the row below."""
-    acceptance: Acceptance = field(default_factory=Acceptance)
 
     def __post_init__(self) -> None:
+        # what resembles a given panel is drafted from it, and mostly right from the first window on
+        given = any(source is not None for source in self.plan.draft_source)
+        self.acceptance = Acceptance(WINDOWS[-1] if given else FIRST_REACH)
         self.tokens = list(self.plan.tokens)
         self.free = self.plan.free_positions
         self._resume(self.request.resume_codes)

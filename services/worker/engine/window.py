@@ -15,6 +15,12 @@ WINDOWS = (0, 1, 3, 7, 15, 31, 63)
 OPTIMISM = 0.8
 """Acceptance assumed before anything was measured."""
 
+FIRST_REACH = 3
+"""Drafts that a sequence tries before any has held, where nothing speaks for them."""
+
+WORTH = 1.05
+"""How much more must be expected of drafts than of none: estimates err, and a loss is felt at once."""
+
 SMOOTHING = 0.9
 """Weight of the past in running means of acceptance and of step times."""
 
@@ -53,14 +59,20 @@ class StepCosts:
 
 
 class Acceptance:
-    """Running estimate of how likely a draft is right, given that all before it were."""
+    """Running estimate of how likely a draft is right, given that all before it were.
 
-    def __init__(self) -> None:
+    reach: the widest window that is worth a try. It doubles as drafts hold, so that a sequence whose drafts
+    all fail has not paid for wide windows before this shows.
+    """
+
+    def __init__(self, reach: int = FIRST_REACH) -> None:
+        self.reach = reach
         self._right = OPTIMISM * 4
         self._tried = 4.0
 
     def observe(self, right: int, *, wrong: bool) -> None:
         """Take note of a window: `right` drafts held, then one failed or the window ended."""
+        self.reach = max(self.reach, 2 * right + 1)
         self._right = SMOOTHING * self._right + right
         self._tried = SMOOTHING * self._tried + right + wrong
 
@@ -81,10 +93,12 @@ def choose_window(
 
     rows_of_window: rows of the whole step when that many drafts are verified.
     """
+    reach = max(acceptance.reach for acceptance in acceptances)
 
     def tokens_per_second(window: int) -> float:
         tokens = sum(acceptance.expected_tokens(window) for acceptance in acceptances)
         return tokens / costs.seconds(rows_of_window(window))
 
-    fitting = [window for window in WINDOWS if rows_of_window(window) <= max_rows]
-    return max(fitting, key=tokens_per_second, default=0)
+    fitting = [window for window in WINDOWS if window <= reach and rows_of_window(window) <= max_rows]
+    best = max(fitting, key=tokens_per_second, default=0)
+    return best if tokens_per_second(best) > WORTH * tokens_per_second(0) else 0

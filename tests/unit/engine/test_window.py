@@ -6,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.worker.engine.row_shapes import MAX_ROWS, ROW_COUNTS
-from services.worker.engine.window import WINDOWS, Acceptance, StepCosts, choose_window
+from services.worker.engine.window import (
+    FIRST_REACH,
+    WINDOWS,
+    WORTH,
+    Acceptance,
+    StepCosts,
+    choose_window,
+)
 
 
 def costs(seconds: Callable[[int], float]) -> StepCosts:
@@ -80,3 +87,24 @@ def test_acceptance_follows_what_the_drafts_did():
     assert abs(measured.rate - 0.75) < 0.01
     assert abs(measured.expected_tokens(1) - 1.75) < 0.01
     assert measured.expected_tokens(0) == 1
+
+
+def test_a_sequence_tries_few_drafts_until_some_have_held():
+    free = costs(lambda rows: 1.0)
+    measured = Acceptance()
+    assert choose_window([measured], two_streams, free, MAX_ROWS) == FIRST_REACH
+    measured.observe(3, wrong=False)
+    assert choose_window([measured], two_streams, free, MAX_ROWS) == 7
+    measured.observe(0, wrong=True)
+    assert choose_window([measured], two_streams, free, MAX_ROWS) == 7
+    assert choose_window([measured, Acceptance(WINDOWS[-1])], two_streams, free, MAX_ROWS) == WINDOWS[-1]
+
+
+def test_a_gain_within_the_error_of_its_estimate_is_not_taken():
+    def two_tokens_for(price: float) -> int:
+        dear = costs(lambda rows: 1.0 if rows == 2 else price)
+        return choose_window([acceptance(1.0)], lambda drafts: 2 if drafts == 0 else 4, dear, MAX_ROWS)
+
+    most = acceptance(1.0).expected_tokens(WINDOWS[-1])
+    assert two_tokens_for(most / (WORTH - 0.01)) == 0
+    assert two_tokens_for(most / (WORTH + 0.01)) == WINDOWS[-1]

@@ -97,6 +97,17 @@ class Scratch(NamedTuple):
     normed: Floats
 
 
+class Visible(NamedTuple):
+    """The keys and values that a query attends to. offset: of the first, in both pools; length: how many.
+
+    ahead: offset of the keys that are needed next.
+    """
+
+    offset: int
+    length: int
+    ahead: int
+
+
 class Product(NamedTuple):
     """One matrix of a layer. packed: its address. scales, biases: of its outputs, whole blocks."""
 

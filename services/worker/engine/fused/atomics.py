@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from llvmlite import ir
 from numba import types
 
 from services.worker.engine.fused.ir_words import INT, LONG, Builder, Value, call, intrinsic, pointer
@@ -26,6 +27,20 @@ def read_atomically(typing_context: Any, address: Any) -> Any:
         return builder.load_atomic(pointer(builder, arguments[0], LONG(0), LONG), "acquire", 8)
 
     return types.int64(types.int64), generate
+
+
+@intrinsic
+def plain(typing_context: Any, array: Any) -> Any:
+    """The array, whose references are no longer counted; whoever made it keeps it alive."""
+
+    def generate(_: Any, builder: Builder, __: Any, arguments: list[Value]) -> Value:
+        [view] = arguments
+        for owner in (0, 1):  # numba's meminfo and parent
+            nobody = ir.Constant(view.type.elements[owner], None)
+            view = builder.insert_value(view, nobody, owner)
+        return view
+
+    return array(array), generate
 
 
 @intrinsic

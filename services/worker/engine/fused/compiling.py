@@ -6,8 +6,13 @@ from typing import Any, Final
 
 from numba import njit
 
-_INNER: Final[dict[str, Any]] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-"""What only compiled functions call needs no doors to Python, which take time to make."""
+_INNER: Final[dict[str, Any]] = {
+    "error_model": "numpy",
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
+"""Divide whole vectors, without a look for zeros. What only compiled functions call needs no doors to Python,
+which take time to make."""
 
 compiled: Any = njit(**_INNER)
 compiled_sums: Any = njit(fastmath={"reassoc", "contract", "nsz"}, **_INNER)

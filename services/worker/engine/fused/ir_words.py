@@ -4,15 +4,22 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from llvmlite import ir
+from llvmlite.binding import get_host_cpu_features
 from numba.core import cgutils
 from numba.extending import intrinsic as typed_intrinsic
 
 LANES: Final = 8
 """Numbers of a vector register of AVX2."""
 
+WIDE: Final = 16 if get_host_cpu_features().get("avx512bw") else LANES
+"""Numbers of the widest vector register that this CPU has."""
+
+LINE: Final = 64
+"""Bytes that a cache fetches at once."""
+
 BYTE, SHORT, INT, LONG = (ir.IntType(bits) for bits in (8, 16, 32, 64))
 FLOAT = ir.FloatType()
-FLOATS, INTS, SHORTS = (ir.VectorType(kind, LANES) for kind in (FLOAT, INT, SHORT))
+FLOATS = ir.VectorType(FLOAT, LANES)
 ZEROS = ir.Constant(FLOATS, [0.0] * LANES)
 
 Builder = Any
@@ -32,17 +39,16 @@ def scaled(builder: Builder, index: Value, factor: int, more: int = 0) -> Value:
     return builder.add(builder.mul(index, LONG(factor)), LONG(more))
 
 
-def spread(builder: Builder, scalar: Value) -> Value:
+def spread(builder: Builder, scalar: Value, lanes: int) -> Value:
     """The scalar in every lane."""
-    vector = ir.VectorType(scalar.type, LANES)
+    vector = ir.VectorType(scalar.type, lanes)
     first = builder.insert_element(ir.Constant(vector, ir.Undefined), scalar, INT(0))
-    everywhere = ir.Constant(INTS, [0] * LANES)
-    return builder.shuffle_vector(first, ir.Constant(vector, ir.Undefined), everywhere)
+    return builder.shuffle_vector(first, ir.Constant(vector, ir.Undefined), everywhere(0, lanes))
 
 
-def everywhere(number: int) -> Value:
+def everywhere(number: int, lanes: int) -> Value:
     """A vector of this integer."""
-    return ir.Constant(INTS, [number] * LANES)
+    return ir.Constant(ir.VectorType(INT, lanes), [number] * lanes)
 
 
 def call(builder: Builder, name: str, result: Any, *arguments: Value) -> Value:
@@ -53,7 +59,7 @@ def call(builder: Builder, name: str, result: Any, *arguments: Value) -> Value:
 
 def multiply_add(builder: Builder, first: Value, second: Value, total: Value) -> Value:
     """first * second + total, rounded once."""
-    return call(builder, "llvm.fma.v8f32", FLOATS, first, second, total)
+    return call(builder, f"llvm.fma.v{total.type.count}f32", total.type, first, second, total)
 
 
 def loop(
@@ -83,21 +89,25 @@ def prefetch(builder: Builder, address: Value, offset: Value) -> None:
     call(builder, "llvm.prefetch.p0", ir.VoidType(), place, reading, second, data)
 
 
-def load_floats(builder: Builder, address: Value, offset: Value, *, halves: bool) -> Value:
-    """LANES numbers as float32. halves: they are bfloat16, the upper half of a float32."""
+def load_floats(builder: Builder, address: Value, offset: Value, lanes: int, *, halves: bool) -> Value:
+    """Numbers as float32. halves: they are bfloat16, the upper half of a float32."""
+    floats, ints, shorts = (ir.VectorType(kind, lanes) for kind in (FLOAT, INT, SHORT))
     if not halves:
-        return builder.load(pointer(builder, address, offset, FLOATS), align=4)
-    short = builder.load(pointer(builder, address, offset, SHORTS), align=2)
-    return builder.bitcast(builder.shl(builder.zext(short, INTS), everywhere(16)), FLOATS)
+        return builder.load(pointer(builder, address, offset, floats), align=4)
+    short = builder.load(pointer(builder, address, offset, shorts), align=2)
+    return builder.bitcast(builder.shl(builder.zext(short, ints), everywhere(16, lanes)), floats)
 
 
 def store_halves(builder: Builder, floats: Value, address: Value, offset: Value) -> None:
-    """LANES numbers as bfloat16, rounded to the nearest, from the middle to the even one."""
-    bits = builder.bitcast(floats, INTS)
-    odd = builder.and_(builder.lshr(bits, everywhere(16)), everywhere(1))
-    rounded = builder.add(bits, builder.add(odd, everywhere(0x7FFF)))
-    short = builder.trunc(builder.lshr(rounded, everywhere(16)), SHORTS)
-    builder.store(short, pointer(builder, address, offset, SHORTS), align=2)
+    """Numbers as bfloat16, rounded to the nearest, from the middle to the even one."""
+    lanes = floats.type.count
+    ints, shorts = (ir.VectorType(kind, lanes) for kind in (INT, SHORT))
+    bits = builder.bitcast(floats, ints)
+    upper = everywhere(16, lanes)
+    odd = builder.and_(builder.lshr(bits, upper), everywhere(1, lanes))
+    rounded = builder.add(bits, builder.add(odd, everywhere(0x7FFF, lanes)))
+    short = builder.trunc(builder.lshr(rounded, upper), shorts)
+    builder.store(short, pointer(builder, address, offset, shorts), align=2)
 
 
 def sum_of_lanes(builder: Builder, lanes: Value) -> Value:
@@ -105,6 +115,6 @@ def sum_of_lanes(builder: Builder, lanes: Value) -> Value:
     width = LANES
     while width > 1:
         width //= 2
-        mask = ir.Constant(INTS, [(lane + width) % LANES for lane in range(LANES)])
+        mask = ir.Constant(ir.VectorType(INT, LANES), [(lane + width) % LANES for lane in range(LANES)])
         lanes = builder.fadd(lanes, builder.shuffle_vector(lanes, lanes, mask))
     return builder.extract_element(lanes, INT(0))

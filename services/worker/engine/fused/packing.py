@@ -1,10 +1,7 @@
 """Weights in the order in which a tile reads them."""
 
-import math
-import mmap
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,9 +10,8 @@ from torch import Tensor
 
 from services.worker.engine.fused.arrays import BYTES, HALVES
 from services.worker.engine.fused.tiles import BLOCK
+from services.worker.engine.huge_pages import huge_zeros
 from services.worker.engine.linear_kernels import quantize_rows_int8
-
-HUGE_PAGE: Final = 2 << 20
 
 
 @dataclass(frozen=True)
@@ -68,9 +64,7 @@ def _in_blocks(weight: Tensor, pair: int = 1) -> NDArray[Any]:
     whole = torch.zeros(blocks * BLOCK, groups * pair, dtype=weight.dtype)
     whole[:outputs, :inputs] = weight
     arranged = whole.view(blocks, BLOCK, groups, pair).transpose(1, 2)
-    packed = aligned(tuple(arranged.shape), arranged.numpy().dtype.type)
-    packed[:] = arranged.numpy()
-    return packed
+    return huge_zeros(tuple(arranged.shape), arranged.dtype).copy_(arranged).numpy()
 
 
 def interleave(gate: Tensor, up: Tensor) -> Tensor:
@@ -79,14 +73,3 @@ def interleave(gate: Tensor, up: Tensor) -> Tensor:
     rest = gate.new_zeros(-len(gate) % half, *gate.shape[1:])
     halves = [torch.cat((part, rest)).unflatten(0, (-1, half)) for part in (gate, up)]
     return torch.stack(halves, 1).flatten(0, 2)
-
-
-def aligned(shape: tuple[int, ...], dtype: type[np.generic]) -> NDArray[Any]:
-    """An array on pages of 2 MiB, where the system has them: fewer look-ups while it streams."""
-    size = math.prod(shape) * np.dtype(dtype).itemsize
-    memory = mmap.mmap(-1, size + HUGE_PAGE)
-    with suppress(AttributeError, OSError):
-        memory.madvise(mmap.MADV_HUGEPAGE)
-    whole = np.frombuffer(memory, np.uint8)
-    start = -whole.ctypes.data % HUGE_PAGE
-    return whole[start : start + size].view(dtype).reshape(shape)

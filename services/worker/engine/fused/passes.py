@@ -8,9 +8,11 @@ from typing import Final
 
 import numpy as np
 
-from services.worker.engine.fused.arrays import BYTES, Floats, Pass, Product, Scratch
+from services.worker.engine.fused.arrays import BYTES, Floats, Pass, Product, Rows, Scratch, Weights
+from services.worker.engine.fused.atomics import plain
 from services.worker.engine.fused.attention import attention_phase
 from services.worker.engine.fused.compiling import compiled, entry, sources_digest
+from services.worker.engine.fused.head_kernels import KEYS
 from services.worker.engine.fused.phases import close, take, wait
 from services.worker.engine.fused.products import gate_phase, multiply_phase
 from services.worker.engine.fused.rows import add_rows, begin_rows, fix_rows
@@ -24,9 +26,44 @@ def make_run_pass(sources: str) -> Callable[[Pass], None]:
     @entry
     def run_pass(work: Pass) -> None:
         if sources:
-            run_layers(work)
+            run_layers(uncounted(work))
 
     return run_pass
+
+
+@compiled
+def uncounted(work: Pass) -> Pass:
+    """The same on arrays whose references are not counted: threads that count take turns, at every slice."""
+    weights, rows = work.weights, work.rows
+    return Pass(
+        work.shape,
+        Weights(
+            plain(weights.packed),
+            plain(weights.scales),
+            plain(weights.biases),
+            plain(weights.norms),
+            plain(weights.head_weight),
+            plain(weights.head_bias),
+        ),
+        Rows(
+            plain(rows.residual),
+            plain(rows.normed),
+            plain(rows.fixed),
+            plain(rows.fixed_scales),
+            plain(rows.qkv),
+            plain(rows.attended),
+            plain(rows.added),
+            plain(rows.inner),
+            plain(rows.rotary),
+            plain(rows.segments),
+        ),
+        work.row_count,
+        work.longest,
+        work.keys,
+        work.values,
+        plain(work.pool_strides),
+        plain(work.counters),
+    )
 
 
 @compiled
@@ -34,7 +71,7 @@ def run_layers(work: Pass) -> None:
     """Take part in a pass, from embeddings in `rows.residual` to final states in `rows.normed`."""
     size = work.shape.head_dim
     scratch = Scratch(
-        np.empty(work.longest, np.float32), np.empty(size, np.float32), np.empty(size, np.float32)
+        np.empty(work.longest + KEYS, np.float32), np.empty(size, np.float32), np.empty(size, np.float32)
     )
     if take(work.counters, 0) == 0:
         begin_rows(work)

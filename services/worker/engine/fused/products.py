@@ -14,6 +14,8 @@ from services.worker.engine.fused.tiles import (
     CACHED_INPUTS,
     FLOAT_TILES,
     HALF_TILES,
+    MANY,
+    MANY_OUTPUTS,
     Tiles,
 )
 
@@ -22,27 +24,38 @@ HALF: Final = BLOCK // 2
 
 def make_multiply(tiles: Tiles, weight_row: int) -> Any:
     """The product of rows with a block of weights by these tiles; weight_row: bytes of BLOCK weights."""
-    of_one, of_two, of_six = tiles
+    of_one, of_two, of_many = tiles
+    parts = BLOCK // MANY_OUTPUTS
 
     @compiled
     def multiply_tiles(start: int, stride: int, inputs: int, weights: int, tile: Floats) -> None:
-        """tile[row] += the row at start + row * stride times the block, one piece of the inputs at a time."""
+        """tile[row] += the row at start + row * stride times the block, one piece of the inputs at a time.
+
+        While the rows meet one piece, the next is fetched, a share in every call: fetched all at once it
+        would hold up the first rows.
+        """
         count, tile_row = len(tile), tile.strides[0]
-        sixes = count - count % 6
+        many = count - count % MANY
+        calls = many // MANY * parts + (count - many + 1) // 2
+        share = weight_row // calls
         for first in range(0, inputs, CACHED_INPUTS):
             some = min(CACHED_INPUTS, inputs - first)
             here = weights + first * weight_row
-            for row in range(0, sixes, 6):
+            ahead = here + some * weight_row
+            for row in range(0, many, MANY):
                 there, out = start + row * stride + 4 * first, tile.ctypes.data + row * tile_row
-                of_six(there, stride, here, weight_row, some, out, tile_row)
-                half = here + weight_row // 2
-                of_six(there, stride, half, weight_row, some, out + 4 * HALF, tile_row)
-            for row in range(sixes, count, 2):
+                for part in range(parts):
+                    outputs = part * MANY_OUTPUTS
+                    those = here + weight_row // parts * part
+                    of_many(there, stride, those, weight_row, some, out + 4 * outputs, tile_row, ahead, share)
+                    ahead += some * share
+            for row in range(many, count, 2):
                 there, out = start + row * stride + 4 * first, tile.ctypes.data + row * tile_row
                 if row + 1 < count:
-                    of_two(there, stride, here, weight_row, some, out, tile_row)
+                    of_two(there, stride, here, weight_row, some, out, tile_row, ahead, share)
                 else:
-                    of_one(there, stride, here, weight_row, some, out, tile_row)
+                    of_one(there, stride, here, weight_row, some, out, tile_row, ahead, share)
+                ahead += some * share
 
     return multiply_tiles
 

@@ -10,13 +10,17 @@ from services.worker.engine.fused.compiling import compiled, compiled_sums
 FIXED_LEVELS: Final = 32767
 """Activations beside int8 weights: 15 bits of a row's largest magnitude."""
 
+MAGNITUDE: Final = np.int32(0x7FFFFFFF)
+"""All bits of a float32 but its sign. As integers magnitudes have the same order, and whole vectors of them
+are compared."""
+
 
 @compiled_sums
 def norm_row(row: Floats, weight: Floats, eps: float, out: Floats) -> None:
     """Root-mean-square norm."""
     total = np.float32(0)
-    for value in row:
-        total += value * value
+    for index in range(len(row)):
+        total += row[index] * row[index]
     factor = np.float32(1) / np.sqrt(total / np.float32(len(row)) + np.float32(eps))
     for index in range(len(row)):
         out[index] = row[index] * factor * weight[index]
@@ -25,9 +29,10 @@ def norm_row(row: Floats, weight: Floats, eps: float, out: Floats) -> None:
 @compiled_sums
 def fix_row(row: Floats, fixed: Shorts) -> np.float32:
     """Round to 15 bits of the largest magnitude; returns what one step is."""
-    largest = np.float32(1e-30)
-    for value in row:
-        largest = max(largest, abs(value))
+    bits, highest = row.view(np.int32), np.int32(0)
+    for index in range(len(bits)):
+        highest = max(highest, bits[index] & MAGNITUDE)
+    largest = max(np.int32(highest).view(np.float32), np.float32(1e-30))
     factor = np.float32(FIXED_LEVELS) / largest
     for index in range(len(row)):
         fixed[index] = np.int16(np.rint(row[index] * factor))

@@ -6,7 +6,6 @@ import torch
 
 from services.worker.engine.config import ModelConfig
 from services.worker.engine.errors import PrecisionError
-from services.worker.engine.linear_kernels import PackedKernel
 from services.worker.engine.precision import Precision, Quantization
 
 HEAD_STEP: Final = 8
@@ -42,9 +41,7 @@ def runs_fused(
         raise PrecisionError(f"the fused decoder cannot run this model: {reason}")
     if asked is not None:
         return asked
-    # units for bf16 outdo float32 sums in wide passes
-    outdone = precision.name == "bf16" and PackedKernel.supports(torch.bfloat16)
-    return reason is None and not outdone and weight_bytes(config) >= WORTH_BYTES
+    return reason is None and weight_bytes(config) >= WORTH_BYTES
 
 
 def weight_bytes(config: ModelConfig) -> int:

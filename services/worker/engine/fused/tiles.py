@@ -5,6 +5,7 @@ in their order, in one lane: nothing else of the call can change its bits. Addre
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from llvmlite import ir
@@ -13,13 +14,12 @@ from numba import types
 from services.worker.engine.fused.ir_words import (
     BYTE,
     FLOAT,
-    FLOATS,
     INT,
-    INTS,
     LANES,
+    LINE,
     LONG,
     SHORT,
-    ZEROS,
+    WIDE,
     Builder,
     Value,
     call,
@@ -32,22 +32,20 @@ from services.worker.engine.fused.ir_words import (
     prefetch,
     scaled,
     spread,
-    store_halves,
-    sum_of_lanes,
 )
 
-VECTORS: Final = 4
-BLOCK: Final = LANES * VECTORS
-"""Outputs of a tile: two rows of them fill the sixteen vector registers of AVX2."""
+BLOCK: Final = 32
+"""Outputs of a tile; a block of weights holds them side by side."""
 
 CACHED_INPUTS: Final = 128
 """Inputs, or pairs of them, of a block whose weights stay in the first cache while all rows meet them."""
 
-_PAIRS, _BYTE_PAIRS = (ir.VectorType(kind, 2 * LANES) for kind in (SHORT, BYTE))
-
 
 class _Arguments(NamedTuple):
-    """Of every tile. Rows of inputs, weights and output are a stride apart; count: rows of weights."""
+    """Of every tile. Rows of inputs, weights and output are a stride apart; count: rows of weights.
+
+    ahead, ahead_stride: what is fetched into the cache meanwhile, for a later tile.
+    """
 
     inputs: Value
     input_stride: Value
@@ -56,13 +54,15 @@ class _Arguments(NamedTuple):
     count: Value
     output: Value
     output_stride: Value
+    ahead: Value
+    ahead_stride: Value
 
 
 Generate = Callable[[Builder, _Arguments], None]
 
 
 def _tile(generate: Generate) -> Any:
-    """An intrinsic of the seven addresses, strides and counts of `_Arguments`."""
+    """An intrinsic of the nine addresses, strides and counts of `_Arguments`."""
 
     @intrinsic
     def tile(
@@ -74,55 +74,81 @@ def _tile(generate: Generate) -> Any:
         count: Any,
         output: Any,
         output_stride: Any,
+        ahead: Any,
+        ahead_stride: Any,
     ) -> Any:
         def generate_all(context: Any, builder: Builder, _: Any, arguments: list[Value]) -> Value:
             generate(builder, _Arguments(*arguments))
             return context.get_dummy_value()
 
-        return types.void(*[types.int64] * 7), generate_all
+        return types.void(*[types.int64] * 9), generate_all
 
     return tile
 
 
-def _places(builder: Builder, rows: int, vectors: int, output: Value, stride: Value) -> list[Value]:
+class Size(NamedTuple):
+    """Rows and outputs of a tile, and the numbers of the vectors that its sums are held in.
+
+    fetches: cache lines that it fetches ahead for every row of weights.
+    """
+
+    rows: int
+    outputs: int
+    lanes: int
+    fetches: int = 0
+
+    @property
+    def vectors(self) -> int:
+        return self.outputs // self.lanes
+
+
+def _places(builder: Builder, size: Size, given: _Arguments) -> list[Value]:
+    """Of the output's vectors, row by row."""
+    floats = ir.VectorType(FLOAT, size.lanes)
     return [
-        pointer(builder, output, scaled(builder, stride, row, 4 * LANES * part), FLOATS)
-        for row in range(rows)
-        for part in range(vectors)
+        pointer(
+            builder, given.output, scaled(builder, given.output_stride, row, 4 * size.lanes * part), floats
+        )
+        for row in range(size.rows)
+        for part in range(size.vectors)
     ]
 
 
-def _row_starts(builder: Builder, rows: int, given: _Arguments) -> list[Value]:
-    return [builder.add(given.inputs, scaled(builder, given.input_stride, row)) for row in range(rows)]
+def _row_starts(builder: Builder, size: Size, given: _Arguments) -> list[Value]:
+    return [builder.add(given.inputs, scaled(builder, given.input_stride, row)) for row in range(size.rows)]
 
 
-def _float_tile(rows: int, vectors: int, *, halves: bool = False, ahead: int = 0) -> Any:
-    """output[r, o] += sum over k of inputs[r, k] * weights[k, o], for `vectors` of float32 outputs.
+def _fetch_ahead(builder: Builder, size: Size, given: _Arguments, index: Value) -> None:
+    offset = builder.mul(index, given.ahead_stride)
+    for line in range(size.fetches):
+        prefetch(builder, given.ahead, builder.add(offset, LONG(LINE * line)))
 
-    halves: the weights are bfloat16. ahead: how many bytes before its turn a weight is fetched.
-    """
-    size = 2 if halves else 4
+
+def float_tile(size: Size, *, halves: bool = False) -> Any:
+    """output[r, o] += sum over k of inputs[r, k] * weights[k, o]. halves: the weights are bfloat16."""
+    width = (2 if halves else 4) * size.lanes
 
     def generate(builder: Builder, given: _Arguments) -> None:
-        starts = _row_starts(builder, rows, given)
+        starts = _row_starts(builder, size, given)
 
         def add_products(index: Value, sums: list[Value]) -> list[Value]:
             here = builder.mul(index, given.weight_stride)
-            offsets = [builder.add(here, LONG(size * LANES * part)) for part in range(vectors)]
-            loaded = [load_floats(builder, given.weights, offset, halves=halves) for offset in offsets]
-            if ahead:
-                prefetch(builder, given.weights, builder.add(here, LONG(ahead)))
+            offsets = [builder.add(here, LONG(width * part)) for part in range(size.vectors)]
+            loaded = [
+                load_floats(builder, given.weights, offset, size.lanes, halves=halves) for offset in offsets
+            ]
+            _fetch_ahead(builder, size, given, index)
             changed: list[Value] = []
             for row, start in enumerate(starts):
                 number = builder.load(pointer(builder, start, scaled(builder, index, 4), FLOAT), align=4)
-                factor = spread(builder, number)
+                factor = spread(builder, number, size.lanes)
                 changed += [
-                    multiply_add(builder, factor, vector, sums[row * vectors + part])
+                    multiply_add(builder, factor, vector, sums[row * size.vectors + part])
                     for part, vector in enumerate(loaded)
                 ]
             return changed
 
-        places = _places(builder, rows, vectors, given.output, given.output_stride)
+        places = _places(builder, size, given)
         before = [builder.load(place, align=4) for place in places]
         for vector, place in zip(loop(builder, given.count, before, add_products), places, strict=True):
             builder.store(vector, place, align=4)
@@ -130,130 +156,73 @@ def _float_tile(rows: int, vectors: int, *, halves: bool = False, ahead: int = 0
     return _tile(generate)
 
 
-def _byte_tile(rows: int, vectors: int, *, ahead: int = 0) -> Any:
+MULTIPLY_PAIRS: Final = {8: "llvm.x86.avx2.pmadd.wd", 16: "llvm.x86.avx512.pmaddw.d.512"}
+"""Sums of the products of two int16 beside each other, by the sums of a vector."""
+
+
+def _byte_tile(size: Size) -> Any:
     """The same in exact sums of int16 inputs times int8 weights [pairs, outputs, 2].
 
     A pair is two inputs, one after the other; `count` counts pairs. The sums of a call must fit into 32 bits.
     """
+    bytes_, pairs = (ir.VectorType(kind, 2 * size.lanes) for kind in (BYTE, SHORT))
+    ints, floats = (ir.VectorType(kind, size.lanes) for kind in (INT, FLOAT))
 
     def generate(builder: Builder, given: _Arguments) -> None:
-        starts = _row_starts(builder, rows, given)
+        starts = _row_starts(builder, size, given)
 
         def add_products(index: Value, sums: list[Value]) -> list[Value]:
             here = builder.mul(index, given.weight_stride)
             weights = [
-                pointer(builder, given.weights, builder.add(here, LONG(2 * LANES * part)), _BYTE_PAIRS)
-                for part in range(vectors)
+                pointer(builder, given.weights, builder.add(here, LONG(2 * size.lanes * part)), bytes_)
+                for part in range(size.vectors)
             ]
-            if ahead:
-                prefetch(builder, given.weights, builder.add(here, LONG(ahead)))
-            widened = [builder.sext(builder.load(place, align=2 * LANES), _PAIRS) for place in weights]
+            _fetch_ahead(builder, size, given, index)
+            widened = [builder.sext(builder.load(place, align=2 * size.lanes), pairs) for place in weights]
             changed: list[Value] = []
             for row, start in enumerate(starts):
                 pair = builder.load(pointer(builder, start, scaled(builder, index, 4), INT), align=4)
-                factor = builder.bitcast(spread(builder, pair), _PAIRS)
+                factor = builder.bitcast(spread(builder, pair, size.lanes), pairs)
                 products = [
-                    call(builder, "llvm.x86.avx2.pmadd.wd", INTS, factor, vector) for vector in widened
+                    call(builder, MULTIPLY_PAIRS[size.lanes], ints, factor, vector) for vector in widened
                 ]
                 changed += [
-                    builder.add(sums[row * vectors + part], product) for part, product in enumerate(products)
+                    builder.add(sums[row * size.vectors + part], product)
+                    for part, product in enumerate(products)
                 ]
             return changed
 
-        exact = loop(builder, given.count, [everywhere(0)] * (rows * vectors), add_products)
-        places = _places(builder, rows, vectors, given.output, given.output_stride)
+        exact = loop(
+            builder, given.count, [everywhere(0, size.lanes)] * (size.rows * size.vectors), add_products
+        )
+        places = _places(builder, size, given)
         for sums, place in zip(exact, places, strict=True):
-            floats = builder.fadd(builder.load(place, align=4), builder.sitofp(sums, FLOATS))
-            builder.store(floats, place, align=4)
+            total = builder.fadd(builder.load(place, align=4), builder.sitofp(sums, floats))
+            builder.store(total, place, align=4)
 
     return _tile(generate)
 
 
+MANY, MANY_OUTPUTS = (8, BLOCK) if WIDE > LANES else (6, BLOCK // 2)
+"""Rows and outputs of the largest tile: its sums, weights and an input fill the vector registers."""
+
+
 class Tiles(NamedTuple):
-    """One or two rows and a block of outputs; six rows and half a block, the other half in another call."""
+    """Of one or two rows and a block of outputs; of MANY rows and MANY_OUTPUTS."""
 
     of_one: Any
     of_two: Any
-    of_six: Any
+    of_many: Any
 
 
-_AHEAD = CACHED_INPUTS * BLOCK
-FLOAT_TILES: Final = Tiles(
-    _float_tile(1, VECTORS), _float_tile(2, VECTORS), _float_tile(6, VECTORS // 2, ahead=4 * _AHEAD)
-)
-HALF_TILES: Final = Tiles(
-    _float_tile(1, VECTORS, halves=True),
-    _float_tile(2, VECTORS, halves=True),
-    _float_tile(6, VECTORS // 2, halves=True, ahead=2 * _AHEAD),
-)
-BYTE_TILES: Final = Tiles(
-    _byte_tile(1, VECTORS),
-    _byte_tile(2, VECTORS, ahead=2 * _AHEAD),
-    _byte_tile(6, VECTORS // 2, ahead=2 * _AHEAD),
-)
-FLOAT_VECTOR: Final = _float_tile(1, 1)
-HALF_VECTOR: Final = _float_tile(1, 1, halves=True)
-"""Tiles of one row and LANES outputs."""
+def _tiles(make: Callable[[Size], Any], width: int) -> Tiles:
+    """width: bytes of the weights of one output. A call fetches no more lines ahead than it reads."""
+    sizes = ((1, BLOCK), (2, BLOCK), (MANY, MANY_OUTPUTS))
+    return Tiles(
+        *(make(Size(rows, outputs, WIDE, max(1, width * outputs // LINE))) for rows, outputs in sizes)
+    )
 
 
-def _dot_products(*, halves: bool) -> Any:
-    """output[k] = query . keys[k], of `vectors` times LANES numbers. halves: the keys are bfloat16."""
-
-    @intrinsic
-    def dot_products(
-        typing_context: Any, query: Any, keys: Any, key_stride: Any, vectors: Any, count: Any, output: Any
-    ) -> Any:
-        def generate(context: Any, builder: Builder, _: Any, arguments: list[Value]) -> Value:
-            query, keys, key_stride, vectors, count, output = arguments
-
-            def multiply_key(key: Value, _: list[Value]) -> list[Value]:
-                start = builder.add(keys, builder.mul(key, key_stride))
-
-                def add_products(index: Value, sums: list[Value]) -> list[Value]:
-                    first = load_floats(builder, query, scaled(builder, index, 4 * LANES), halves=False)
-                    step = (2 if halves else 4) * LANES
-                    second = load_floats(builder, start, scaled(builder, index, step), halves=halves)
-                    return [multiply_add(builder, first, second, sums[0])]
-
-                [lanes] = loop(builder, vectors, [ZEROS], add_products)
-                place = pointer(builder, output, scaled(builder, key, 4), FLOAT)
-                builder.store(sum_of_lanes(builder, lanes), place, align=4)
-                return []
-
-            loop(builder, count, [], multiply_key)
-            return context.get_dummy_value()
-
-        return types.void(*[types.int64] * 6), generate
-
-    return dot_products
-
-
-float_dot_products, half_dot_products = _dot_products(halves=False), _dot_products(halves=True)
-
-
-def _store_numbers(*, halves: bool) -> Any:
-    """Copy `vectors` times LANES float32 numbers. halves: as bfloat16."""
-
-    @intrinsic
-    def store_numbers(typing_context: Any, source: Any, vectors: Any, output: Any) -> Any:
-        def generate(context: Any, builder: Builder, _: Any, arguments: list[Value]) -> Value:
-            source, vectors, output = arguments
-
-            def copy(index: Value, _: list[Value]) -> list[Value]:
-                offset = scaled(builder, index, 4 * LANES)
-                floats = load_floats(builder, source, offset, halves=False)
-                if halves:
-                    store_halves(builder, floats, output, scaled(builder, index, 2 * LANES))
-                else:
-                    builder.store(floats, pointer(builder, output, offset, FLOATS), align=4)
-                return []
-
-            loop(builder, vectors, [], copy)
-            return context.get_dummy_value()
-
-        return types.void(*[types.int64] * 3), generate
-
-    return store_numbers
-
-
-store_as_floats, store_as_halves = _store_numbers(halves=False), _store_numbers(halves=True)
+FLOAT_TILES: Final = _tiles(float_tile, 4)
+HALF_TILES: Final = _tiles(partial(float_tile, halves=True), 2)
+BYTE_TILES: Final = _tiles(_byte_tile, 2)
