@@ -7,11 +7,16 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 Longs = NDArray[np.int64]
+Ints = NDArray[np.int32]
 Shorts = NDArray[np.int16]
+Bytes = NDArray[np.int8]
 
 
-FLOATS, HALVES, BYTES = range(3)
-"""Forms of weights and of the pool of keys and values: float32, bfloat16, int8 with a scale an output."""
+FLOATS, HALVES, BYTES, MATRIX_HALVES, MATRIX_BYTES = range(5)
+"""Forms of weights: float32, bfloat16, int8 with a scale an output; the last two again for matrix units.
+
+The pool of keys and values has one of the first two. From BYTES on, products read rounded activations.
+"""
 
 
 class Shape(NamedTuple):
@@ -55,8 +60,8 @@ class Rows(NamedTuple):
     """The rows of a pass, and what lies between its products; first axis: rows.
 
     residual: the stream that every layer adds to. normed: what a product reads. fixed, fixed_scales: the same
-    as int16. rotary: [rows, 2, head_dim], cosines and signed sines. segments: [segments, 4], first row,
-    count, position and start in the pool.
+    as int16, as two digits of it, or as bfloat16. rotary: [rows, 2, head_dim], cosines and signed sines.
+    segments: [segments, 4], first row, count, position and start in the pool.
     """
 
     residual: Floats

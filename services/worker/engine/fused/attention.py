@@ -7,6 +7,7 @@ import numpy as np
 
 from services.worker.engine.fused.arrays import HALVES, Floats, Pass, Scratch, Visible
 from services.worker.engine.fused.compiling import compiled, compiled_sums
+from services.worker.engine.fused.features import LANES
 from services.worker.engine.fused.head_kernels import (
     FLOAT_HEAD,
     FLOAT_VECTOR,
@@ -20,7 +21,6 @@ from services.worker.engine.fused.head_kernels import (
     store_as_floats,
     store_as_halves,
 )
-from services.worker.engine.fused.ir_words import LANES
 from services.worker.engine.fused.phases import finish, take
 from services.worker.engine.fused.rows import MAGNITUDE, exponential
 

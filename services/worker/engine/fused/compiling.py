@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from numba import njit
 
+from services.worker.engine.fused.features import MATRIX_UNITS
+
 _INNER: Final[dict[str, Any]] = {
     "error_model": "numpy",
     "no_cpython_wrapper": True,
@@ -28,8 +30,11 @@ def entry(function: Any) -> Any:
 
 
 def sources_digest() -> str:
-    """Of all files of this package. Every entry encloses it: numba itself watches the entry's own file."""
-    digest = hashlib.sha256()
+    """Of all files of this package, and of what they find here beside the CPU's kind.
+
+    Every entry encloses it: numba itself watches the entry's own file and the CPU.
+    """
+    digest = hashlib.sha256(bytes([MATRIX_UNITS]))
     for file in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(file.read_bytes())
     return digest.hexdigest()

@@ -14,7 +14,19 @@ import torch
 from torch import Tensor, nn
 
 from services.worker.engine.config import ModelConfig
-from services.worker.engine.fused.arrays import BYTES, FLOATS, HALVES, Pass, Rows, Shape, Weights
+from services.worker.engine.fused.arrays import (
+    BYTES,
+    FLOATS,
+    HALVES,
+    MATRIX_BYTES,
+    MATRIX_HALVES,
+    Pass,
+    Rows,
+    Shape,
+    Weights,
+)
+from services.worker.engine.fused.features import MATRIX_UNITS
+from services.worker.engine.fused.matrix_units import TILE_BYTES, TILE_ROWS
 from services.worker.engine.fused.packing import PackedMatrix, interleave, pack, padded
 from services.worker.engine.fused.passes import PHASES_PER_LAYER, run_pass
 from services.worker.engine.fused.phases import new_counters
@@ -126,9 +138,18 @@ def shape_of(config: ModelConfig, precision: Precision) -> Shape:
         gate_up=-(-config.intermediate_size // HALF) * BLOCK,
         eps=config.rms_norm_eps,
         swin_norm=config.swin_norm,
-        form=BYTES if precision.quantization is Quantization.INT8 else pool,
+        form=form_of(precision),
         pool=pool,
     )
+
+
+def form_of(precision: Precision) -> int:
+    """Of the weights."""
+    if precision.quantization is Quantization.INT8:
+        return MATRIX_BYTES if MATRIX_UNITS else BYTES
+    if precision.dtype is torch.bfloat16:
+        return MATRIX_HALVES if MATRIX_UNITS else HALVES
+    return FLOATS
 
 
 def new_rows(shape: Shape, count: int) -> Rows:
@@ -142,7 +163,7 @@ def new_rows(shape: Shape, count: int) -> Rows:
     return Rows(
         residual=floats(shape.hidden),
         normed=floats(shape.hidden),
-        fixed=np.zeros((count, widest + 1 + (widest + 1) % 2), np.int16),
+        fixed=np.zeros((count + -count % TILE_ROWS, widest + TILE_BYTES - widest % TILE_BYTES), np.int16),
         fixed_scales=np.zeros(count, np.float32),
         qkv=floats(shape.qkv),
         attended=floats(attended),

@@ -7,13 +7,12 @@ from typing import Any, Final
 
 from numba import types
 
+from services.worker.engine.fused.features import LANES, WIDE
 from services.worker.engine.fused.ir_words import (
     FLOAT,
     FLOATS,
-    LANES,
     LINE,
     LONG,
-    WIDE,
     ZEROS,
     Builder,
     Value,

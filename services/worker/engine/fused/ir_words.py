@@ -4,15 +4,10 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from llvmlite import ir
-from llvmlite.binding import get_host_cpu_features
 from numba.core import cgutils
 from numba.extending import intrinsic as typed_intrinsic
 
-LANES: Final = 8
-"""Numbers of a vector register of AVX2."""
-
-WIDE: Final = 16 if get_host_cpu_features().get("avx512bw") else LANES
-"""Numbers of the widest vector register that this CPU has."""
+from services.worker.engine.fused.features import LANES
 
 LINE: Final = 64
 """Bytes that a cache fetches at once."""
@@ -82,11 +77,11 @@ def loop(
     return changed
 
 
-def prefetch(builder: Builder, address: Value, offset: Value) -> None:
-    """Ask for a cache line that will be read later, for the second cache."""
+def prefetch(builder: Builder, address: Value, offset: Value, *, first_cache: bool = False) -> None:
+    """Ask for a cache line that will be read later: for the second cache, or the first."""
     place = pointer(builder, address, offset, BYTE)
-    reading, second, data = INT(0), INT(2), INT(1)
-    call(builder, "llvm.prefetch.p0", ir.VoidType(), place, reading, second, data)
+    reading, locality, data = INT(0), INT(3 if first_cache else 2), INT(1)
+    call(builder, "llvm.prefetch.p0", ir.VoidType(), place, reading, locality, data)
 
 
 def load_floats(builder: Builder, address: Value, offset: Value, lanes: int, *, halves: bool) -> Value:

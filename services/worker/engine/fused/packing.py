@@ -8,7 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from services.worker.engine.fused.arrays import BYTES, HALVES
+from services.worker.engine.fused.arrays import BYTES, HALVES, MATRIX_BYTES, MATRIX_HALVES
+from services.worker.engine.fused.matrix_units import TILE_ROWS
 from services.worker.engine.fused.tiles import BLOCK
 from services.worker.engine.huge_pages import huge_zeros
 from services.worker.engine.linear_kernels import quantize_rows_int8
@@ -17,7 +18,7 @@ from services.worker.engine.linear_kernels import quantize_rows_int8
 @dataclass(frozen=True)
 class PackedMatrix:
     """Weights of a product: [blocks, inputs, BLOCK] float32, or bfloat16 as int16; [blocks, pairs of inputs,
-    BLOCK, 2] int8.
+    BLOCK, 2] int8. For matrix units [blocks, steps, 2, TILE_ROWS, BLOCK / 2, group] in groups of four bytes.
 
     form: see `arrays`. scales: [padded outputs], of int8 weights; ones otherwise.
     """
@@ -34,7 +35,7 @@ class PackedMatrix:
 
     @property
     def nbytes(self) -> int:
-        return self.packed.nbytes + (self.scales.nbytes if self.form == BYTES else 0)
+        return self.packed.nbytes + (self.scales.nbytes if self.form in {BYTES, MATRIX_BYTES} else 0)
 
 
 def padded(outputs: int) -> int:
@@ -46,14 +47,14 @@ def pack(weight: Tensor, form: int) -> PackedMatrix:
     """weight: [outputs, inputs] of any float."""
     outputs, inputs = weight.shape
     scales = np.ones(padded(outputs), np.float32)
-    if form == BYTES:
-        codes, row_scales = quantize_rows_int8(weight)
+    stored = weight.float()
+    if form in {BYTES, MATRIX_BYTES}:
+        stored, row_scales = quantize_rows_int8(weight)
         scales[:outputs] = row_scales.numpy()
-        packed = _in_blocks(codes, pair=2)
-    elif form == HALVES:
-        packed = _in_blocks(weight.bfloat16().view(torch.int16))
-    else:
-        packed = _in_blocks(weight.float())
+    elif form in {HALVES, MATRIX_HALVES}:
+        stored = weight.bfloat16().view(torch.int16)
+    matrix = form in {MATRIX_HALVES, MATRIX_BYTES}
+    packed = _in_steps(stored) if matrix else _in_blocks(stored, pair=2 if form == BYTES else 1)
     return PackedMatrix(form, packed, scales, inputs, outputs)
 
 
@@ -64,6 +65,17 @@ def _in_blocks(weight: Tensor, pair: int = 1) -> NDArray[Any]:
     whole = torch.zeros(blocks * BLOCK, groups * pair, dtype=weight.dtype)
     whole[:outputs, :inputs] = weight
     arranged = whole.view(blocks, BLOCK, groups, pair).transpose(1, 2)
+    return huge_zeros(tuple(arranged.shape), arranged.dtype).copy_(arranged).numpy()
+
+
+def _in_steps(weight: Tensor) -> NDArray[Any]:
+    """[outputs, inputs] to [blocks, steps, 2, TILE_ROWS, BLOCK / 2, group], filled up with zeros."""
+    outputs, inputs = weight.shape
+    group = 4 // weight.itemsize
+    blocks, steps = padded(outputs) // BLOCK, -(-inputs // (group * TILE_ROWS))
+    whole = torch.zeros(blocks * BLOCK, steps * TILE_ROWS * group, dtype=weight.dtype)
+    whole[:outputs, :inputs] = weight
+    arranged = whole.view(blocks, 2, BLOCK // 2, steps, TILE_ROWS, group).permute(0, 3, 1, 4, 2, 5)
     return huge_zeros(tuple(arranged.shape), arranged.dtype).copy_(arranged).numpy()
 
 

@@ -12,7 +12,9 @@ from services.worker.engine.fused.arrays import BYTES, Floats, Pass, Product, Ro
 from services.worker.engine.fused.atomics import plain
 from services.worker.engine.fused.attention import attention_phase
 from services.worker.engine.fused.compiling import compiled, entry, sources_digest
+from services.worker.engine.fused.features import MATRIX_UNITS
 from services.worker.engine.fused.head_kernels import KEYS
+from services.worker.engine.fused.matrix_units import TILE_ROWS, claim_tiles, free_tiles
 from services.worker.engine.fused.phases import close, take, wait
 from services.worker.engine.fused.products import gate_phase, multiply_phase
 from services.worker.engine.fused.rows import add_rows, begin_rows, fix_rows
@@ -26,7 +28,11 @@ def make_run_pass(sources: str) -> Callable[[Pass], None]:
     @entry
     def run_pass(work: Pass) -> None:
         if sources:
+            if MATRIX_UNITS:
+                claim_tiles(min(work.row_count, TILE_ROWS))
             run_layers(uncounted(work))
+            if MATRIX_UNITS:
+                free_tiles()
 
     return run_pass
 
@@ -134,9 +140,9 @@ def product(work: Pass, layer: int, place: int, before: int, outputs: int) -> Pr
 
 @compiled
 def prepare(work: Pass, values: Floats) -> None:
-    """Round what the next product reads, where its weights are int8."""
-    if work.shape.form == BYTES:
-        fix_rows(values, work.rows, work.row_count)
+    """Round what the next product reads, where its form wants it."""
+    if work.shape.form >= BYTES:
+        fix_rows(work.shape.form, values, work.rows, work.row_count)
 
 
 run_pass = make_run_pass(sources_digest())

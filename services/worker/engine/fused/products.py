@@ -4,8 +4,25 @@ from typing import Any, Final
 
 import numpy as np
 
-from services.worker.engine.fused.arrays import BYTES, HALVES, Floats, Pass, Product
+from services.worker.engine.fused.arrays import (
+    BYTES,
+    FLOATS,
+    HALVES,
+    MATRIX_BYTES,
+    MATRIX_HALVES,
+    Floats,
+    Pass,
+    Product,
+)
 from services.worker.engine.fused.compiling import compiled
+from services.worker.engine.fused.features import MATRIX_UNITS
+from services.worker.engine.fused.matrix_units import (
+    STEP_BYTES,
+    TILE_BYTES,
+    TILE_ROWS,
+    multiply_matrix_bytes,
+    multiply_matrix_halves,
+)
 from services.worker.engine.fused.phases import finish, take
 from services.worker.engine.fused.rows import exponential
 from services.worker.engine.fused.tiles import (
@@ -28,20 +45,21 @@ def make_multiply(tiles: Tiles, weight_row: int) -> Any:
     parts = BLOCK // MANY_OUTPUTS
 
     @compiled
-    def multiply_tiles(start: int, stride: int, inputs: int, weights: int, tile: Floats) -> None:
+    def multiply_tiles(start: int, stride: int, inputs: int, weights: tuple[int, int], tile: Floats) -> None:
         """tile[row] += the row at start + row * stride times the block, one piece of the inputs at a time.
 
-        While the rows meet one piece, the next is fetched, a share in every call: fetched all at once it
-        would hold up the first rows.
+        weights: of the block, and of the one that is needed next. While the rows meet one piece, the next is
+        fetched, a share in every call: fetched all at once it would hold up the first rows.
         """
+        block, after = weights
         count, tile_row = len(tile), tile.strides[0]
         many = count - count % MANY
         calls = many // MANY * parts + (count - many + 1) // 2
         share = weight_row // calls
         for first in range(0, inputs, CACHED_INPUTS):
             some = min(CACHED_INPUTS, inputs - first)
-            here = weights + first * weight_row
-            ahead = here + some * weight_row
+            here = block + first * weight_row
+            ahead = here + some * weight_row if first + some < inputs else after
             for row in range(0, many, MANY):
                 there, out = start + row * stride + 4 * first, tile.ctypes.data + row * tile_row
                 for part in range(parts):
@@ -67,57 +85,113 @@ multiply_pairs = make_multiply(BYTE_TILES, 2 * BLOCK)
 
 
 @compiled
-def multiply_block(form: int, source: Floats, packed: int, block: int, tile: Floats) -> None:
+def multiply_block(form: int, source: Floats, weights: tuple[int, int], tile: Floats) -> None:
     """tile[row] += source[row] times a block of float32 or bfloat16 weights."""
     start, stride, inputs = source.ctypes.data, source.strides[0], source.shape[1]
     if form == HALVES:
-        multiply_halves(start, stride, inputs, packed + block * inputs * 2 * BLOCK, tile)
+        multiply_halves(start, stride, inputs, weights, tile)
     else:
-        multiply_floats(start, stride, inputs, packed + block * inputs * 4 * BLOCK, tile)
+        multiply_floats(start, stride, inputs, weights, tile)
 
 
 @compiled
-def multiply(work: Pass, source: Floats, product: Product, block: int, tile: Floats) -> None:
-    """tile = the outputs of a block for all rows of `source`."""
-    tile[:] = 0
-    first = block * BLOCK
-    if work.shape.form == BYTES:
-        fixed, pairs = work.rows.fixed, (source.shape[1] + 1) // 2
-        weights = product.packed + block * pairs * 2 * BLOCK
-        multiply_pairs(fixed.ctypes.data, fixed.strides[0], pairs, weights, tile)
-        for row in range(len(tile)):
+def block_bytes(form: int, inputs: int) -> int:
+    """Of the weights of a block."""
+    if form == FLOATS:
+        return 4 * BLOCK * inputs
+    if form == HALVES:
+        return 2 * BLOCK * inputs
+    if form == BYTES:
+        return 2 * BLOCK * ((inputs + 1) // 2)
+    return STEP_BYTES * matrix_steps(2 * inputs if form == MATRIX_HALVES else inputs)
+
+
+@compiled
+def multiply(work: Pass, source: Floats, weights: tuple[int, int], tile: Floats) -> None:
+    """tile = the outputs of a block for all rows of `source`, and whatever in the rows beyond.
+
+    weights: of the block, and of the one that is needed next.
+    """
+    form, fixed, inputs = work.shape.form, work.rows.fixed, source.shape[1]
+    start, stride = fixed.ctypes.data, fixed.strides[0]
+    if MATRIX_UNITS and form == MATRIX_HALVES:
+        multiply_matrix_halves(start, stride, matrix_steps(2 * inputs), weights, tile)
+    elif MATRIX_UNITS and form == MATRIX_BYTES:
+        multiply_matrix_bytes(start, stride, matrix_steps(inputs), weights, tile)
+    elif form == BYTES:
+        tile[:] = 0
+        multiply_pairs(start, stride, (inputs + 1) // 2, weights, tile)
+    else:
+        tile[:] = 0
+        multiply_block(form, source, weights, tile)
+
+
+@compiled
+def matrix_steps(size: int) -> int:
+    """So many bytes of a row's inputs in tiles."""
+    return (size + TILE_BYTES - 1) // TILE_BYTES
+
+
+@compiled
+def finish_tile(work: Pass, product: Product, first: int, tile: Floats) -> None:
+    """Scale what int8 weights gave, and add the biases. first: output of the block."""
+    if work.shape.form in (BYTES, MATRIX_BYTES):
+        for row in range(work.row_count):
             for index in range(BLOCK):
                 tile[row, index] *= work.rows.fixed_scales[row] * product.scales[first + index]
-    else:
-        multiply_block(work.shape.form, source, product.packed, block, tile)
-    for row in range(len(tile)):
+    for row in range(work.row_count):
         for index in range(BLOCK):
             tile[row, index] += product.biases[first + index]
+
+
+@compiled
+def new_tile(work: Pass) -> Floats:
+    """Room for the outputs of a block: as many rows as are multiplied."""
+    rows = work.row_count
+    if work.shape.form >= MATRIX_HALVES:
+        rows += -rows % TILE_ROWS
+    return np.empty((rows, BLOCK), np.float32)
 
 
 @compiled
 def multiply_phase(work: Pass, phase: int, source: Floats, product: Product, out: Floats) -> bool:
     """out = source times the matrix; whether this thread did the last of it."""
     blocks = out.shape[1] // BLOCK
-    tile = np.empty((work.row_count, BLOCK), np.float32)
+    tile = new_tile(work)
     block = take(work.counters, phase)
     while block < blocks:
-        multiply(work, source, product, block, tile)
-        out[: work.row_count, block * BLOCK : (block + 1) * BLOCK] = tile
+        following = take(work.counters, phase)
+        multiply(work, source, weights_of(work, source, product, (block, following, blocks)), tile)
+        finish_tile(work, product, block * BLOCK, tile)
+        out[: work.row_count, block * BLOCK : (block + 1) * BLOCK] = tile[: work.row_count]
         if finish(work.counters, phase, blocks):
             return True
-        block = take(work.counters, phase)
+        block = following
     return False
+
+
+@compiled
+def weights_of(work: Pass, source: Floats, product: Product, place: tuple[int, int, int]) -> tuple[int, int]:
+    """Addresses of a block, and of the one that this thread has taken to do next, to be fetched meanwhile.
+
+    place: both blocks, and how many there are; without a next one, the same again.
+    """
+    block, following, blocks = place
+    size = block_bytes(work.shape.form, source.shape[1])
+    after = following if following < blocks else block
+    return product.packed + block * size, product.packed + after * size
 
 
 @compiled
 def gate_phase(work: Pass, phase: int, product: Product) -> bool:
     """SwiGLU: a block holds half a block of gates, and the values that they let through."""
-    blocks, inner = work.shape.gate_up // BLOCK, work.rows.inner
-    tile = np.empty((work.row_count, BLOCK), np.float32)
+    blocks, source, inner = work.shape.gate_up // BLOCK, work.rows.normed, work.rows.inner
+    tile = new_tile(work)
     block = take(work.counters, phase)
     while block < blocks:
-        multiply(work, work.rows.normed, product, block, tile)
+        following = take(work.counters, phase)
+        multiply(work, source, weights_of(work, source, product, (block, following, blocks)), tile)
+        finish_tile(work, product, block * BLOCK, tile)
         first = block * HALF
         for row in range(work.row_count):
             for index in range(min(HALF, work.shape.inner - first)):
@@ -126,5 +200,5 @@ def gate_phase(work: Pass, phase: int, product: Product) -> bool:
                 inner[row, first + index] = passed * tile[row, HALF + index]
         if finish(work.counters, phase, blocks):
             return True
-        block = take(work.counters, phase)
+        block = following
     return False

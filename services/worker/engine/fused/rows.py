@@ -4,8 +4,9 @@ from typing import Final
 
 import numpy as np
 
-from services.worker.engine.fused.arrays import BYTES, Floats, Pass, Rows, Shorts
+from services.worker.engine.fused.arrays import BYTES, MATRIX_HALVES, Bytes, Floats, Pass, Rows, Shorts
 from services.worker.engine.fused.compiling import compiled, compiled_sums
+from services.worker.engine.fused.matrix_units import TILE_BYTES
 
 FIXED_LEVELS: Final = 32767
 """Activations beside int8 weights: 15 bits of a row's largest magnitude."""
@@ -27,24 +28,59 @@ def norm_row(row: Floats, weight: Floats, eps: float, out: Floats) -> None:
 
 
 @compiled_sums
-def fix_row(row: Floats, fixed: Shorts) -> np.float32:
-    """Round to 15 bits of the largest magnitude; returns what one step is."""
+def step_of(row: Floats) -> np.float32:
+    """What one of FIXED_LEVELS is to a row."""
     bits, highest = row.view(np.int32), np.int32(0)
     for index in range(len(bits)):
         highest = max(highest, bits[index] & MAGNITUDE)
-    largest = max(np.int32(highest).view(np.float32), np.float32(1e-30))
-    factor = np.float32(FIXED_LEVELS) / largest
+    return max(np.int32(highest).view(np.float32), np.float32(1e-30)) / np.float32(FIXED_LEVELS)
+
+
+@compiled_sums
+def fix_row(row: Floats, step: np.float32, fixed: Shorts) -> None:
+    """Round to whole steps; a zero behind the last makes an odd number of them even."""
+    factor = np.float32(1) / step
     for index in range(len(row)):
         fixed[index] = np.int16(np.rint(row[index] * factor))
-    return largest / np.float32(FIXED_LEVELS)
+    fixed[len(row)] = 0
+
+
+@compiled_sums
+def split_row(row: Floats, step: np.float32, digits: Bytes) -> None:
+    """Round to whole steps of two digits: all high ones, then all low ones, each in whole tiles."""
+    factor = np.float32(1) / step
+    size = len(row) + -len(row) % TILE_BYTES
+    for index in range(len(row)):
+        number = np.int32(np.rint(row[index] * factor))
+        digits[index] = np.int8(number >> np.int32(8))
+        digits[size + index] = np.int8(number)
+    for index in range(len(row), size):
+        digits[index] = digits[size + index] = 0
 
 
 @compiled
-def fix_rows(values: Floats, rows: Rows, count: int) -> None:
-    """Prepare `values` for a product with int8 weights."""
+def halve_row(row: Floats, halves: Shorts) -> None:
+    """Round to bfloat16, to the nearest, from the middle to the even one; zeros up to whole tiles."""
+    bits = row.view(np.uint32)
+    for index in range(len(row)):
+        odd = (bits[index] >> np.uint32(16)) & np.uint32(1)
+        halves[index] = np.int16((bits[index] + odd + np.uint32(0x7FFF)) >> np.uint32(16))
+    for index in range(len(row), len(row) + -len(row) % (TILE_BYTES // 2)):
+        halves[index] = 0
+
+
+@compiled
+def fix_rows(form: int, values: Floats, rows: Rows, count: int) -> None:
+    """Prepare `values` for a product with weights of this form."""
     for row in range(count):
-        rows.fixed_scales[row] = fix_row(values[row], rows.fixed[row])
-        rows.fixed[row, values.shape[1]] = 0  # makes an odd number of inputs even
+        if form == MATRIX_HALVES:
+            halve_row(values[row], rows.fixed[row])
+        else:
+            step = rows.fixed_scales[row] = step_of(values[row])
+            if form == BYTES:
+                fix_row(values[row], step, rows.fixed[row])
+            else:
+                split_row(values[row], step, rows.fixed[row].view(np.int8))
 
 
 @compiled
@@ -56,8 +92,8 @@ def begin_rows(work: Pass) -> None:
             rows.normed[row] = rows.residual[row]
         else:
             norm_row(rows.residual[row], work.weights.norms[0], shape.eps, rows.normed[row])
-    if shape.form == BYTES:
-        fix_rows(rows.normed, rows, work.row_count)
+    if shape.form >= BYTES:
+        fix_rows(shape.form, rows.normed, rows, work.row_count)
 
 
 @compiled
@@ -78,8 +114,8 @@ def add_rows(work: Pass, norm: int) -> None:
             norm_row(residual, norms[norm], shape.eps, rows.normed[row])
         else:
             rows.normed[row] = residual
-    if shape.form == BYTES and not last:
-        fix_rows(rows.normed, rows, work.row_count)
+    if shape.form >= BYTES and not last:
+        fix_rows(shape.form, rows.normed, rows, work.row_count)
 
 
 @compiled_sums

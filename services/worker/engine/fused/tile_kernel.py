@@ -10,7 +10,7 @@ from services.worker.engine.fused.arrays import FLOATS, HALVES, Floats, Longs
 from services.worker.engine.fused.compiling import compiled, entry, sources_digest
 from services.worker.engine.fused.packing import pack
 from services.worker.engine.fused.phases import new_counters, take
-from services.worker.engine.fused.products import multiply_block
+from services.worker.engine.fused.products import block_bytes, multiply_block
 from services.worker.engine.fused.threads import run_together
 from services.worker.engine.fused.tiles import BLOCK
 
@@ -51,12 +51,15 @@ def share_product(form: int, source: Floats, packed: int, counters: Longs, out: 
     """Take part in a product, by blocks of outputs."""
     blocks = out.shape[1] // BLOCK
     tile = np.empty((len(source), BLOCK), np.float32)
+    size = block_bytes(form, source.shape[1])
     block = take(counters, 0)
     while block < blocks:
+        following = take(counters, 0)
+        after = following if following < blocks else block
         tile[:] = 0
-        multiply_block(form, source, packed, block, tile)
+        multiply_block(form, source, (packed + block * size, packed + after * size), tile)
         out[:, block * BLOCK : (block + 1) * BLOCK] = tile
-        block = take(counters, 0)
+        block = following
 
 
 run_product = make_run_product(sources_digest())

@@ -11,15 +11,14 @@ from typing import Any, Final, NamedTuple
 from llvmlite import ir
 from numba import types
 
+from services.worker.engine.fused.features import LANES, WIDE
 from services.worker.engine.fused.ir_words import (
     BYTE,
     FLOAT,
     INT,
-    LANES,
     LINE,
     LONG,
     SHORT,
-    WIDE,
     Builder,
     Value,
     call,
