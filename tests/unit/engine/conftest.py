@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from services.worker.engine.fused import decoder
 from services.worker.engine.loading import LoadedModel, load_model
 from services.worker.engine.precision import Precision
 from tests.unit.engine.checkpoint_files import write_checkpoint
@@ -25,10 +26,11 @@ VARIATIONS: dict[str, dict[str, object]] = {
     },
 }
 
-FUSED = "fused "
+FUSED, VECTORS = "fused ", "vectors "
+"""Of a precision's name: run fused, and without matrix units where the CPU has them."""
 
 Models = Callable[..., LoadedModel]
-"""models(precision="fp32", variation="plain"): such as "bf16", "fp32+int8", "fused fp32"."""
+"""models(precision="fp32", variation="plain"): such as "bf16", "fused fp32", "fused vectors bf16"."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -52,8 +54,12 @@ def models_below(root: Path, device: torch.device) -> Models:
             write_checkpoint(folder, seed=1, **VARIATIONS[variation])
         key = precision, variation
         if key not in loaded:
-            name = precision.removeprefix(FUSED)
-            loaded[key] = load_model(folder, Precision.from_name(name), device, fused=name != precision)
+            name = precision.removeprefix(FUSED).removeprefix(VECTORS)
+            fused = precision.startswith(FUSED)
+            with pytest.MonkeyPatch.context() as patch:
+                if VECTORS in precision:
+                    patch.setattr(decoder, "MATRIX_UNITS", False)
+                loaded[key] = load_model(folder, Precision.from_name(name), device, fused=fused)
         return loaded[key]
 
     return load

@@ -32,6 +32,8 @@ KINDS = [
             "bf16+nf4",
             "fused bf16",
             "fused bf16+int8",
+            "fused vectors bf16",
+            "fused vectors bf16+int8",
         )
     ),
     ("bf16", "plain"),

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from benchmarks.parity.streams import CachedStream
 from services.worker.engine.errors import PrecisionError
-from services.worker.engine.fused.arrays import BYTES, FLOATS, HALVES
+from services.worker.engine.fused.arrays import BYTES, FLOATS, HALVES, MATRIX_BYTES, MATRIX_HALVES
 from services.worker.engine.fused.packing import interleave, pack
 from services.worker.engine.fused.rows import exponential
 from services.worker.engine.fused.support import runs_fused
@@ -18,7 +18,7 @@ from services.worker.engine.fused.tile_kernel import TileKernel
 from services.worker.engine.loading import LoadedModel, load_model
 from services.worker.engine.precision import Precision
 from tests.unit.engine.checkpoint_files import write_checkpoint
-from tests.unit.engine.conftest import VARIATIONS, Models
+from tests.unit.engine.conftest import FUSED, VARIATIONS, VECTORS, Models
 
 CPU = torch.device("cpu")
 LENGTH = 300
@@ -44,19 +44,20 @@ def test_states_are_those_of_the_layers(models: Models, variation: str):
     torch.testing.assert_close(fused, layered, atol=1e-4, rtol=0)
 
 
+@pytest.mark.parametrize("units", ["", VECTORS])
 @pytest.mark.parametrize("precision", ["fp32+int8", "bf16", "bf16+int8"])
 @pytest.mark.parametrize("variation", ["plain", "everything"])
-def test_it_rounds_no_more_than_the_layers_do(models: Models, precision: str, variation: str):
+def test_it_rounds_no_more_than_the_layers_do(models: Models, precision: str, variation: str, units: str):
     exact = states(models("fp32", variation))
     fused, layered = (
         (states(models(name, variation)).float() - exact).abs().mean()
-        for name in (f"fused {precision}", precision)
+        for name in (FUSED + units + precision, precision)
     )
     assert 0 < fused < 1.05 * layered
 
 
 @pytest.mark.usefixtures("four_threads")
-@pytest.mark.parametrize("precision", ["fused fp32", "fused bf16", "fused fp32+int8"])
+@pytest.mark.parametrize("precision", ["fused fp32", "fused bf16", "fused fp32+int8", "fused vectors bf16"])
 def test_threads_that_come_and_go_change_no_bit(models: Models, precision: str):
     loaded = models(precision)
     many = [states(loaded) for _ in range(5)]
@@ -83,6 +84,18 @@ def test_packed_weights_are_the_weights():
     packed = pack(weight, BYTES)
     assert packed.packed[1, 2, 7, 1] * packed.scales[39] == pytest.approx(weight[39, 5].item(), rel=0.01)
     assert packed.nbytes == 64 * 6 + 64 * 4
+
+
+def test_matrix_units_find_four_bytes_of_an_output_side_by_side():
+    weight = torch.arange(40 * 70).float().view(40, 70)
+    halves = pack(weight, MATRIX_HALVES).packed
+    assert halves.shape == (2, 3, 2, 16, 16, 2)
+    assert halves[1, 2, 0, 2, 7, 1] == weight[39, 69].bfloat16().view(torch.int16)
+    digits = pack(weight, MATRIX_BYTES)
+    assert digits.packed.shape == (2, 2, 2, 16, 16, 4)
+    assert digits.packed[0, 1, 1, 1, 3, 1] * digits.scales[19] == pytest.approx(
+        weight[19, 69].item(), rel=0.01
+    )
 
 
 def test_gates_and_values_alternate_by_half_blocks():
