@@ -14,7 +14,7 @@ from torch import Tensor
 
 from services.worker.engine.batch import Work
 from services.worker.engine.guidance import GuidanceSchedule, apply_guidance
-from services.worker.engine.noise import gumbel_noise_from, noise_state
+from services.worker.engine.noise import gumbel_noise_from, hashed_tokens, noise_state
 from services.worker.engine.sampling import log_probability_gain, sample
 from services.worker.engine.sequence import Sequence
 
@@ -136,7 +136,7 @@ def noise_at(sequence: Sequence, positions: Iterable[int], device: torch.device)
 
 def _noise(places: Items[_Place], device: torch.device) -> Tensor:
     states = torch.tensor([place.noise_state for place in places], device=device)
-    return gumbel_noise_from(states, torch.arange(len(places[0].sequence.image_ids), device=device))
+    return gumbel_noise_from(states, hashed_tokens(len(places[0].sequence.image_ids), device))
 
 
 def _sample(places: Items[_Place], logits: Tensor) -> Tensor:

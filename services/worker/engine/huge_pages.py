@@ -17,7 +17,8 @@ HUGE_PAGE: Final = 2 << 20
 def huge_zeros(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
     """Zeros in the CPU's memory, on huge pages where the system has them."""
     size = math.prod(shape) * dtype.itemsize
-    memory = mmap.mmap(-1, size + HUGE_PAGE)
+    # Python shares memory with child processes unless told otherwise, and shared memory has small pages
+    memory = mmap.mmap(-1, size + HUGE_PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     with suppress(AttributeError, OSError):
         memory.madvise(mmap.MADV_HUGEPAGE)
     whole = torch.frombuffer(memory, dtype=torch.uint8)

@@ -39,7 +39,7 @@ def gumbel_noise(seed: int, image: int, positions: Tensor, tokens: Tensor) -> Te
     Returns [rows, n] float32, between -3.14 and 22.88 (there are 2^32 different values of the uniform).
     It deviates from the exact Gumbel variable of its uniform integer by at most 1e-5.
     """
-    return gumbel_noise_from(positions * _GAMMA + _stream(seed, image), tokens)
+    return gumbel_noise_from(positions * _GAMMA + _stream(seed, image), _lowbias32(tokens.to(torch.int32)))
 
 
 def noise_state(seed: int, image: int, position: int) -> int:
@@ -47,11 +47,19 @@ def noise_state(seed: int, image: int, position: int) -> int:
     return _signed(position * _GAMMA + _stream(seed, image))
 
 
-def gumbel_noise_from(states: Tensor, tokens: Tensor) -> Tensor:
-    """Like `gumbel_noise`, for rows that may belong to several images. states: [rows] int64."""
+@lru_cache(maxsize=8)
+def hashed_tokens(count: int, device: torch.device) -> Tensor:
+    """[count] what `gumbel_noise_from` takes for the first tokens: what no position has a say in."""
+    return _lowbias32(torch.arange(count, dtype=torch.int32, device=device))
+
+
+def gumbel_noise_from(states: Tensor, hashed: Tensor) -> Tensor:
+    """Like `gumbel_noise`, for rows that may belong to several images.
+
+    states: [rows] int64, see `noise_state`. hashed: [n], see `hashed_tokens`.
+    """
     keys = _splitmix64(states).view(torch.int32).view(-1, 2, 1)
-    mixed = _lowbias32(tokens.to(torch.int32)) ^ keys[:, 0]
-    return _to_gumbel(_lowbias32(mixed, keys[:, 1]))
+    return _to_gumbel(_lowbias32(hashed ^ keys[:, 0], keys[:, 1]))
 
 
 @lru_cache(maxsize=1024)

@@ -25,6 +25,11 @@ SMOOTHING = 0.9
 """Weight of the past in running means of acceptance and of step times."""
 
 
+SHARED = 0.7
+"""How much of a change of one pass's time is taken to concern passes of every width. Contexts grow and other
+processes come: what was not run for a while would look cheap."""
+
+
 class StepCosts:
     """Seconds of a forward pass by its padded rows: measured passes first, then the kernels' own times."""
 
@@ -36,7 +41,12 @@ class StepCosts:
     def observe(self, rows: int, seconds: float) -> None:
         """Take note of one pass of `rows` padded rows."""
         known = self._observed.get(rows)
-        self._observed[rows] = seconds if known is None else SMOOTHING * known + (1 - SMOOTHING) * seconds
+        if known is None:
+            self._observed[rows] = seconds
+            return
+        change = (1 - SMOOTHING) * (seconds / known - 1)
+        for other in self._observed:
+            self._observed[other] *= 1 + (change if other == rows else SHARED * change)
 
     def seconds(self, rows: int) -> float:
         """What a pass of `rows` rows should take.

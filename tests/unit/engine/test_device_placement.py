@@ -43,6 +43,7 @@ def no_values(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(torch._subclasses.fake_tensor, "CONSTANT_NUMEL_LIMIT", 0)
     yield
     noise.__dict__["_table"].cache_clear()
+    noise.hashed_tokens.cache_clear()
 
 
 class HostReads(TorchFunctionMode):

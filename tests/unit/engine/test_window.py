@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -78,6 +79,16 @@ def test_one_slow_pass_moves_the_mean_by_a_tenth():
     known.observe(8, 1.0)
     known.observe(8, 11.0)
     assert round(known.seconds(8), 9) == 2.0
+
+
+def test_what_slows_one_width_is_expected_of_the_others():
+    known = StepCosts()
+    for rows, seconds in ((2, 1.0), (8, 1.5)):
+        known.observe(rows, seconds)
+    for _ in range(200):
+        known.observe(8, 3.0)
+    assert known.seconds(8) == pytest.approx(3.0)
+    assert 1.5 < known.seconds(2) < 2.0
 
 
 def test_acceptance_follows_what_the_drafts_did():

@@ -7,7 +7,7 @@ the embeddings to the last norm (docs/decisions/0011-a-pass-in-one-call.md).
 
 from collections.abc import Sequence
 from copy import copy
-from typing import cast
+from typing import Final, cast
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from services.worker.engine.fused.arrays import (
     HALVES,
     MATRIX_BYTES,
     MATRIX_HALVES,
+    Floats,
     Pass,
     Rows,
     Shape,
@@ -37,6 +38,9 @@ from services.worker.engine.kv_cache import KVCache, Segment
 from services.worker.engine.precision import Precision, Quantization
 from services.worker.engine.row_shapes import MAX_ROWS
 from services.worker.engine.transformer import DecoderLayer, Transformer
+
+FIRST_POSITIONS: Final = 1024
+"""Of which the table of rotary angles has at least so many."""
 
 
 class FusedDecoder:
@@ -74,6 +78,7 @@ class FusedDecoder:
         )
         self.counters = new_counters(1 + PHASES_PER_LAYER * config.num_hidden_layers)
         self._rows = new_rows(self.shape, 2)
+        self._rotary = np.zeros((0, 2, config.head_dim), np.float32)
 
     @property
     def nbytes(self) -> int:
@@ -97,7 +102,7 @@ class FusedDecoder:
         count = len(token_ids)
         rows = self._buffers(count)
         rows.residual[:count] = self.embed_tokens(token_ids).float().numpy()
-        rows.rotary[:count] = torch.cat(self.rotary(positions, torch.float32), 1).numpy()
+        rows.rotary[:count] = self._rotary_of(positions)
         rows = rows._replace(
             segments=np.array([(each.row, each.count, each.position, each.run.start) for each in segments])
         )
@@ -115,6 +120,14 @@ class FusedDecoder:
         )
         run_together(run_pass, work)
         return torch.from_numpy(rows.normed[:count].copy()).to(self.dtype)
+
+    def _rotary_of(self, positions: Tensor) -> Floats:
+        """[rows, 2, head_dim] cosines and signed sines, from a table that grows to the longest stream."""
+        known, needed = len(self._rotary), int(positions.max()) + 1
+        if needed > known:
+            longer = torch.arange(max(needed, 2 * known, FIRST_POSITIONS))
+            self._rotary = torch.cat(self.rotary(longer, torch.float32), 1).numpy()
+        return self._rotary[positions.numpy()]
 
     def _buffers(self, count: int) -> Rows:
         if count > len(self._rows.residual):
