@@ -12,13 +12,13 @@ from services.worker.engine.row_shapes import padded_rows
 WINDOWS = (0, 1, 3, 7, 15, 31, 63)
 """Drafts behind the first undecided token. Zero is sequential decoding."""
 
-OPTIMISM = 0.8
+OPTIMISM = 0.6
 """Acceptance assumed before anything was measured."""
 
 FIRST_REACH = 3
 """Drafts that a sequence tries before any has held, where nothing speaks for them."""
 
-WORTH = 1.05
+WORTH = 1.1
 """How much more must be expected of drafts than of none: estimates err, and a loss is felt at once."""
 
 SMOOTHING = 0.9
