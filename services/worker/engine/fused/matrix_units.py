@@ -82,6 +82,16 @@ def free_tiles(typing_context: Any) -> Any:
     return types.void(), generate
 
 
+def _fetch_ahead(builder: Builder, step: Value, steps: Value, weights: Value, after: Value) -> None:
+    """Ask for the weights of a later step, which may be one of the block that comes after."""
+    later = builder.add(step, LONG(STEPS_AHEAD))
+    inside = builder.icmp_signed("<", later, steps)
+    start = builder.select(inside, weights, after)
+    later = builder.select(inside, later, builder.sub(later, steps))
+    for line in range(0, STEP_BYTES, LINE):
+        prefetch(builder, start, scaled(builder, later, STEP_BYTES, line), first_cache=True)
+
+
 def _matrix_tile(*products: str) -> Any:
     """outputs[r, o] = sum over k of inputs[r, k] * weights[k, o], for 16 rows and a block of outputs.
 
@@ -111,12 +121,7 @@ def _matrix_tile(*products: str) -> Any:
             sums = [(BYTE(2 * part), BYTE(2 * part + 1)) for part in range(len(products))]
 
             def add_products(step: Value, _: list[Value]) -> list[Value]:
-                later = builder.add(step, LONG(STEPS_AHEAD))
-                inside = builder.icmp_signed("<", later, steps)
-                start = builder.select(inside, weights, after)
-                later = builder.select(inside, later, builder.sub(later, steps))
-                for line in range(0, STEP_BYTES, LINE):
-                    prefetch(builder, start, scaled(builder, later, STEP_BYTES, line), first_cache=True)
+                _fetch_ahead(builder, step, steps, weights, after)
                 for half in range(2):
                     place = pointer(builder, weights, scaled(builder, step, STEP_BYTES, 1024 * half), BYTE)
                     _order(builder, "tileloadd64", BYTE(FIRST_WEIGHTS + half), place, LONG(TILE_BYTES))
