@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 Longs = NDArray[np.int64]
-Ints = NDArray[np.int32]
 Shorts = NDArray[np.int16]
 Bytes = NDArray[np.int8]
 

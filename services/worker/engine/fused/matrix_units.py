@@ -10,7 +10,7 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 
-from services.worker.engine.fused.arrays import Floats, Ints
+from services.worker.engine.fused.arrays import Floats
 from services.worker.engine.fused.compiling import compiled
 from services.worker.engine.fused.ir_words import (
     BYTE,
@@ -181,21 +181,22 @@ def multiply_matrix_halves(
 def multiply_matrix_bytes(
     start: int, stride: int, steps: int, weights: tuple[int, int], tile: Floats
 ) -> None:
-    """The same of rows of two digits, all high ones before all low ones: tile[row] = 256 * high + low."""
-    sums = np.empty((2, TILE_ROWS, tile.shape[1]), np.int32)
-    row_bytes, low = sums.strides[1], steps * TILE_BYTES
+    """The same of rows of two digits, all high ones before all low ones.
+
+    tile: sums of high digits, then as many rows of sums of low ones, both as int32; see `add_digits`.
+    """
+    count, row_bytes, low = len(tile) // 2, tile.strides[0], steps * TILE_BYTES
     here, after = weights
-    for row in range(0, len(tile), TILE_ROWS):
-        there = start + row * stride
-        out, next_out = sums.ctypes.data, sums.strides[0]
-        _digit_tiles(there, stride, low, here, steps, out, row_bytes, next_out, after)
-        add_digits(sums, tile[row : row + TILE_ROWS])
+    for row in range(0, count, TILE_ROWS):
+        there, out = start + row * stride, tile.ctypes.data + row * row_bytes
+        _digit_tiles(there, stride, low, here, steps, out, row_bytes, count * row_bytes, after)
 
 
 @compiled
-def add_digits(sums: Ints, tile: Floats) -> None:
-    """Sums of high and of low digits to one number."""
-    for row in range(len(tile)):
+def add_digits(tile: Floats, rows: int) -> None:
+    """Make the sums of two digits that `multiply_matrix_bytes` left in the first rows one number."""
+    sums, low = tile.view(np.int32), len(tile) // 2
+    for row in range(rows):
         for index in range(tile.shape[1]):
-            high, low = np.float32(sums[0, row, index]), np.float32(sums[1, row, index])
-            tile[row, index] = high * np.float32(256) + low
+            high = np.float32(sums[row, index]) * np.float32(256)
+            tile[row, index] = high + np.float32(sums[low + row, index])

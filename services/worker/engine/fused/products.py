@@ -20,6 +20,7 @@ from services.worker.engine.fused.matrix_units import (
     STEP_BYTES,
     TILE_BYTES,
     TILE_ROWS,
+    add_digits,
     multiply_matrix_bytes,
     multiply_matrix_halves,
 )
@@ -135,6 +136,8 @@ def matrix_steps(size: int) -> int:
 @compiled
 def finish_tile(work: Pass, product: Product, first: int, tile: Floats) -> None:
     """Scale what int8 weights gave, and add the biases. first: output of the block."""
+    if work.shape.form == MATRIX_BYTES:
+        add_digits(tile, work.row_count)
     if work.shape.form in (BYTES, MATRIX_BYTES):
         for row in range(work.row_count):
             for index in range(BLOCK):
@@ -146,10 +149,12 @@ def finish_tile(work: Pass, product: Product, first: int, tile: Floats) -> None:
 
 @compiled
 def new_tile(work: Pass) -> Floats:
-    """Room for the outputs of a block: as many rows as are multiplied."""
+    """Room for the outputs of a block: as many rows as are multiplied, of both digits where there are two."""
     rows = work.row_count
     if work.shape.form >= MATRIX_HALVES:
         rows += -rows % TILE_ROWS
+    if work.shape.form == MATRIX_BYTES:
+        rows *= 2
     return np.empty((rows, BLOCK), np.float32)
 
 
