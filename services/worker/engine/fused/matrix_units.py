@@ -95,7 +95,7 @@ def _fetch_ahead(builder: Builder, step: Value, steps: Value, weights: Value, af
 def _matrix_tile(*products: str) -> Any:
     """outputs[r, o] = sum over k of inputs[r, k] * weights[k, o], for 16 rows and a block of outputs.
 
-    products: the instruction for each tile of inputs; a second one lies `second` bytes behind the first, and
+    products: the instruction for each tile of inputs; a second tile lies `second` bytes behind the first, and
     its outputs `second_output` bytes. steps: of 64 bytes of inputs. after: the weights that are needed next.
     """
 
@@ -153,50 +153,39 @@ def _matrix_tile(*products: str) -> Any:
     return tile
 
 
-_half_tile = _matrix_tile("tdpbf16ps")
-_two_half_tiles = _matrix_tile("tdpbf16ps", "tdpbf16ps")
-_digit_tiles = _matrix_tile("tdpbssd", "tdpbusd")
+def make_multiply(product: str) -> Any:
+    """The product of rows with a block of weights by this instruction."""
+    one_tile, two_tiles = _matrix_tile(product), _matrix_tile(product, product)
+
+    @compiled
+    def multiply_tiles(start: int, stride: int, steps: int, weights: tuple[int, int], tile: Floats) -> None:
+        """tile[row] = the row at start + row * stride times a block. tile: whole tiles of rows.
+
+        weights: of the block, and of the one that is needed next.
+        """
+        count, row_bytes = len(tile), tile.strides[0]
+        below, below_output = TILE_ROWS * stride, TILE_ROWS * row_bytes
+        here, after = weights
+        for row in range(0, count, 2 * TILE_ROWS):
+            there, out = start + row * stride, tile.ctypes.data + row * row_bytes
+            if row + TILE_ROWS < count:
+                two_tiles(there, stride, below, here, steps, out, row_bytes, below_output, after)
+            else:
+                one_tile(there, stride, 0, here, steps, out, row_bytes, 0, after)
+
+    return multiply_tiles
 
 
-@compiled
-def multiply_matrix_halves(
-    start: int, stride: int, steps: int, weights: tuple[int, int], tile: Floats
-) -> None:
-    """tile[row] = the row of bfloat16 at start + row * stride times a block. tile: whole tiles of rows.
-
-    weights: of the block, and of the one that is needed next.
-    """
-    here, after = weights
-    count, row_bytes = len(tile), tile.strides[0]
-    below, below_output = TILE_ROWS * stride, TILE_ROWS * row_bytes
-    for row in range(0, count, 2 * TILE_ROWS):
-        there, out = start + row * stride, tile.ctypes.data + row * row_bytes
-        if row + TILE_ROWS < count:
-            _two_half_tiles(there, stride, below, here, steps, out, row_bytes, below_output, after)
-        else:
-            _half_tile(there, stride, 0, here, steps, out, row_bytes, 0, after)
-
-
-@compiled
-def multiply_matrix_bytes(
-    start: int, stride: int, steps: int, weights: tuple[int, int], tile: Floats
-) -> None:
-    """The same of rows of two digits, all high ones before all low ones.
-
-    tile: sums of high digits, then as many rows of sums of low ones, both as int32; see `add_digits`.
-    """
-    count, row_bytes, low = len(tile) // 2, tile.strides[0], steps * TILE_BYTES
-    here, after = weights
-    for row in range(0, count, TILE_ROWS):
-        there, out = start + row * stride, tile.ctypes.data + row * row_bytes
-        _digit_tiles(there, stride, low, here, steps, out, row_bytes, count * row_bytes, after)
+multiply_matrix_halves = make_multiply("tdpbf16ps")
+multiply_matrix_bytes = make_multiply("tdpbssd")
+"""Its sums are int32."""
 
 
 @compiled
 def add_digits(tile: Floats, rows: int) -> None:
-    """Make the sums of two digits that `multiply_matrix_bytes` left in the first rows one number."""
-    sums, low = tile.view(np.int32), len(tile) // 2
+    """Make one number of the sums of two digits, the higher one first, that follow each other row by row."""
+    sums = tile.view(np.int32)
     for row in range(rows):
         for index in range(tile.shape[1]):
-            high = np.float32(sums[row, index]) * np.float32(256)
-            tile[row, index] = high + np.float32(sums[low + row, index])
+            high = np.float32(sums[2 * row, index]) * np.float32(256)
+            tile[row, index] = high + np.float32(sums[2 * row + 1, index])

@@ -16,7 +16,7 @@ from services.worker.engine.fused.features import MATRIX_UNITS
 from services.worker.engine.fused.head_kernels import KEYS
 from services.worker.engine.fused.matrix_units import TILE_ROWS, claim_tiles, free_tiles
 from services.worker.engine.fused.phases import close, take, wait
-from services.worker.engine.fused.products import gate_phase, multiply_phase
+from services.worker.engine.fused.products import gate_phase, multiplied_rows, multiply_phase
 from services.worker.engine.fused.rows import add_rows, begin_rows, fix_rows
 
 PHASES_PER_LAYER: Final = 5
@@ -29,7 +29,7 @@ def make_run_pass(sources: str) -> Callable[[Pass], None]:
     def run_pass(work: Pass) -> None:
         if sources:
             if MATRIX_UNITS:
-                claim_tiles(min(work.row_count, TILE_ROWS))
+                claim_tiles(min(multiplied_rows(work), TILE_ROWS))
             run_layers(uncounted(work))
             if MATRIX_UNITS:
                 free_tiles()

@@ -118,7 +118,7 @@ def multiply(work: Pass, source: Floats, weights: tuple[int, int], tile: Floats)
     if MATRIX_UNITS and form == MATRIX_HALVES:
         multiply_matrix_halves(start, stride, matrix_steps(2 * inputs), weights, tile)
     elif MATRIX_UNITS and form == MATRIX_BYTES:
-        multiply_matrix_bytes(start, stride, matrix_steps(inputs), weights, tile)
+        multiply_matrix_bytes(start, stride // 2, matrix_steps(inputs), weights, tile)
     elif form == BYTES:
         tile[:] = 0
         multiply_pairs(start, stride, (inputs + 1) // 2, weights, tile)
@@ -148,13 +148,17 @@ def finish_tile(work: Pass, product: Product, first: int, tile: Floats) -> None:
 
 
 @compiled
+def multiplied_rows(work: Pass) -> int:
+    """Rows of a product: two, of a digit each, for a row of a pass in MATRIX_BYTES."""
+    return 2 * work.row_count if work.shape.form == MATRIX_BYTES else work.row_count
+
+
+@compiled
 def new_tile(work: Pass) -> Floats:
-    """Room for the outputs of a block: as many rows as are multiplied, of both digits where there are two."""
-    rows = work.row_count
+    """Room for the outputs of a block, in whole tiles of matrix units."""
+    rows = multiplied_rows(work)
     if work.shape.form >= MATRIX_HALVES:
         rows += -rows % TILE_ROWS
-    if work.shape.form == MATRIX_BYTES:
-        rows *= 2
     return np.empty((rows, BLOCK), np.float32)
 
 

@@ -8,8 +8,8 @@ from services.worker.engine.fused.arrays import BYTES, MATRIX_HALVES, Bytes, Flo
 from services.worker.engine.fused.compiling import compiled, compiled_sums
 from services.worker.engine.fused.matrix_units import TILE_BYTES
 
-FIXED_LEVELS: Final = 32767
-"""Activations beside int8 weights: 15 bits of a row's largest magnitude."""
+FIXED_LEVELS: Final = 127 * 256 + 127
+"""Activations beside int8 weights: 15 bits of a row's largest magnitude, as much as two signed bytes hold."""
 
 MAGNITUDE: Final = np.int32(0x7FFFFFFF)
 """All bits of a float32 but its sign. As integers magnitudes have the same order, and whole vectors of them
@@ -47,15 +47,17 @@ def fix_row(row: Floats, step: np.float32, fixed: Shorts) -> None:
 
 @compiled_sums
 def split_row(row: Floats, step: np.float32, digits: Bytes) -> None:
-    """Round to whole steps of two digits: all high ones, then all low ones, each in whole tiles."""
-    factor = np.float32(1) / step
-    size = len(row) + -len(row) % TILE_BYTES
+    """Round to whole steps of two signed digits, with zeros up to whole tiles.
+
+    The first half of `digits` takes the higher ones, the second the lower ones.
+    """
+    factor, low = np.float32(1) / step, len(digits) // 2
     for index in range(len(row)):
         number = np.int32(np.rint(row[index] * factor))
-        digits[index] = np.int8(number >> np.int32(8))
-        digits[size + index] = np.int8(number)
-    for index in range(len(row), size):
-        digits[index] = digits[size + index] = 0
+        digits[index] = np.int8((number + np.int32(128)) >> np.int32(8))
+        digits[low + index] = np.int8(number)
+    for index in range(len(row), len(row) + -len(row) % TILE_BYTES):
+        digits[index] = digits[low + index] = 0
 
 
 @compiled
