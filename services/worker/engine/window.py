@@ -5,6 +5,7 @@ draft turns out right, and what a pass of so many rows takes. Timing steers only
 never changes a token.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 
 from services.worker.engine.row_shapes import padded_rows
@@ -20,6 +21,10 @@ FIRST_REACH = 3
 
 WORTH = 1.1
 """How much more must be expected of drafts than of none: estimates err, and a loss is felt at once."""
+
+KNOWN = 3
+"""Passes of a width after which its time is known. Sequential ones come first: what drafts are worth is told
+from them, and a guess from the kernels' times can be far off."""
 
 SMOOTHING = 0.9
 """Weight of the past in running means of acceptance and of step times."""
@@ -37,9 +42,11 @@ class StepCosts:
         """kernel_seconds: what all products of a pass took together at load time, by rows."""
         self._kernels = dict(kernel_seconds or {})
         self._observed: dict[int, float] = {}
+        self._passes = Counter[int]()
 
     def observe(self, rows: int, seconds: float) -> None:
         """Take note of one pass of `rows` padded rows."""
+        self._passes[rows] += 1
         known = self._observed.get(rows)
         if known is None:
             self._observed[rows] = seconds
@@ -47,6 +54,10 @@ class StepCosts:
         change = (1 - SMOOTHING) * (seconds / known - 1)
         for other in self._observed:
             self._observed[other] *= 1 + (change if other == rows else SHARED * change)
+
+    def known(self, rows: int) -> bool:
+        """Whether passes of so many rows were seen often enough."""
+        return self._passes[padded_rows(rows)] >= KNOWN
 
     def seconds(self, rows: int) -> float:
         """What a pass of `rows` rows should take.
@@ -103,6 +114,8 @@ def choose_window(
 
     rows_of_window: rows of the whole step when that many drafts are verified.
     """
+    if not costs.known(rows_of_window(0)):
+        return 0
     reach = max(acceptance.reach for acceptance in acceptances)
 
     def tokens_per_second(window: int) -> float:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from services.worker.engine.row_shapes import MAX_ROWS, ROW_COUNTS
 from services.worker.engine.window import (
     FIRST_REACH,
+    KNOWN,
     WINDOWS,
     WORTH,
     Acceptance,
@@ -19,8 +20,9 @@ from services.worker.engine.window import (
 
 def costs(seconds: Callable[[int], float]) -> StepCosts:
     known = StepCosts()
-    for rows in ROW_COUNTS:
-        known.observe(rows, seconds(rows))
+    for _ in range(KNOWN):
+        for rows in ROW_COUNTS:
+            known.observe(rows, seconds(rows))
     return known
 
 
@@ -44,6 +46,14 @@ def test_a_pass_whose_width_costs_nothing_takes_the_widest_window():
 def test_a_pass_that_costs_by_the_row_takes_no_drafts_that_fail():
     steep = costs(lambda rows: float(rows))
     assert choose_window([acceptance(0.0)], two_streams, steep, MAX_ROWS) == 0
+
+
+def test_sequential_passes_come_first():
+    untried = StepCosts(dict.fromkeys(ROW_COUNTS, 1.0))
+    for _ in range(KNOWN):
+        assert choose_window([acceptance(0.9)], two_streams, untried, MAX_ROWS) == 0
+        untried.observe(2, 1.0)
+    assert choose_window([acceptance(0.9)], two_streams, untried, MAX_ROWS) > 0
 
 
 def test_better_drafts_get_a_window_at_least_as_wide():
