@@ -59,7 +59,7 @@ class Engine:
             max_sequences=options.max_sequences,
             max_rows=options.max_rows,
             window=options.window,
-            costs=StepCosts(loaded.capabilities.pass_seconds),
+            costs=StepCosts(loaded.capabilities.pass_seconds, self.model.fewest_rows),
         )
         self._handles: dict[Sequence, Handle] = {}
         self._arrived = Condition()

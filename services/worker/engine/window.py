@@ -38,8 +38,12 @@ processes come: what was not run for a while would look cheap."""
 class StepCosts:
     """Seconds of a forward pass by its padded rows: measured passes first, then the kernels' own times."""
 
-    def __init__(self, kernel_seconds: Mapping[int, float] | None = None) -> None:
-        """kernel_seconds: what all products of a pass took together at load time, by rows."""
+    def __init__(self, kernel_seconds: Mapping[int, float] | None = None, fewest_rows: int = 2) -> None:
+        """kernel_seconds: what all products of a pass took together at load time, by rows.
+
+        fewest_rows: that a pass is padded to.
+        """
+        self._fewest = fewest_rows
         self._kernels = dict(kernel_seconds or {})
         self._observed: dict[int, float] = {}
         self._passes = Counter[int]()
@@ -57,7 +61,7 @@ class StepCosts:
 
     def known(self, rows: int) -> bool:
         """Whether passes of so many rows were seen often enough."""
-        return self._passes[padded_rows(rows)] >= KNOWN
+        return self._passes[padded_rows(rows, self._fewest)] >= KNOWN
 
     def seconds(self, rows: int) -> float:
         """What a pass of `rows` rows should take.
@@ -66,7 +70,7 @@ class StepCosts:
         one that was, and no less than if all of a pass were kernels; with nothing to go by, as many seconds
         as it has rows.
         """
-        rows = padded_rows(rows)
+        rows = padded_rows(rows, self._fewest)
         if rows in self._observed:
             return self._observed[rows]
         kernels = self._kernels.get(rows, float(rows))

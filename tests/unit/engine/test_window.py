@@ -56,6 +56,15 @@ def test_sequential_passes_come_first():
     assert choose_window([acceptance(0.9)], two_streams, untried, MAX_ROWS) > 0
 
 
+def test_passes_that_are_padded_further_are_known_by_their_padded_rows():
+    padded = StepCosts(fewest_rows=4)
+    for _ in range(KNOWN):
+        assert not padded.known(2)
+        padded.observe(4, 1.0)
+    assert padded.known(2)
+    assert padded.seconds(2) == 1.0
+
+
 def test_better_drafts_get_a_window_at_least_as_wide():
     middling = costs(lambda rows: 1 + rows / 16)
     windows = [
