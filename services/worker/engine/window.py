@@ -22,7 +22,7 @@ FIRST_REACH = 3
 WORTH = 1.1
 """How much more must be expected of drafts than of none: estimates err, and a loss is felt at once."""
 
-KNOWN = 3
+KNOWN = 1
 """Passes of a width after which its time is known. Sequential ones come first: what drafts are worth is told
 from them, and a guess from the kernels' times can be far off."""
 
