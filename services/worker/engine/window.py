@@ -5,7 +5,6 @@ draft turns out right, and what a pass of so many rows takes. Timing steers only
 never changes a token.
 """
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 
 from services.worker.engine.row_shapes import padded_rows
@@ -21,10 +20,6 @@ FIRST_REACH = 3
 
 WORTH = 1.1
 """How much more must be expected of drafts than of none: estimates err, and a loss is felt at once."""
-
-KNOWN = 1
-"""Passes of a width after which its time is known. Sequential ones come first: what drafts are worth is told
-from them, and a guess from the kernels' times can be far off."""
 
 SMOOTHING = 0.9
 """Weight of the past in running means of acceptance and of step times."""
@@ -46,11 +41,9 @@ class StepCosts:
         self._fewest = fewest_rows
         self._kernels = dict(kernel_seconds or {})
         self._observed: dict[int, float] = {}
-        self._passes = Counter[int]()
 
     def observe(self, rows: int, seconds: float) -> None:
         """Take note of one pass of `rows` padded rows."""
-        self._passes[rows] += 1
         known = self._observed.get(rows)
         if known is None:
             self._observed[rows] = seconds
@@ -60,8 +53,8 @@ class StepCosts:
             self._observed[other] *= 1 + (change if other == rows else SHARED * change)
 
     def known(self, rows: int) -> bool:
-        """Whether passes of so many rows were seen often enough."""
-        return self._passes[padded_rows(rows, self._fewest)] >= KNOWN
+        """Whether a pass of so many rows was seen, so that its time is no guess from the kernels' times."""
+        return padded_rows(rows, self._fewest) in self._observed
 
     def seconds(self, rows: int) -> float:
         """What a pass of `rows` rows should take.
@@ -118,7 +111,7 @@ def choose_window(
 
     rows_of_window: rows of the whole step when that many drafts are verified.
     """
-    if not costs.known(rows_of_window(0)):
+    if not costs.known(rows_of_window(0)):  # what drafts are worth is told from sequential passes
         return 0
     reach = max(acceptance.reach for acceptance in acceptances)
 
