@@ -21,7 +21,7 @@ from services.worker.engine.fused.head_kernels import (
     store_as_floats,
     store_as_halves,
 )
-from services.worker.engine.fused.phases import finish, take
+from services.worker.engine.fused.phases import finish, take, wait
 from services.worker.engine.fused.rows import MAGNITUDE, exponential
 
 HEAD_EPS: Final = 1e-5
@@ -31,8 +31,8 @@ SMALLEST: Final = np.int32(-0x80000000)
 
 
 @compiled
-def attention_phase(work: Pass, phase: int, layer: int, scratch: Scratch) -> bool:
-    """Attention of all rows in one layer; whether this thread did the last of it.
+def attention_phase(work: Pass, phase: int, layer: int, scratch: Scratch) -> None:
+    """Attention of all rows in one layer.
 
     A thread takes its next item before it does one, and fetches meanwhile what the next will read.
     """
@@ -41,26 +41,33 @@ def attention_phase(work: Pass, phase: int, layer: int, scratch: Scratch) -> boo
     while item < items:
         following = take(work.counters, phase)
         ahead = following if following < items else item
-        fetch_row(work, ahead)
+        fetch_row(work, layer, ahead)
         store_keys(work, layer, item, scratch)
         answer_queries(work, layer, item, scratch, pool_offset(work, layer, ahead, 0))
-        if finish(work.counters, phase, items):
-            return True
+        finish(work.counters, phase)
         item = following
-    return False
+    wait(work.counters, phase, items)
 
 
 @compiled
-def fetch_row(work: Pass, item: int) -> None:
-    """Have the query, key and value of an item's first row come, which another thread may have computed."""
-    shape = work.shape
+def fetch_row(work: Pass, layer: int, item: int) -> None:
+    """Have what an item reads first come, which another thread may have computed, and where it will write."""
+    shape, weights, rows = work.shape, work.weights, work.rows
     segment, kv_head = divmod(item, shape.kv_heads)
-    row, group = work.rows.segments[segment, 0], shape.heads // shape.kv_heads
-    size = 4 * shape.head_dim
-    start = work.rows.qkv.ctypes.data + row * work.rows.qkv.strides[0]
-    fetch_lines(start + kv_head * group * size, group * size)
-    fetch_lines(start + (shape.heads + kv_head) * size, size)
-    fetch_lines(start + (shape.heads + shape.kv_heads + kv_head) * size, size)
+    row, _, position, _ = rows.segments[segment]
+    size, group = 4 * shape.head_dim, shape.heads // shape.kv_heads
+    query, key = kv_head * group, shape.heads + kv_head
+    start = rows.qkv.ctypes.data + row * rows.qkv.strides[0]
+    fetch_lines(start + query * size, group * size)
+    fetch_lines(start + key * size, size)
+    fetch_lines(start + (key + shape.kv_heads) * size, size)
+    for affine in (weights.head_weight, weights.head_bias):
+        start = affine.ctypes.data + layer * affine.strides[0]
+        fetch_lines(start + query * size, group * size)
+        fetch_lines(start + key * size, size)
+    offset = pool_offset(work, layer, item, position)
+    fetch_lines(work.keys + offset, work.pool_strides[2])
+    fetch_lines(work.values + offset, work.pool_strides[2])
 
 
 @compiled

@@ -6,7 +6,6 @@ Source: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 1, 
 
 from typing import Any, Final
 
-import numpy as np
 from llvmlite import ir
 from numba import types
 
@@ -179,13 +178,3 @@ def make_multiply(product: str) -> Any:
 multiply_matrix_halves = make_multiply("tdpbf16ps")
 multiply_matrix_bytes = make_multiply("tdpbssd")
 """Its sums are int32."""
-
-
-@compiled
-def add_digits(tile: Floats, rows: int) -> None:
-    """Make one number of the sums of two digits, the higher one first, that follow each other row by row."""
-    sums = tile.view(np.int32)
-    for row in range(rows):
-        for index in range(tile.shape[1]):
-            high = np.float32(sums[2 * row, index]) * np.float32(256)
-            tile[row, index] = high + np.float32(sums[2 * row + 1, index])

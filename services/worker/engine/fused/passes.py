@@ -8,18 +8,17 @@ from typing import Final
 
 import numpy as np
 
-from services.worker.engine.fused.arrays import BYTES, Floats, Pass, Product, Rows, Scratch, Weights
+from services.worker.engine.fused.arrays import BYTES, Pass, Product, Rows, Scratch, Weights
 from services.worker.engine.fused.atomics import plain
 from services.worker.engine.fused.attention import attention_phase
 from services.worker.engine.fused.compiling import compiled, entry, sources_digest
 from services.worker.engine.fused.features import MATRIX_UNITS
 from services.worker.engine.fused.head_kernels import KEYS
 from services.worker.engine.fused.matrix_units import TILE_ROWS, claim_tiles, free_tiles
-from services.worker.engine.fused.phases import close, take, wait
 from services.worker.engine.fused.products import gate_phase, multiplied_rows, multiply_phase
-from services.worker.engine.fused.rows import add_rows, begin_rows, fix_rows
+from services.worker.engine.fused.rows import add_phase, begin_phase, prepare_phase
 
-PHASES_PER_LAYER: Final = 5
+PHASES_PER_LAYER: Final = 9
 
 
 def make_run_pass(sources: str) -> Callable[[Pass], None]:
@@ -79,10 +78,7 @@ def run_layers(work: Pass) -> None:
     scratch = Scratch(
         np.empty(work.longest + KEYS, np.float32), np.empty(size, np.float32), np.empty(size, np.float32)
     )
-    if take(work.counters, 0) == 0:
-        begin_rows(work)
-        close(work.counters, 0)
-    wait(work.counters, 0)
+    begin_phase(work, 0, 0)
     for layer in range(work.shape.layers):
         run_attention(work, layer, scratch)
         run_feed_forward(work, layer)
@@ -91,40 +87,29 @@ def run_layers(work: Pass) -> None:
 @compiled
 def run_attention(work: Pass, layer: int, scratch: Scratch) -> None:
     """The first half of a layer."""
-    shape, rows, counters = work.shape, work.rows, work.counters
+    shape, rows = work.shape, work.rows
     phase = 1 + layer * PHASES_PER_LAYER
-    if multiply_phase(work, phase, rows.normed, product(work, layer, 0, 0, shape.qkv), rows.qkv):
-        close(counters, phase)
-    wait(counters, phase)
-    phase += 1
-    if attention_phase(work, phase, layer, scratch):
-        prepare(work, rows.attended)
-        close(counters, phase)
-    wait(counters, phase)
-    phase += 1
+    multiply_phase(work, phase, rows.normed, product(work, layer, 0, 0, shape.qkv), rows.qkv)
+    attention_phase(work, phase + 1, layer, scratch)
+    if shape.form >= BYTES:
+        prepare_phase(work, phase + 2, rows.attended)
     out = product(work, layer, 1, shape.qkv, shape.added)
-    if multiply_phase(work, phase, rows.attended, out, rows.added):
-        add_rows(work, 2 * layer + 1)
-        close(counters, phase)
-    wait(counters, phase)
+    multiply_phase(work, phase + 3, rows.attended, out, rows.added)
+    add_phase(work, phase + 4, 2 * layer + 1)
 
 
 @compiled
 def run_feed_forward(work: Pass, layer: int) -> None:
     """The second half of a layer."""
-    shape, rows, counters = work.shape, work.rows, work.counters
+    shape, rows = work.shape, work.rows
     before = shape.qkv + shape.added
-    phase = 4 + layer * PHASES_PER_LAYER
-    if gate_phase(work, phase, product(work, layer, 2, before, shape.gate_up)):
-        prepare(work, rows.inner)
-        close(counters, phase)
-    wait(counters, phase)
-    phase += 1
+    phase = 6 + layer * PHASES_PER_LAYER
+    gate_phase(work, phase, product(work, layer, 2, before, shape.gate_up))
+    if shape.form >= BYTES:
+        prepare_phase(work, phase + 1, rows.inner)
     down = product(work, layer, 3, before + shape.gate_up, shape.added)
-    if multiply_phase(work, phase, rows.inner, down, rows.added):
-        add_rows(work, 2 * layer + 2)
-        close(counters, phase)
-    wait(counters, phase)
+    multiply_phase(work, phase + 2, rows.inner, down, rows.added)
+    add_phase(work, phase + 3, 2 * layer + 2)
 
 
 @compiled
@@ -136,13 +121,6 @@ def product(work: Pass, layer: int, place: int, before: int, outputs: int) -> Pr
         weights.scales[layer, before : before + outputs],
         weights.biases[layer, before : before + outputs],
     )
-
-
-@compiled
-def prepare(work: Pass, values: Floats) -> None:
-    """Round what the next product reads, where its form wants it."""
-    if work.shape.form >= BYTES:
-        fix_rows(work.shape.form, values, work.rows, work.row_count)
 
 
 run_pass = make_run_pass(sources_digest())

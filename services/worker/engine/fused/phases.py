@@ -13,14 +13,14 @@ from services.worker.engine.fused.atomics import add_atomically, let_others_run,
 from services.worker.engine.fused.compiling import compiled
 
 LINE: Final = 8
-NEXT, DONE, OVER = 0, LINE, 2 * LINE
+NEXT, DONE = 0, LINE
 PATIENCE: Final = 2000
 """How often a thread looks before it lets others run."""
 
 
 def new_counters(phases: int) -> Longs:
     """Counters of a pass, to be zeroed before it."""
-    return np.zeros((phases, 3 * LINE), np.int64)
+    return np.zeros((phases, 2 * LINE), np.int64)
 
 
 @compiled
@@ -35,22 +35,16 @@ def take(counters: Longs, phase: int) -> int:
 
 
 @compiled
-def finish(counters: Longs, phase: int, items: int) -> bool:
-    """Count an item as done; whether it was the last, whose thread has to close the phase."""
-    return add_atomically(address_of(counters, phase, DONE), 1) + 1 == items
+def finish(counters: Longs, phase: int) -> None:
+    """Count an item as done."""
+    add_atomically(address_of(counters, phase, DONE), 1)
 
 
 @compiled
-def close(counters: Longs, phase: int) -> None:
-    """Let everybody go on to the next phase."""
-    add_atomically(address_of(counters, phase, OVER), 1)
-
-
-@compiled
-def wait(counters: Longs, phase: int) -> None:
-    """Until the phase is closed."""
+def wait(counters: Longs, phase: int, items: int) -> None:
+    """Until all items of the phase are done."""
     looked = 0
-    while read_atomically(address_of(counters, phase, OVER)) == 0:
+    while read_atomically(address_of(counters, phase, DONE)) < items:
         looked += 1
         if looked > PATIENCE:
             let_others_run()

@@ -16,15 +16,16 @@ from services.worker.engine.fused.arrays import (
 )
 from services.worker.engine.fused.compiling import compiled
 from services.worker.engine.fused.features import MATRIX_UNITS
+from services.worker.engine.fused.finishing import finish_bytes, finish_digits, finish_floats
+from services.worker.engine.fused.head_kernels import fetch_lines
 from services.worker.engine.fused.matrix_units import (
     STEP_BYTES,
     TILE_BYTES,
     TILE_ROWS,
-    add_digits,
     multiply_matrix_bytes,
     multiply_matrix_halves,
 )
-from services.worker.engine.fused.phases import finish, take
+from services.worker.engine.fused.phases import finish, take, wait
 from services.worker.engine.fused.rows import exponential
 from services.worker.engine.fused.tiles import (
     BLOCK,
@@ -134,17 +135,19 @@ def matrix_steps(size: int) -> int:
 
 
 @compiled
-def finish_tile(work: Pass, product: Product, first: int, tile: Floats) -> None:
-    """Scale what int8 weights gave, and add the biases. first: output of the block."""
-    if work.shape.form == MATRIX_BYTES:
-        add_digits(tile, work.row_count)
-    if work.shape.form in (BYTES, MATRIX_BYTES):
-        for row in range(work.row_count):
-            for index in range(BLOCK):
-                tile[row, index] *= work.rows.fixed_scales[row] * product.scales[first + index]
+def finish_tile(work: Pass, product: Product, first: int, tile: Floats, out: Floats) -> None:
+    """out = what the sums of a block are with their scales and biases. first: output of the block."""
+    form, row_scales = work.shape.form, work.rows.fixed_scales
+    scales, biases = product.scales.ctypes.data + 4 * first, product.biases.ctypes.data + 4 * first
     for row in range(work.row_count):
-        for index in range(BLOCK):
-            tile[row, index] += product.biases[first + index]
+        there = out.ctypes.data + row * out.strides[0]
+        if form == MATRIX_BYTES:
+            high = tile.ctypes.data + 2 * row * tile.strides[0]
+            finish_digits(high, high + tile.strides[0], row_scales[row], scales, biases, there)
+        elif form == BYTES:
+            finish_bytes(tile.ctypes.data + row * tile.strides[0], 0, row_scales[row], scales, biases, there)
+        else:
+            finish_floats(tile.ctypes.data + row * tile.strides[0], 0, np.float32(1), scales, biases, there)
 
 
 @compiled
@@ -163,36 +166,37 @@ def new_tile(work: Pass) -> Floats:
 
 
 @compiled
-def multiply_phase(work: Pass, phase: int, source: Floats, product: Product, out: Floats) -> bool:
-    """out = source times the matrix; whether this thread did the last of it."""
+def multiply_phase(work: Pass, phase: int, source: Floats, product: Product, out: Floats) -> None:
+    """out = source times the matrix."""
     blocks = out.shape[1] // BLOCK
     tile = new_tile(work)
     block = take(work.counters, phase)
     while block < blocks:
         following = take(work.counters, phase)
         multiply(work, source, weights_of(work, source, product, (block, following, blocks)), tile)
-        finish_tile(work, product, block * BLOCK, tile)
-        out[: work.row_count, block * BLOCK : (block + 1) * BLOCK] = tile[: work.row_count]
-        if finish(work.counters, phase, blocks):
-            return True
+        finish_tile(work, product, block * BLOCK, tile, out[:, block * BLOCK :])
+        finish(work.counters, phase)
         block = following
-    return False
+    wait(work.counters, phase, blocks)
 
 
 @compiled
 def weights_of(work: Pass, source: Floats, product: Product, place: tuple[int, int, int]) -> tuple[int, int]:
     """Addresses of a block, and of the one that this thread has taken to do next, to be fetched meanwhile.
 
-    place: both blocks, and how many there are; without a next one, the same again.
+    place: both blocks, and how many there are; without a next one, the same again. Fetches what its outputs
+    are finished with.
     """
     block, following, blocks = place
     size = block_bytes(work.shape.form, source.shape[1])
     after = following if following < blocks else block
+    fetch_lines(product.scales.ctypes.data + 4 * after * BLOCK, 4 * BLOCK)
+    fetch_lines(product.biases.ctypes.data + 4 * after * BLOCK, 4 * BLOCK)
     return product.packed + block * size, product.packed + after * size
 
 
 @compiled
-def gate_phase(work: Pass, phase: int, product: Product) -> bool:
+def gate_phase(work: Pass, phase: int, product: Product) -> None:
     """SwiGLU: a block holds half a block of gates, and the values that they let through."""
     blocks, source, inner = work.shape.gate_up // BLOCK, work.rows.normed, work.rows.inner
     tile = new_tile(work)
@@ -200,14 +204,13 @@ def gate_phase(work: Pass, phase: int, product: Product) -> bool:
     while block < blocks:
         following = take(work.counters, phase)
         multiply(work, source, weights_of(work, source, product, (block, following, blocks)), tile)
-        finish_tile(work, product, block * BLOCK, tile)
+        finish_tile(work, product, block * BLOCK, tile, tile)
         first = block * HALF
         for row in range(work.row_count):
             for index in range(min(HALF, work.shape.inner - first)):
                 gate = tile[row, index]
                 passed = gate / (np.float32(1) + exponential(-gate))
                 inner[row, first + index] = passed * tile[row, HALF + index]
-        if finish(work.counters, phase, blocks):
-            return True
+        finish(work.counters, phase)
         block = following
-    return False
+    wait(work.counters, phase, blocks)

@@ -1,12 +1,13 @@
 """What is done to whole rows between the products: norms, residuals, rounding."""
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
-from services.worker.engine.fused.arrays import BYTES, MATRIX_HALVES, Bytes, Floats, Pass, Rows, Shorts
+from services.worker.engine.fused.arrays import BYTES, MATRIX_HALVES, Bytes, Floats, Pass, Shorts
 from services.worker.engine.fused.compiling import compiled, compiled_sums
 from services.worker.engine.fused.matrix_units import TILE_BYTES
+from services.worker.engine.fused.phases import finish, take, wait
 
 FIXED_LEVELS: Final = 127 * 256 + 127
 """Activations beside int8 weights: 15 bits of a row's largest magnitude, as much as two signed bytes hold."""
@@ -46,18 +47,15 @@ def fix_row(row: Floats, step: np.float32, fixed: Shorts) -> None:
 
 
 @compiled_sums
-def split_row(row: Floats, step: np.float32, digits: Bytes) -> None:
-    """Round to whole steps of two signed digits, with zeros up to whole tiles.
-
-    The first half of `digits` takes the higher ones, the second the lower ones.
-    """
-    factor, low = np.float32(1) / step, len(digits) // 2
+def split_row(row: Floats, step: np.float32, high: Bytes, low: Bytes) -> None:
+    """Round to whole steps of two signed digits, with zeros up to whole tiles."""
+    factor = np.float32(1) / step
     for index in range(len(row)):
         number = np.int32(np.rint(row[index] * factor))
-        digits[index] = np.int8((number + np.int32(128)) >> np.int32(8))
-        digits[low + index] = np.int8(number)
+        high[index] = np.int8((number + np.int32(128)) >> np.int32(8))
+        low[index] = np.int8(number)
     for index in range(len(row), len(row) + -len(row) % TILE_BYTES):
-        digits[index] = digits[low + index] = 0
+        high[index] = low[index] = 0
 
 
 @compiled
@@ -72,52 +70,77 @@ def halve_row(row: Floats, halves: Shorts) -> None:
 
 
 @compiled
-def fix_rows(form: int, values: Floats, rows: Rows, count: int) -> None:
-    """Prepare `values` for a product with weights of this form."""
-    for row in range(count):
-        if form == MATRIX_HALVES:
-            halve_row(values[row], rows.fixed[row])
+def prepare(work: Pass, row: int, values: Floats) -> None:
+    """Round the numbers of a row for a product, where its form wants it."""
+    form, rows = work.shape.form, work.rows
+    if form == MATRIX_HALVES:
+        halve_row(values, rows.fixed[row])
+    elif form >= BYTES:
+        step = rows.fixed_scales[row] = step_of(values)
+        if form == BYTES:
+            fix_row(values, step, rows.fixed[row])
         else:
-            step = rows.fixed_scales[row] = step_of(values[row])
-            if form == BYTES:
-                fix_row(values[row], step, rows.fixed[row])
-            else:
-                split_row(values[row], step, rows.fixed[row].view(np.int8))
+            digits = rows.fixed[row].view(np.int8)
+            half = len(digits) // 2
+            split_row(values, step, digits[:half], digits[half:])
 
 
 @compiled
-def begin_rows(work: Pass) -> None:
-    """Make the embeddings what the first layer reads."""
+def begin_row(work: Pass, row: int, norm: int) -> None:
+    """Make an embedding what the first layer reads. norm: index of the norm that comes next."""
     shape, rows = work.shape, work.rows
-    for row in range(work.row_count):
-        if shape.swin_norm:
-            rows.normed[row] = rows.residual[row]
-        else:
-            norm_row(rows.residual[row], work.weights.norms[0], shape.eps, rows.normed[row])
-    if shape.form >= BYTES:
-        fix_rows(shape.form, rows.normed, rows, work.row_count)
+    if shape.swin_norm:
+        rows.normed[row] = rows.residual[row]
+    else:
+        norm_row(rows.residual[row], work.weights.norms[norm], shape.eps, rows.normed[row])
+    prepare(work, row, rows.normed[row])
 
 
 @compiled
-def add_rows(work: Pass, norm: int) -> None:
+def add_row(work: Pass, row: int, norm: int) -> None:
     """Add a product to the residual stream, and make it what the next product reads.
 
     norm: index of the norm that comes next in a model that norms inputs.
     """
     shape, rows, norms = work.shape, work.rows, work.weights.norms
+    residual, added = rows.residual[row], rows.added[row, : shape.hidden]
     last = norm == 2 * shape.layers
-    for row in range(work.row_count):
-        residual, added = rows.residual[row], rows.added[row, : shape.hidden]
-        if shape.swin_norm:
-            norm_row(added, norms[norm - 1], shape.eps, added)
-        for index in range(shape.hidden):
-            residual[index] += added[index]
-        if last or not shape.swin_norm:
-            norm_row(residual, norms[norm], shape.eps, rows.normed[row])
-        else:
-            rows.normed[row] = residual
-    if shape.form >= BYTES and not last:
-        fix_rows(shape.form, rows.normed, rows, work.row_count)
+    if shape.swin_norm:
+        norm_row(added, norms[norm - 1], shape.eps, added)
+    for index in range(shape.hidden):
+        residual[index] += added[index]
+    if last or not shape.swin_norm:
+        norm_row(residual, norms[norm], shape.eps, rows.normed[row])
+    else:
+        rows.normed[row] = residual
+    if not last:
+        prepare(work, row, rows.normed[row])
+
+
+@compiled
+def prepare_row(work: Pass, row: int, values: Floats) -> None:
+    """Round a row of `values` for a product."""
+    prepare(work, row, values[row])
+
+
+def make_row_phase(change_row: Any) -> Any:
+    """A phase of `change_row(work, row, argument)` for every row, shared out among the threads."""
+
+    @compiled
+    def row_phase(work: Pass, phase: int, argument: Any) -> None:
+        row = take(work.counters, phase)
+        while row < work.row_count:
+            change_row(work, row, argument)
+            finish(work.counters, phase)
+            row = take(work.counters, phase)
+        wait(work.counters, phase, work.row_count)
+
+    return row_phase
+
+
+begin_phase, add_phase, prepare_phase = (
+    make_row_phase(change) for change in (begin_row, add_row, prepare_row)
+)
 
 
 @compiled_sums
