@@ -4,9 +4,10 @@
     python -m benchmarks.engine --device cuda --full-size --size 768x768 --drawn 1152 --precisions bf16
 
 A random-weight model (hidden 1024, 12 layers, 16 heads, 8,192 ids; or of the 7B's shape) draws pictures at
-guidance 4. Each figure is the median over the steps of a run of some rows, prompt and first steps left out,
-so a busy moment of the machine does not decide. Bytes read per step are those of the weights a step needs
-(embedding table and unused output rows left out) and of the filled key-value cache.
+guidance 4. A figure of a round is the median over the steps of some rows, prompt and first steps left out;
+the published one is the median over rounds, and ratios are those of figures of the same round. Bytes read
+per step are those of the weights a step needs (embedding table and unused output rows left out) and of the
+filled key-value cache.
 """
 
 import argparse
@@ -14,18 +15,22 @@ import json
 import statistics
 import tempfile
 import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
 
 import torch
 
 from benchmarks.machine import describe_machine, peak_mib, read_bandwidth
 from benchmarks.random_model import load_full_size_model, write_benchmark_model
-from benchmarks.reference_decoding import reference_tokens_per_second
+from benchmarks.reference_decoding import ReferenceDecoding
+from benchmarks.rounds import Row, medians, ratios
 from services.worker.engine.engine import Engine, EngineOptions, kv_cache_tokens
 from services.worker.engine.kv_cache import bytes_per_token
 from services.worker.engine.loading import LoadedModel, load_model
-from services.worker.engine.precision import Precision
+from services.worker.engine.precision import Precision, Quantization
 from services.worker.engine.prompts import PictureRequest
 from services.worker.engine.request import GenerationRequest
 from services.worker.engine.sampling import SamplingParameters
@@ -34,21 +39,8 @@ from services.worker.engine.tasks import PictureSize, Task
 
 PROMPT = "A small red boat on a calm lake at dawn, seen from a wooden pier between two tall pine trees."
 WARM_UP_STEPS = 4
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table. Speeds are of all pictures together."""
-
-    engine: str
-    precision: str
-    batch: int
-    decoding: str
-    tokens_per_second: float
-    milliseconds_per_pass: float
-    passes_per_picture: float
-    bandwidth_fraction: float | None
-    peak_mib: int
+CODE_PIXELS = 8
+"""Side of what one code stands for."""
 
 
 @dataclass(frozen=True)
@@ -114,56 +106,117 @@ def bytes_per_step(loaded: LoadedModel, prompt: int, batch: int, drawing: Drawin
     )
 
 
+class Subject:
+    """A model in a process of its own, so that its peak memory is its own and it can wait for its turn."""
+
+    def __init__(self, load: Callable[..., None], *arguments: object) -> None:
+        self._process = ProcessPoolExecutor(
+            1, mp_context=get_context("spawn"), initializer=load, initargs=arguments
+        )
+
+    def ask(self, question: Callable[..., Row], *arguments: object) -> Row:
+        """What the question answers there."""
+        return self._process.submit(question, *arguments).result()
+
+
+_engines: list[LoadedModel] = []
+_references: list[tuple[ReferenceDecoding, str]] = []
+"""Of a subject's process: its one model."""
+
+
+def load_engine(folder: Path | None, precision: Precision, device: torch.device, threads: int) -> None:
+    """In a subject's process. folder: None for the 7B's shape."""
+    torch.set_num_threads(threads)
+    _engines.append(
+        load_full_size_model(precision, device) if folder is None else load_model(folder, precision, device)
+    )
+    print(_engines[0].capabilities, flush=True)
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def measure_engine(drawing: Drawing, batch: int, speculative: bool, bandwidth: float) -> Row:
+    """In a subject's process."""
+    return measure(_engines[0], drawing, batch=batch, speculative=speculative, bandwidth=bandwidth)
+
+
+def load_reference(folder: Path, dtype: str, device: torch.device, threads: int) -> None:
+    """In a subject's process."""
+    torch.set_num_threads(threads)
+    _references.append((ReferenceDecoding(folder, dtype, device), dtype))
+
+
+def measure_reference(tokens: int, codes: int) -> Row:
+    """In a subject's process. codes: of a whole picture, a forward pass each."""
+    model, dtype = _references[0]
+    speed = model.tokens_per_second(tokens)
+    return Row(
+        "transformers",
+        dtype,
+        1,
+        "sequential",
+        round(speed, 2),
+        round(1000 / speed, 2),
+        codes,
+        None,
+        peak_mib(model.device),
+    )
+
+
+def one_round(
+    engines: Iterable[Subject], references: Iterable[Subject], arguments: argparse.Namespace
+) -> list[Row]:
+    """Every figure once."""
+    bandwidth = read_bandwidth(torch.device(arguments.device))
+    size = PictureSize.parse(arguments.size)
+    drawing = Drawing(size, arguments.tokens, arguments.drawn)
+    codes = (size.width // CODE_PIXELS) * (size.height // CODE_PIXELS)
+    rows = [each.ask(measure_reference, arguments.tokens, codes) for each in references]
+    for engine in engines:
+        for batch in arguments.batches:
+            rows += [engine.ask(measure_engine, drawing, batch, way, bandwidth) for way in (False, True)]
+    for row in rows:
+        print(row, flush=True)
+    return rows
+
+
 def run(arguments: argparse.Namespace) -> dict[str, object]:
-    """All rows, in one run."""
-    torch.set_num_threads(arguments.threads)
+    """Rounds of all figures by turns, so that a change of the machine's speed meets all of them alike."""
     device = torch.device(arguments.device)
-    bandwidth = read_bandwidth(device)
-    drawing = Drawing(PictureSize.parse(arguments.size), arguments.tokens, arguments.drawn)
-    rows: list[Row] = []
+    precisions = [Precision.from_name(name) for name in arguments.precisions]
+    plain = [each.name for each in precisions if each.quantization is Quantization.NONE]
+    settings = (device, arguments.threads)
+    machine, bandwidth = describe_machine(device), read_bandwidth(device)
     with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        if not arguments.full_size:
+        folder = None if arguments.full_size else Path(scratch)
+        references: list[Subject] = []
+        if folder is not None:
             write_benchmark_model(folder)
-        for name in arguments.precisions:
-            dtype, _, rest = name.partition("+")
-            if not rest and not arguments.full_size:
-                speed = reference_tokens_per_second(folder, dtype, arguments.reference_tokens, device)
-                rows.append(Row("transformers", dtype, 1, "sequential", speed, 1000 / speed, 1024, None, 0))
-                print(rows[-1])
-            precision = Precision.from_name(name)
-            loaded = (
-                load_full_size_model(precision, device)
-                if arguments.full_size
-                else load_model(folder, precision, device)
-            )
-            print(loaded.capabilities)
-            if device.type == "cuda":
-                torch.cuda.reset_peak_memory_stats(device)
-            for batch in arguments.batches:
-                for speculative in (False, True):
-                    row = measure(loaded, drawing, batch=batch, speculative=speculative, bandwidth=bandwidth)
-                    rows.append(row)
-                    print(row, flush=True)
-            del loaded
+            references = [Subject(load_reference, folder, name, *settings) for name in plain]
+        engines = [Subject(load_engine, folder, precision, *settings) for precision in precisions]
+        rounds = [one_round(engines, references, arguments) for _ in range(arguments.rounds)]
     return {
-        "machine": describe_machine(device),
+        "machine": machine,
         "read_bandwidth_gb_per_second": round(bandwidth / 1e9, 1),
-        "rows": [asdict(row) for row in rows],
+        "rounds": arguments.rounds,
+        "rows": [asdict(row) for row in medians(rounds)],
+        "ratios": [asdict(ratio) for ratio in ratios(rounds)],
     }
 
 
 def main() -> None:
     """Read the arguments, measure, write JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--precisions", nargs="+", default=["fp32", "bf16", "fp32+int8", "bf16+nf4"])
+    parser.add_argument(
+        "--precisions", nargs="+", default=["fp32", "bf16", "fp32+int8", "bf16+int8", "bf16+nf4"]
+    )
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 4, 8])
-    parser.add_argument("--tokens", type=int, default=96)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--tokens", type=int, default=48, help="that are measured of each picture, a round")
     parser.add_argument("--drawn", type=int, default=0, help="codes that each picture begins with")
     parser.add_argument("--size", default="256x256", help="WIDTHxHEIGHT in pixels")
     parser.add_argument("--full-size", action="store_true", help="the 7B's shape")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--reference-tokens", type=int, default=48)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("docs/benchmarks/engine.json"))
     arguments = parser.parse_args()

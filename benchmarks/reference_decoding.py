@@ -16,11 +16,17 @@ WARM_UP = 4
 GUIDANCE = 4.0
 
 
-def reference_tokens_per_second(folder: Path, dtype: str, tokens: int, device: torch.device) -> float:
-    """Median speed over `tokens` tokens, after a prompt of the benchmark's length."""
-    model = _load(folder, DTYPES[dtype], device)
-    with torch.inference_mode():
-        return 1 / statistics.median(_seconds_per_token(model, tokens)[WARM_UP:])
+class ReferenceDecoding:
+    """The model, loaded."""
+
+    def __init__(self, folder: Path, dtype: str, device: torch.device) -> None:
+        self.device = device
+        self._model = _load(folder, DTYPES[dtype], device)
+
+    @torch.inference_mode()
+    def tokens_per_second(self, tokens: int) -> float:
+        """Median speed over `tokens` tokens, after a prompt of the benchmark's length."""
+        return 1 / statistics.median(_seconds_per_token(self._model, tokens)[WARM_UP:])
 
 
 def _load(folder: Path, dtype: torch.dtype, device: torch.device) -> ChameleonForConditionalGeneration:

@@ -44,6 +44,15 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def ratio_table(ratios: Sequence[Mapping[str, Any]]) -> str:
+    """The ratios as Markdown."""
+    lines = ["| precision | of | median | least | most |", "|---|---|---|---|---|"]
+    for ratio in ratios:
+        numbers = " | ".join(f"{ratio[name]:.2f}" for name in ("median", "least", "most"))
+        lines.append(f"| {ratio['precision']} | {ratio['what']} | {numbers} |")
+    return "\n".join(lines)
+
+
 def page(results: Mapping[str, Any], speculation: Mapping[str, Any], gpu: Mapping[str, Any]) -> str:
     """The whole page: what was measured, where, the table; what speculation brings; then the GPU's."""
     machine = ", ".join(f"{name} {value}" for name, value in results["machine"].items())
@@ -54,7 +63,8 @@ Written by `make bench`; change the program, not this page.
 
 A random-weight model (hidden 1024, 12 layers, 16 heads, 8,192 ids; 171 million parameters) draws 256x256
 pictures at guidance 4, beside Hugging Face transformers' own Chameleon on the same weights, guided by two
-forwards. Speeds are medians over the steps of one run, of all pictures together. `bandwidth` is the share
+forwards. Speeds are of all pictures together: medians over {results["rounds"]} rounds, in each of which
+every figure is the median over some steps. `bandwidth` is the share
 of this machine's measured read bandwidth ({results["read_bandwidth_gb_per_second"]} GB/s) that a step
 reaches, counting the weights and cached keys that it must read. Random weights accept few drafts: what
 speculation brings shows on a trained model.
@@ -62,6 +72,10 @@ speculation brings shows on a trained model.
 Machine: {machine}.
 
 {table(results["rows"])}
+
+How many times the tokens/s of another row, each ratio of two figures of the same round:
+
+{ratio_table(results["ratios"])}
 
 ## What speculation brings on the bundled model
 
