@@ -56,6 +56,6 @@ def test_speculation_draws_the_pictures_of_sequential_decoding(
 
 
 def test_noise_is_that_of_the_cpu_bit_for_bit(device: torch.device):
-    positions, tokens = torch.arange(-3, 500), torch.arange(16_384)
-    there = gumbel_noise(7, 1, positions.to(device), tokens.to(device))
+    positions, tokens = range(-3, 500), torch.arange(16_384)
+    there = gumbel_noise(7, 1, positions, tokens.to(device))
     assert torch.equal(there.cpu(), gumbel_noise(7, 1, positions, tokens))

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from services.worker.engine.batch import Work
 from services.worker.engine.guidance import GuidanceSchedule, apply_guidance
-from services.worker.engine.noise import gumbel_noise_from, hashed_tokens, noise_state
+from services.worker.engine.noise import gumbel_noise_of, hashed_tokens, noise_key
 from services.worker.engine.sampling import log_probability_gain, sample
 from services.worker.engine.sequence import Sequence
 
@@ -49,11 +49,11 @@ class _Place(NamedTuple):
     position: int
 
     @property
-    def noise_state(self) -> int:
+    def noise_key(self) -> int:
         """Of its place in the image, not in the sequence: a longer prompt keeps its noise."""
         request = self.sequence.request
         offset = self.position - self.sequence.plan.image_start
-        return noise_state(request.sampling.seed, request.image, offset)
+        return noise_key(request.sampling.seed, request.image, offset)
 
 
 def draw(works: Items[Work], logits: Tensor) -> list[Drawn]:
@@ -135,8 +135,8 @@ def noise_at(sequence: Sequence, positions: Iterable[int], device: torch.device)
 
 
 def _noise(places: Items[_Place], device: torch.device) -> Tensor:
-    states = torch.tensor([place.noise_state for place in places], device=device)
-    return gumbel_noise_from(states, hashed_tokens(len(places[0].sequence.image_ids), device))
+    keys = [place.noise_key for place in places]
+    return gumbel_noise_of(keys, hashed_tokens(len(places[0].sequence.image_ids), device))
 
 
 def _sample(places: Items[_Place], logits: Tensor) -> Tensor:

@@ -26,7 +26,6 @@ from services.worker.engine.row_shapes import MAX_ROWS, padded_rows
 from services.worker.engine.scheduler import Scheduler
 from services.worker.engine.sequence import Sequence
 from services.worker.engine.sequence_plan import SequencePlan
-from services.worker.engine.window import StepCosts
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ class Engine:
             max_sequences=options.max_sequences,
             max_rows=options.max_rows,
             window=options.window,
-            costs=StepCosts(loaded.capabilities.pass_seconds, self.model.fewest_rows),
+            costs=loaded.step_costs,
         )
         self._handles: dict[Sequence, Handle] = {}
         self._arrived = Condition()

@@ -56,7 +56,6 @@ def _sample(logits: Tensor, request: GenerationRequest, said: int, *, in_image: 
     scores = filter_scores(logits, parameters)
     if parameters.temperature > 0:
         # Text counts down from minus one, apart from the offsets of image tokens.
-        place = torch.tensor([-1 - said], device=logits.device)
         ids = torch.arange(logits.shape[1], device=logits.device)
-        scores = scores + gumbel_noise(asked.seed, request.image, place, ids)
+        scores = scores + gumbel_noise(asked.seed, request.image, [-1 - said], ids)
     return int(scores.argmax(-1))

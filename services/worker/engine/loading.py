@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +21,7 @@ from services.worker.engine.tasks import PictureSize
 from services.worker.engine.text_tokenizer import TextTokenizer
 from services.worker.engine.transformer import Transformer, checkpoint_name
 from services.worker.engine.vocabulary import Vocabulary
+from services.worker.engine.window import StepCosts
 
 Value = TypeVar("Value")
 
@@ -45,6 +47,11 @@ class LoadedModel:
     default_size: PictureSize
     default_guidance_scale: float
     adapter: str | None = None
+
+    @cached_property
+    def step_costs(self) -> StepCosts:
+        """What passes take here. Engines learn it as they run, and the next one goes on from there."""
+        return StepCosts(self.capabilities.pass_seconds, self.model.fewest_rows)
 
 
 def load_model(

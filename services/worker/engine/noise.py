@@ -15,14 +15,17 @@ or 2^64. Step 3 converts an integer, multiplies once and adds once, in separate 
 each of these in one way only. Never fuse them: a fused multiply-add rounds otherwise.
 """
 
+from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
 from math import ldexp, log, log1p
 
 import torch
 from torch import Tensor
 
-_GAMMA = 0x9E3779B97F4A7C15 - (1 << 64)
-"""splitmix64's increment, the golden ratio times 2^64, as a signed integer."""
+_GAMMA = 0x9E3779B97F4A7C15
+"""splitmix64's increment, the golden ratio times 2^64."""
+
+_MASK = (1 << 64) - 1
 
 _KNOTS_PER_OCTAVE = 128
 """Knots are the float32 numbers whose lower 16 bits are zero: 7 bits of mantissa are left."""
@@ -31,55 +34,50 @@ _SMALLEST_KNOT = 0x3F00
 """Upper half of the float32 0.5, the smallest magnitude there is."""
 
 
-def gumbel_noise(seed: int, image: int, positions: Tensor, tokens: Tensor) -> Tensor:
+def gumbel_noise(seed: int, image: int, positions: Iterable[int], tokens: Tensor) -> Tensor:
     """Standard Gumbel noise for every pair of a position and a token.
 
-    seed, image: any integers; they count modulo 2^64.
-    positions: [rows] int64, also negative. tokens: [n] integers from 0 to 2^31 - 1, on the same device.
-    Returns [rows, n] float32, between -3.14 and 22.88 (there are 2^32 different values of the uniform).
-    It deviates from the exact Gumbel variable of its uniform integer by at most 1e-5.
+    seed, image, positions: any integers; they count modulo 2^64. tokens: [n] from 0 to 2^31 - 1.
+    Returns [positions, n] float32 on the tokens' device, between -3.14 and 22.88 (there are 2^32 different
+    values of the uniform). It deviates from the exact Gumbel variable of its uniform integer by at most 1e-5.
     """
-    return gumbel_noise_from(positions * _GAMMA + _stream(seed, image), _lowbias32(tokens.to(torch.int32)))
+    keys = [noise_key(seed, image, position) for position in positions]
+    return gumbel_noise_of(keys, _lowbias32(tokens.to(torch.int32)))
 
 
-def noise_state(seed: int, image: int, position: int) -> int:
-    """What `gumbel_noise_from` computes a position's noise from: a signed 64-bit integer."""
-    return _signed(position * _GAMMA + _stream(seed, image))
+def noise_key(seed: int, image: int, position: int) -> int:
+    """What `gumbel_noise_of` computes a position's noise from: a signed 64-bit integer."""
+    key = _splitmix64(_stream(seed, image) + position * _GAMMA)
+    return key - (1 << 64) if key >> 63 else key
 
 
 @lru_cache(maxsize=8)
 def hashed_tokens(count: int, device: torch.device) -> Tensor:
-    """[count] what `gumbel_noise_from` takes for the first tokens: what no position has a say in."""
+    """[count] what `gumbel_noise_of` takes for the first tokens: what no position has a say in."""
     return _lowbias32(torch.arange(count, dtype=torch.int32, device=device))
 
 
-def gumbel_noise_from(states: Tensor, hashed: Tensor) -> Tensor:
-    """Like `gumbel_noise`, for rows that may belong to several images.
+def gumbel_noise_of(keys: Sequence[int], hashed: Tensor) -> Tensor:
+    """Like `gumbel_noise`, for positions that may belong to several images.
 
-    states: [rows] int64, see `noise_state`. hashed: [n], see `hashed_tokens`.
+    keys: see `noise_key`. hashed: [n], see `hashed_tokens`.
     """
-    keys = _splitmix64(states).view(torch.int32).view(-1, 2, 1)
-    return _to_gumbel(_lowbias32(hashed ^ keys[:, 0], keys[:, 1]))
+    halves = torch.tensor(keys, dtype=torch.int64, device=hashed.device).view(torch.int32).view(-1, 2, 1)
+    return _to_gumbel(_lowbias32(hashed ^ halves[:, 0], halves[:, 1]))
 
 
 @lru_cache(maxsize=1024)
 def _stream(seed: int, image: int) -> int:
-    """The signed 64-bit state from which the positions of one image count."""
-    state = _splitmix64(torch.tensor(_signed(seed)))
-    return int(_splitmix64(state + _signed(image * _GAMMA)))
+    """The state from which the positions of one image count."""
+    return _splitmix64(_splitmix64(seed) + image * _GAMMA)
 
 
-def _signed(value: int) -> int:
-    """The int64 that is equal to `value` modulo 2^64."""
-    return (value + (1 << 63)) % (1 << 64) - (1 << 63)
-
-
-def _splitmix64(state: Tensor) -> Tensor:
-    """One output of the generator per state, int64. Shifts are logical: the sign's copies are cut off."""
-    value = state + _GAMMA
-    value = (value ^ ((value >> 30) & 0x3FFFFFFFF)) * (0xBF58476D1CE4E5B9 - (1 << 64))
-    value = (value ^ ((value >> 27) & 0x1FFFFFFFFF)) * (0x94D049BB133111EB - (1 << 64))
-    return value ^ ((value >> 31) & 0x1FFFFFFFF)
+def _splitmix64(state: int) -> int:
+    """One output of the generator."""
+    value = (state + _GAMMA) & _MASK
+    value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & _MASK
+    return value ^ (value >> 31)
 
 
 def _lowbias32(value: Tensor, key: Tensor | int = 0) -> Tensor:

@@ -104,8 +104,6 @@ def indexed(tensor: Tensor, index: Any) -> Tensor:
 @contextmanager
 def fake_cuda(loaded: LoadedModel, precision: Precision) -> Iterator[tuple[LoadedModel, HostReads]]:
     """The model's shapes on a fake CUDA device, while the context lasts."""
-    # The stream of a seed is computed on the host, once.
-    noise.gumbel_noise(0, 0, torch.zeros(1, dtype=torch.int64), torch.zeros(1, dtype=torch.int64))
     with torch.device("meta"):
         model = Transformer(loaded.config).eval()
     with FakeTensorMode(), HostReads(loaded.image_ids.start) as reads:

@@ -46,7 +46,7 @@ def logits(rows: int = ROWS, tokens: int = TOKENS, *, seed: int = 0) -> Tensor:
 
 
 def noise(rows: int = ROWS, tokens: int = TOKENS) -> Tensor:
-    return gumbel_noise(1, 0, torch.arange(rows), torch.arange(tokens))
+    return gumbel_noise(1, 0, range(rows), torch.arange(tokens))
 
 
 def kept(scores: Tensor) -> list[int]:
