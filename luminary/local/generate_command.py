@@ -129,13 +129,14 @@ def _image(asked: Options) -> bytes | None:
 def _load(asked: Options) -> "LocalPipeline":
     from luminary.local.pipeline import LocalPipeline
     from services.worker.engine.auto_precision import choose_device, choose_precision
+    from services.worker.engine.config import ModelConfig
 
     # Its remark that an optional CPU kernel is absent would stand between the progress bar and the result.
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     if not asked.model.is_dir():
         raise FileNotFoundError(f"there is no model folder {asked.model}")
     device = choose_device(asked.device)
-    precision = choose_precision(asked.dtype, asked.quant, device)
+    precision = choose_precision(ModelConfig.from_folder(asked.model), asked.dtype, asked.quant, device)
     return LocalPipeline.load(asked.model, precision, device=device, adapter=asked.adapter)
 
 

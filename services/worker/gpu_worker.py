@@ -15,6 +15,7 @@ from services.worker.cancel_watch import LOOK_SECONDS, CancelWatch
 from services.worker.doorbells import Bell
 from services.worker.drain import Drain
 from services.worker.engine.auto_precision import choose_device, choose_precision
+from services.worker.engine.config import ModelConfig
 from services.worker.engine.engine import Engine, EngineOptions
 from services.worker.engine.loading import load_model
 from services.worker.engine_host import EngineHost
@@ -156,5 +157,6 @@ class GpuWorker:
 def load_engine(folder: Path, own: GpuWorkerSettings) -> Engine:
     """The engine over the model of a folder. Raises EngineError."""
     device = choose_device(own.device)
-    loaded = load_model(folder, choose_precision(own.dtype, own.quantization, device), device)
+    precision = choose_precision(ModelConfig.from_folder(folder), own.dtype, own.quantization, device)
+    loaded = load_model(folder, precision, device)
     return Engine(loaded, EngineOptions(kv_cache_tokens=own.kv_cache_tokens, max_sequences=own.max_sequences))

@@ -6,7 +6,9 @@ from functools import cache
 
 import torch
 
+from services.worker.engine.config import ModelConfig
 from services.worker.engine.errors import PrecisionError
+from services.worker.engine.fused.support import runs_fused
 from services.worker.engine.linear_kernels import PackedKernel
 from services.worker.engine.precision import Precision
 from services.worker.engine.row_shapes import ROW_COUNTS
@@ -35,23 +37,31 @@ def choose_device(name: str = "auto") -> torch.device:
 
 
 def choose_precision(
-    dtype: str = "auto", quantization: str = "none", device: str | torch.device = "cpu"
+    config: ModelConfig, dtype: str = "auto", quantization: str = "none", device: str | torch.device = "cpu"
 ) -> Precision:
-    """The named precision; "auto" picks bf16 where the device multiplies it natively, else fp32.
+    """The named precision; "auto" picks bf16 where it is clearly faster for this model, else fp32.
 
     Raises PrecisionError for an unknown name.
     """
-    if dtype == "auto":
-        dtype = "bf16" if runs_bf16_well(torch.device(device).type) else "fp32"
-    return Precision.parse(dtype, quantization)
+    if dtype != "auto":
+        return Precision.parse(dtype, quantization)
+    halved = Precision.parse("bf16", quantization)
+    if runs_bf16_well(config, halved, torch.device(device)):
+        return halved
+    return Precision.parse("fp32", quantization)
+
+
+def runs_bf16_well(config: ModelConfig, halved: Precision, device: torch.device) -> bool:
+    """Whether a GPU multiplies bf16, a CPU is faster in it, or a pass is bound by the bytes that it reads."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return runs_fused(config, halved, device, asked=None) or (device.type == "cpu" and cpu_multiplies_bf16())
 
 
 @cache
-def runs_bf16_well(device_type: str) -> bool:
-    """Whether bf16 products are native and clearly faster than fp32 ones."""
-    if device_type == "cuda":
-        return torch.cuda.is_bf16_supported()
-    if device_type != "cpu" or not torch.cpu.get_capabilities().get("avx512_bf16", False):
+def cpu_multiplies_bf16() -> bool:
+    """Whether bf16 products are native to this CPU and clearly faster than fp32 ones."""
+    if not torch.cpu.get_capabilities().get("avx512_bf16", False):
         return False
     return _probe_seconds(torch.float32) > WORTH_IT * _probe_seconds(torch.bfloat16)
 
