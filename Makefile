@@ -29,7 +29,10 @@ train-smoke: $(STAMP) ## Train both models of the bundled model for a minute
 
 .PHONY: test
 test: $(STAMP) lint ## Install, check style, types and layering, run every test
-	$(BIN)/python -m pytest
+	@status=0; set -x; \
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile tests/unit tests/golden || status=1; \
+	$(BIN)/python -m pytest tests/integration tests/acceptance tests/cuda || status=1; \
+	exit $$status
 
 .PHONY: lint
 lint: $(STAMP) ## Check format, style, types and import contracts

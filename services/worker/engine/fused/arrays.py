@@ -101,6 +101,19 @@ class Scratch(NamedTuple):
     normed: Floats
 
 
+class Place(NamedTuple):
+    """An item of attention: the rows of a segment, for one head of keys.
+
+    row, row_count, position: of the segment, see `Rows`. offset: of its stream's first key in the pool.
+    """
+
+    row: int
+    row_count: int
+    position: int
+    kv_head: int
+    offset: int
+
+
 class Visible(NamedTuple):
     """The keys and values that a query attends to. offset: of the first, in both pools; length: how many.
 

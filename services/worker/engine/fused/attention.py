@@ -5,24 +5,28 @@ from typing import Final
 
 import numpy as np
 
-from services.worker.engine.fused.arrays import HALVES, Floats, Pass, Scratch, Visible
+from services.worker.engine.fused.arrays import HALVES, Floats, Pass, Place, Scratch, Visible
 from services.worker.engine.fused.compiling import compiled, compiled_sums
 from services.worker.engine.fused.features import LANES
 from services.worker.engine.fused.head_kernels import (
-    FLOAT_HEAD,
-    FLOAT_VECTOR,
-    HALF_HEAD,
-    HALF_VECTOR,
-    HEAD,
     KEYS,
+    STEP,
     fetch_lines,
     float_dot_products,
     half_dot_products,
+    part_pairs,
     store_as_floats,
     store_as_halves,
 )
 from services.worker.engine.fused.phases import finish, take, wait
 from services.worker.engine.fused.rows import MAGNITUDE, exponential
+from services.worker.engine.fused.value_kernels import (
+    HEAD,
+    weigh_float_heads,
+    weigh_float_steps,
+    weigh_half_heads,
+    weigh_half_steps,
+)
 
 HEAD_EPS: Final = 1e-5
 """Fixed in the reference, whatever `rms_norm_eps` says."""
@@ -38,26 +42,35 @@ def attention_phase(work: Pass, phase: int, layer: int, scratch: Scratch) -> Non
     """
     items = len(work.rows.segments) * work.shape.kv_heads
     item = take(work.counters, phase)
+    place = place_of(work, layer, min(item, items - 1))
     while item < items:
-        following = take(work.counters, phase)
-        ahead = following if following < items else item
-        fetch_row(work, layer, ahead)
-        store_keys(work, layer, item, scratch)
-        answer_queries(work, layer, item, scratch, pool_offset(work, layer, ahead, 0))
+        item = take(work.counters, phase)
+        following = place_of(work, layer, item) if item < items else place
+        fetch_row(work, layer, following)
+        store_keys(work, layer, place, scratch)
+        answer_queries(work, layer, place, scratch, following.offset)
         finish(work.counters, phase)
-        item = following
+        place = following
     wait(work.counters, phase, items)
 
 
 @compiled
-def fetch_row(work: Pass, layer: int, item: int) -> None:
+def place_of(work: Pass, layer: int, item: int) -> Place:
+    """Where an item stands."""
+    strides = work.pool_strides
+    segment, kv_head = divmod(item, work.shape.kv_heads)
+    row, count, position, start = work.rows.segments[segment]
+    offset = layer * strides[0] + kv_head * strides[1] + start * strides[2]
+    return Place(row, count, position, kv_head, offset)
+
+
+@compiled
+def fetch_row(work: Pass, layer: int, place: Place) -> None:
     """Have what an item reads first come, which another thread may have computed, and where it will write."""
     shape, weights, rows = work.shape, work.weights, work.rows
-    segment, kv_head = divmod(item, shape.kv_heads)
-    row, _, position, _ = rows.segments[segment]
     size, group = 4 * shape.head_dim, shape.heads // shape.kv_heads
-    query, key = kv_head * group, shape.heads + kv_head
-    start = rows.qkv.ctypes.data + row * rows.qkv.strides[0]
+    query, key = place.kv_head * group, shape.heads + place.kv_head
+    start = rows.qkv.ctypes.data + place.row * rows.qkv.strides[0]
     fetch_lines(start + query * size, group * size)
     fetch_lines(start + key * size, size)
     fetch_lines(start + (key + shape.kv_heads) * size, size)
@@ -65,18 +78,9 @@ def fetch_row(work: Pass, layer: int, item: int) -> None:
         start = affine.ctypes.data + layer * affine.strides[0]
         fetch_lines(start + query * size, group * size)
         fetch_lines(start + key * size, size)
-    offset = pool_offset(work, layer, item, position)
+    offset = place.offset + place.position * work.pool_strides[2]
     fetch_lines(work.keys + offset, work.pool_strides[2])
     fetch_lines(work.values + offset, work.pool_strides[2])
-
-
-@compiled
-def pool_offset(work: Pass, layer: int, item: int, place: int) -> int:
-    """Of an item's stored key or value in its pool; place: in the segment's run."""
-    strides = work.pool_strides
-    segment, kv_head = divmod(item, work.shape.kv_heads)
-    start = work.rows.segments[segment, 3]
-    return layer * strides[0] + kv_head * strides[1] + (start + place) * strides[2]
 
 
 @compiled
@@ -102,37 +106,33 @@ def turn(work: Pass, layer: int, row: int, head: int, scratch: Scratch) -> None:
 
 
 @compiled
-def store_keys(work: Pass, layer: int, item: int, scratch: Scratch) -> None:
+def store_keys(work: Pass, layer: int, place: Place, scratch: Scratch) -> None:
     """Write the keys and values of a segment's rows for one head."""
     shape, rows = work.shape, work.rows
-    segment, kv_head = divmod(item, shape.kv_heads)
-    first, count, position, _ = rows.segments[segment]
-    head = shape.heads + kv_head
+    head = shape.heads + place.kv_head
     value_at = (head + shape.kv_heads) * shape.head_dim
-    for row in range(first, first + count):
-        offset = pool_offset(work, layer, item, position + row - first)
+    offset = place.offset + place.position * work.pool_strides[2]
+    for row in range(place.row, place.row + place.row_count):
         turn(work, layer, row, head, scratch)
         store(work, scratch.query, work.keys + offset)
         store(work, rows.qkv[row, value_at : value_at + shape.head_dim], work.values + offset)
+        offset += work.pool_strides[2]
 
 
 @compiled
-def answer_queries(work: Pass, layer: int, item: int, scratch: Scratch, ahead: int) -> None:
+def answer_queries(work: Pass, layer: int, place: Place, scratch: Scratch, ahead: int) -> None:
     """Attention of a segment's rows, for the query heads that share one head of keys.
 
     ahead: offset of the keys that are needed next.
     """
     shape, rows = work.shape, work.rows
-    segment, kv_head = divmod(item, shape.kv_heads)
-    first, count, position, _ = rows.segments[segment]
     size, group = shape.head_dim, shape.heads // shape.kv_heads
-    offset = pool_offset(work, layer, item, 0)
-    for row in range(first, first + count):
-        visible = Visible(offset, position + row - first + 1, ahead)
-        for head in range(kv_head * group, (kv_head + 1) * group):
+    for index in range(place.row_count):
+        row = place.row + index
+        visible = Visible(place.offset, place.position + index + 1, ahead)
+        for head in range(place.kv_head * group, (place.kv_head + 1) * group):
             turn(work, layer, row, head, scratch)
-            out = rows.attended[row, head * size : (head + 1) * size]
-            attend(work, visible, scratch, out)
+            attend(work, visible, scratch, rows.attended[row, head * size : (head + 1) * size])
 
 
 @compiled_sums
@@ -169,35 +169,39 @@ def attend(work: Pass, visible: Visible, scratch: Scratch, out: Floats) -> None:
     query, scores = scratch.query, scratch.scores
     stride, size, length = work.pool_strides[2], len(query), visible.length
     keys, values, weights = work.keys + visible.offset, work.values + visible.offset, scores.ctypes.data
-    groups = (length + KEYS - 1) // KEYS
+    groups, steps = (length + KEYS - 1) // KEYS, size // STEP
     if work.shape.pool == HALVES:
-        half_dot_products(query.ctypes.data, keys, stride, size // LANES, groups, weights, values)
+        part_pairs(query.ctypes.data, steps, scratch.normed.ctypes.data)
+        half_dot_products(scratch.normed.ctypes.data, keys, stride, steps, groups, weights, values)
     else:
-        float_dot_products(query.ctypes.data, keys, stride, size // LANES, groups, weights, values)
+        float_dot_products(query.ctypes.data, keys, stride, steps, groups, weights, values)
     total = soften(scores[:length], 1 / math.sqrt(size))
-    out[:] = 0
-    add_values(work, values, scores[:length], work.keys + visible.ahead, out)
-    for index in range(size):
-        out[index] /= total
+    weigh(work, (values, work.keys + visible.ahead), scores[:length], np.float32(1) / total, out)
 
 
 @compiled
-def add_values(work: Pass, values: int, scores: Floats, ahead: int, out: Floats) -> None:
-    """out += the sum of values times their scores. ahead: address of as much to be fetched meanwhile."""
+def weigh(work: Pass, places: tuple[int, int], scores: Floats, factor: np.float32, out: Floats) -> None:
+    """out = factor times the sum of values times their scores.
+
+    places: of the values, and of as much that is fetched meanwhile.
+    """
     weights, stride, length, sums = scores.ctypes.data, work.pool_strides[2], len(scores), out.ctypes.data
+    values, ahead = places
     halves = work.shape.pool == HALVES
+    width = 2 if halves else 4
     whole = len(out) - len(out) % HEAD
     for first in range(0, whole, HEAD):
-        near = ahead + (2 if halves else 4) * first
+        here, there, near = values + width * first, sums + 4 * first, ahead + width * first
         if halves:
-            HALF_HEAD(weights, 0, values + 2 * first, stride, length, sums + 4 * first, 0, near, stride)
+            weigh_half_heads(weights, here, stride, length, factor, there, near)
         else:
-            FLOAT_HEAD(weights, 0, values + 4 * first, stride, length, sums + 4 * first, 0, near, stride)
-    for lane in range(whole, len(out), LANES):
+            weigh_float_heads(weights, here, stride, length, factor, there, near)
+    for first in range(whole, len(out), STEP):
+        here, there, near = values + width * first, sums + 4 * first, ahead + width * first
         if halves:
-            HALF_VECTOR(weights, 0, values + 2 * lane, stride, length, sums + 4 * lane, 0, 0, 0)
+            weigh_half_steps(weights, here, stride, length, factor, there, near)
         else:
-            FLOAT_VECTOR(weights, 0, values + 4 * lane, stride, length, sums + 4 * lane, 0, 0, 0)
+            weigh_float_steps(weights, here, stride, length, factor, there, near)
 
 
 @compiled

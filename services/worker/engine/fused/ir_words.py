@@ -16,6 +16,8 @@ BYTE, SHORT, INT, LONG = (ir.IntType(bits) for bits in (8, 16, 32, 64))
 FLOAT = ir.FloatType()
 FLOATS = ir.VectorType(FLOAT, LANES)
 ZEROS = ir.Constant(FLOATS, [0.0] * LANES)
+UPPER: Final = 0xFFFF0000 - (1 << 32)
+"""The bits of a float32, as a signed integer, that a bfloat16 has."""
 
 Builder = Any
 """llvmlite's IRBuilder, which has no types."""
@@ -93,6 +95,22 @@ def load_floats(builder: Builder, address: Value, offset: Value, lanes: int, *, 
     return builder.bitcast(builder.shl(builder.zext(short, ints), everywhere(16, lanes)), floats)
 
 
+def load_step(builder: Builder, address: Value, offset: Value, lanes: int, *, halves: bool) -> list[Value]:
+    """Two vectors of numbers that follow one another. halves: bfloat16, those at even places first.
+
+    Pairs are parted by shifts and masks, which a CPU has more units for than for widening.
+    """
+    floats, ints = (ir.VectorType(kind, lanes) for kind in (FLOAT, INT))
+    if not halves:
+        return [
+            load_floats(builder, address, builder.add(offset, LONG(4 * lanes * half)), lanes, halves=False)
+            for half in range(2)
+        ]
+    pairs = builder.load(pointer(builder, address, offset, ints), align=2)
+    evens = builder.shl(pairs, everywhere(16, lanes))
+    return [builder.bitcast(each, floats) for each in (evens, builder.and_(pairs, everywhere(UPPER, lanes)))]
+
+
 def store_halves(builder: Builder, floats: Value, address: Value, offset: Value) -> None:
     """Numbers as bfloat16, rounded to the nearest, from the middle to the even one."""
     lanes = floats.type.count
@@ -103,13 +121,3 @@ def store_halves(builder: Builder, floats: Value, address: Value, offset: Value)
     rounded = builder.add(bits, builder.add(odd, everywhere(0x7FFF, lanes)))
     short = builder.trunc(builder.lshr(rounded, upper), shorts)
     builder.store(short, pointer(builder, address, offset, shorts), align=2)
-
-
-def sum_of_lanes(builder: Builder, lanes: Value) -> Value:
-    """Halves onto each other, until one number is left."""
-    width = LANES
-    while width > 1:
-        width //= 2
-        mask = ir.Constant(ir.VectorType(INT, LANES), [(lane + width) % LANES for lane in range(LANES)])
-        lanes = builder.fadd(lanes, builder.shuffle_vector(lanes, lanes, mask))
-    return builder.extract_element(lanes, INT(0))

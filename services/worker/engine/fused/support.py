@@ -8,8 +8,8 @@ from services.worker.engine.config import ModelConfig
 from services.worker.engine.errors import PrecisionError
 from services.worker.engine.precision import Precision, Quantization
 
-HEAD_STEP: Final = 8
-"""Heads must be whole vectors."""
+HEAD_STEP: Final = 16
+"""Heads must be whole pairs of vectors."""
 
 WORTH_BYTES: Final = 128 << 20
 """Weights below which a picture is drawn before the compiled code is loaded (or, the first time, made)."""
