@@ -46,7 +46,7 @@ class Ratio:
 
 
 def medians(rounds: Sequence[Sequence[Row]]) -> list[Row]:
-    """Of each row over the rounds, and the most memory that one of them took."""
+    """Of each row over the rounds. Memory is that of the first, before larger rows of it have had theirs."""
     rows: list[Row] = []
     for same in zip(*rounds, strict=True):
         shares = [row.bandwidth_fraction for row in same if row.bandwidth_fraction is not None]
@@ -57,7 +57,7 @@ def medians(rounds: Sequence[Sequence[Row]]) -> list[Row]:
                 milliseconds_per_pass=_median(row.milliseconds_per_pass for row in same),
                 passes_per_picture=_median(row.passes_per_picture for row in same),
                 bandwidth_fraction=_median(shares) if shares else None,
-                peak_mib=max(row.peak_mib for row in same),
+                peak_mib=same[0].peak_mib,
             )
         )
     return rows

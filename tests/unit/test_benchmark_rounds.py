@@ -22,7 +22,7 @@ ROUNDS = [one_round(1, 50), one_round(4, 60), one_round(2, 40)]
 
 def test_a_figure_is_the_median_over_the_rounds() -> None:
     assert [each.tokens_per_second for each in medians(ROUNDS)] == [5, 20, 20, 80]
-    assert medians(ROUNDS)[1].peak_mib == 400
+    assert medians(ROUNDS)[1].peak_mib == 100
 
 
 def test_a_ratio_is_not_touched_by_what_slows_a_whole_round() -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 from benchmarks.parity.streams import CachedStream
 from services.worker.engine.errors import PrecisionError
 from services.worker.engine.fused.arrays import BYTES, FLOATS, HALVES, MATRIX_BYTES, MATRIX_HALVES
+from services.worker.engine.fused.features import MATRIX_UNITS
 from services.worker.engine.fused.packing import interleave, pack
 from services.worker.engine.fused.rows import exponential
 from services.worker.engine.fused.support import runs_fused
@@ -75,6 +76,20 @@ def test_a_product_of_any_size_is_the_product(outputs: int, inputs: int):
     kernel = TileKernel(weight, bias)
     torch.testing.assert_close(kernel(rows), rows @ weight.T + bias, atol=1e-4, rtol=1e-5)
     assert torch.equal(kernel(rows[7:8]), kernel(rows)[7:8])
+
+
+@pytest.mark.parametrize("matrix_units", sorted({False, MATRIX_UNITS}))
+@pytest.mark.parametrize(("outputs", "inputs", "count"), [(33, 129, 15), (100, 300, 40), (1, 1, 1)])
+def test_a_product_of_bfloat16_is_summed_in_float32(
+    outputs: int, inputs: int, count: int, matrix_units: bool
+):
+    generator = torch.Generator().manual_seed(0)
+    weight = torch.randn(outputs, inputs, generator=generator).bfloat16()
+    rows = torch.randn(count, inputs, generator=generator).bfloat16()
+    kernel = TileKernel(weight, None, matrix_units=matrix_units)
+    exact = (rows.double() @ weight.double().T).bfloat16()
+    torch.testing.assert_close(kernel(rows), exact, atol=1e-2, rtol=1e-2)
+    assert torch.equal(kernel(rows[-1:]), kernel(rows)[-1:])
 
 
 def test_packed_weights_are_the_weights():

@@ -1,18 +1,39 @@
 """One product by the tiles of the fused decoder, for the output head."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from services.worker.engine.fused.arrays import FLOATS, HALVES, Floats, Longs
+from services.worker.engine.fused.arrays import FLOATS, HALVES, MATRIX_HALVES, Floats, Longs
 from services.worker.engine.fused.compiling import compiled, entry, sources_digest
+from services.worker.engine.fused.features import MATRIX_UNITS
+from services.worker.engine.fused.matrix_units import (
+    TILE_BYTES,
+    TILE_ROWS,
+    claim_tiles,
+    free_tiles,
+    multiply_matrix_halves,
+)
 from services.worker.engine.fused.packing import pack
 from services.worker.engine.fused.phases import new_counters, take
-from services.worker.engine.fused.products import block_bytes, multiply_block
+from services.worker.engine.fused.products import block_bytes, matrix_steps, multiply_block
 from services.worker.engine.fused.threads import run_together
 from services.worker.engine.fused.tiles import BLOCK
+
+
+class Wanted(NamedTuple):
+    """A product.
+
+    form: of the weights, see `arrays`. packed: their address. rows: of the source, without those that fill up.
+    """
+
+    form: int
+    inputs: int
+    packed: int
+    rows: int
 
 
 class TileKernel:
@@ -20,45 +41,66 @@ class TileKernel:
 
     fewest_rows = 2
 
-    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
-        self.matrix = pack(weight, HALVES if weight.dtype is torch.bfloat16 else FLOATS)
+    def __init__(self, weight: Tensor, bias: Tensor | None, *, matrix_units: bool = MATRIX_UNITS) -> None:
+        """matrix_units: whether they multiply bfloat16, where there are any."""
+        halves = MATRIX_HALVES if matrix_units else HALVES
+        self.matrix = pack(weight, halves if weight.dtype is torch.bfloat16 else FLOATS)
         self.bias = bias
         self.inputs, self.outputs = self.matrix.inputs, self.matrix.outputs
         self.weight_bytes = self.matrix.nbytes
 
     def __call__(self, inputs: Tensor) -> Tensor:
+        source = tiled(inputs) if self.matrix.form == MATRIX_HALVES else inputs.float().contiguous()
         out = np.empty((len(inputs), len(self.matrix.scales)), np.float32)
-        source = np.ascontiguousarray(inputs.float().numpy())
-        matrix = self.matrix
-        run_together(run_product, matrix.form, source, matrix.address, new_counters(1), out)
-        product = torch.from_numpy(out[:, : self.outputs])
-        return (product if self.bias is None else product + self.bias).to(inputs.dtype)
+        product = Wanted(self.matrix.form, self.inputs, self.matrix.address, len(inputs))
+        run_together(run_product, product, source.numpy(), new_counters(1), out)
+        found = torch.from_numpy(out[: len(inputs), : self.outputs])
+        return (found if self.bias is None else found + self.bias).to(inputs.dtype)
 
 
-def make_run_product(sources: str) -> Callable[[int, Floats, int, Longs, Floats], None]:
+def tiled(inputs: Tensor) -> Tensor:
+    """bfloat16 rows in whole tiles of matrix units, filled up with zeros; pairs of them as float32."""
+    rows, size = inputs.shape
+    whole = torch.zeros(
+        rows + -rows % TILE_ROWS, size + -size % (TILE_BYTES // inputs.itemsize), dtype=inputs.dtype
+    )
+    whole[:rows, :size] = inputs
+    return whole.view(torch.float32)
+
+
+def make_run_product(sources: str) -> Callable[[Wanted, Floats, Longs, Floats], None]:
     """The entry; sources: see `sources_digest`."""
 
     @entry
-    def run_product(form: int, source: Floats, packed: int, counters: Longs, out: Floats) -> None:
+    def run_product(product: Wanted, source: Floats, counters: Longs, out: Floats) -> None:
         if sources:
-            share_product(form, source, packed, counters, out)
+            if MATRIX_UNITS and product.form == MATRIX_HALVES:
+                claim_tiles(min(product.rows, TILE_ROWS))
+            share_product(product, source, counters, out)
+            if MATRIX_UNITS and product.form == MATRIX_HALVES:
+                free_tiles()
 
     return run_product
 
 
 @compiled
-def share_product(form: int, source: Floats, packed: int, counters: Longs, out: Floats) -> None:
+def share_product(product: Wanted, source: Floats, counters: Longs, out: Floats) -> None:
     """Take part in a product, by blocks of outputs."""
     blocks = out.shape[1] // BLOCK
     tile = np.empty((len(source), BLOCK), np.float32)
-    size = block_bytes(form, source.shape[1])
+    size = block_bytes(product.form, product.inputs)
     block = take(counters, 0)
     while block < blocks:
         following = take(counters, 0)
         after = following if following < blocks else block
-        tile[:] = 0
-        multiply_block(form, source, (packed + block * size, packed + after * size), tile)
-        out[:, block * BLOCK : (block + 1) * BLOCK] = tile
+        weights = product.packed + block * size, product.packed + after * size
+        if MATRIX_UNITS and product.form == MATRIX_HALVES:
+            steps = matrix_steps(2 * product.inputs)
+            multiply_matrix_halves(source.ctypes.data, source.strides[0], steps, weights, tile)
+        else:
+            tile[:] = 0
+            multiply_block(product.form, source, weights, tile)
+        out[: product.rows, block * BLOCK : (block + 1) * BLOCK] = tile[: product.rows]
         block = following
 
 
