@@ -27,7 +27,7 @@ from services.worker.engine.fused.tiles import BLOCK
 class Wanted(NamedTuple):
     """A product.
 
-    form: of the weights, see `arrays`. packed: their address. rows: of the source, without those that fill up.
+    form: of the weights, see `arrays`. packed: their address. rows: of the source but for its filling.
     """
 
     form: int
