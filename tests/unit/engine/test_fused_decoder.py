@@ -1,7 +1,9 @@
 """The pass in one call: its numbers beside plain PyTorch, its threads, and where it refuses."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from queue import SimpleQueue
+from threading import current_thread
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from services.worker.engine.fused.features import MATRIX_UNITS
 from services.worker.engine.fused.packing import interleave, pack
 from services.worker.engine.fused.rows import exponential
 from services.worker.engine.fused.support import runs_fused
+from services.worker.engine.fused.threads import run_together
 from services.worker.engine.fused.tile_kernel import TileKernel
 from services.worker.engine.loading import LoadedModel, load_model
 from services.worker.engine.precision import Precision
@@ -65,6 +68,32 @@ def test_threads_that_come_and_go_change_no_bit(models: Models, precision: str):
     torch.set_num_threads(1)
     alone = states(loaded)
     assert all(torch.equal(each, alone) for each in many)
+
+
+def repeat(work: Callable[[str], None], failing: str) -> None:
+    """Often enough: a helper that is quick may do another's call too."""
+    for _ in range(1000):
+        run_together(work, failing)
+
+
+def test_an_error_in_any_thread_reaches_the_caller_and_the_threads_live_on():
+    torch.set_num_threads(3)
+    arrived: SimpleQueue[str] = SimpleQueue()
+
+    def work(failing: str) -> None:
+        arrived.put(current_thread().name)
+        if current_thread().name == failing:
+            raise MemoryError(failing)
+
+    try:
+        for failing in ("pass_1", "pass_0", current_thread().name):
+            with pytest.raises(MemoryError):
+                repeat(work, failing)
+        before = arrived.qsize()
+        run_together(work, "nobody")
+    finally:
+        torch.set_num_threads(1)
+    assert arrived.qsize() - before == 3
 
 
 @pytest.mark.parametrize(("outputs", "inputs"), [(32, 8), (33, 129), (100, 300), (1, 1)])
