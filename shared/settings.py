@@ -135,7 +135,7 @@ class WorkerSettings(BaseSettings):
     slots: int = Field(default=4, ge=1)
     """Jobs that one worker runs at a time: what the engine batches."""
     dtype: str = "auto"
-    """fp32, bf16 or fp16; auto takes bf16 where this machine runs it well, else fp32."""
+    """fp32, bf16 or fp16; auto takes bf16 where this machine runs this model faster in it, else fp32."""
     drain_seconds: float = Field(default=10.0, gt=0)
     """How long a stopping worker may take to checkpoint and release; spot machines give 15 s."""
 

@@ -149,7 +149,7 @@ class Engine:
     @staticmethod
     def _publish(sequence: Sequence, handle: Handle) -> None:
         progress = Progress(sequence.drawn, len(sequence.free), sequence.forward_passes, sequence.score)
-        handle.publish(sequence.codes, progress)
+        handle.publish(sequence.codes_from(len(handle.codes)), progress)
 
 
 def kv_cache_tokens(loaded: LoadedModel, request: GenerationRequest) -> int:

@@ -69,10 +69,9 @@ class Handle:
         token_of_code = self.finished_plan.vocabulary.token_of_code
         return [token_of_code(next(drawn)) if token is None else token for token in self.finished_plan.tokens]
 
-    def publish(self, codes: tuple[int, ...], progress: Progress) -> None:
-        """For the engine: all codes drawn so far."""
-        fresh = codes[len(self.codes) :]
-        self.codes = codes
+    def publish(self, fresh: tuple[int, ...], progress: Progress) -> None:
+        """For the engine: codes drawn since the last time."""
+        self.codes += fresh
         self.progress = progress
         if fresh:
             self._chunks.put(fresh)

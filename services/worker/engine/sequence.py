@@ -76,15 +76,10 @@ class Sequence:
         """Position of the first token that is not settled."""
         return self.free[self.drawn]
 
-    @property
-    def codes(self) -> tuple[int, ...]:
-        """The codes drawn so far, in order."""
-        return tuple(token - self.image_ids.start for token in self.drawn_tokens())
-
-    def drawn_tokens(self) -> list[int]:
-        """The tokens at the free positions that are settled, in order."""
-        tokens = (self.tokens[position] for position in self.free[: self.drawn])
-        return [token for token in tokens if token is not None]
+    def codes_from(self, first: int) -> tuple[int, ...]:
+        """The codes drawn so far, in order, but for so many of the first."""
+        tokens = (self.tokens[position] for position in self.free[first : self.drawn])
+        return tuple(token - self.image_ids.start for token in tokens if token is not None)
 
     def start(self, runs: list[CacheRun]) -> None:
         """Begin with empty caches."""

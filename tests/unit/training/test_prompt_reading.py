@@ -9,8 +9,11 @@ from training.data.prompt_reading import AskedTask, read_prompt
 SIZE = PictureSize(64, 96)
 REQUESTS = [
     PictureRequest(Task.TEXT_TO_IMAGE, "a ball\nand a cube", SIZE),
-    *(PictureRequest(Task.IMAGE_PAIR, "a ball", SIZE, map=kind) for kind in Task.IMAGE_PAIR.maps),
-    *(PictureRequest(Task.CONTROL, "a ball", SIZE, map=kind, given_codes=()) for kind in Task.CONTROL.maps),
+    *(PictureRequest(Task.IMAGE_PAIR, "a ball", SIZE, map=kind) for kind in sorted(Task.IMAGE_PAIR.maps)),
+    *(
+        PictureRequest(Task.CONTROL, "a ball", SIZE, map=kind, given_codes=())
+        for kind in sorted(Task.CONTROL.maps)
+    ),
     *(PictureRequest(Task.DENSE, "", SIZE, map=kind, given_codes=()) for kind in MapKind),
     PictureRequest(Task.SUBJECT, "it swims", SIZE, given_codes=()),
     PictureRequest(Task.SUBJECT, "it swims", SIZE, subject="a toy", given_codes=()),
