@@ -17,6 +17,8 @@ VARIATIONS: dict[str, dict[str, object]] = {
     "swin-norm": {"swin_norm": True},
     "biases": {"attention_bias": True, "mlp_bias": True},
     "two shards": {"model_parallel_size": 2},
+    # wider than the 64 numbers that compiled attention takes at once, and no multiple of them
+    "wide heads": {"hidden_size": 160, "num_attention_heads": 2, "num_key_value_heads": 2},
     "everything": {
         "num_key_value_heads": 2,
         "swin_norm": True,

@@ -50,7 +50,7 @@ def test_states_are_those_of_the_layers(models: Models, variation: str):
 
 @pytest.mark.parametrize("units", ["", VECTORS])
 @pytest.mark.parametrize("precision", ["fp32+int8", "bf16", "bf16+int8"])
-@pytest.mark.parametrize("variation", ["plain", "everything"])
+@pytest.mark.parametrize("variation", ["plain", "wide heads", "everything"])
 def test_it_rounds_no_more_than_the_layers_do(models: Models, precision: str, variation: str, units: str):
     exact = states(models("fp32", variation))
     fused, layered = (

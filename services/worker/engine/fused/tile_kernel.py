@@ -54,7 +54,7 @@ class TileKernel:
         out = np.empty((len(inputs), len(self.matrix.scales)), np.float32)
         product = Wanted(self.matrix.form, self.inputs, self.matrix.address, len(inputs))
         run_together(run_product, product, source.numpy(), new_counters(1), out)
-        found = torch.from_numpy(out[: len(inputs), : self.outputs])
+        found = torch.from_numpy(out[:, : self.outputs])
         return (found if self.bias is None else found + self.bias).to(inputs.dtype)
 
 
