@@ -1,0 +1,1 @@
+"""Code that several services use. It imports no service and never torch."""

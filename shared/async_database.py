@@ -1,32 +1,64 @@
-"""The unit of work for the gateway; it runs the same synchronous functions on an asynchronous connection.
+"""Database transactions of the gateway: synchronous functions run on an asynchronous connection.
 
     async with database.transaction() as session:
         job = await session.run_sync(submit_job, new_job)
 
-Apart from `shared.database`, because it alone needs greenlet.
+Separate from `shared.database`, because only this module needs greenlet.
 """
 
-from collections.abc import AsyncGenerator
+import logging
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 
+from psycopg.errors import QueryCanceled
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError  # noqa: A004  (the pool's)
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from shared.database import engine_options, sqlalchemy_url
+from shared.error_words import words_of
+from shared.jobs import CHANGED_JOBS, JobChange
+from shared.outages import Outage
 from shared.settings import DatabaseSettings
+
+logger = logging.getLogger(__name__)
+
+DATABASE_FAULTS = (OperationalError, InterfaceError, TimeoutError)
+"""Errors of a database that does not answer, or of a pool without a free connection."""
+
+Announce = Callable[[Sequence[JobChange]], object]
+
+
+def ended_by_its_own_limit(error: Exception) -> bool:
+    """Whether the server ended a statement at its timeout: the server itself answers."""
+    return isinstance(error, DBAPIError) and isinstance(error.orig, QueryCanceled)
 
 
 class AsyncDatabase:
-    """The asynchronous door, for the gateway."""
+    """The database for asynchronous code, which is the gateway's."""
 
-    def __init__(self, settings: DatabaseSettings) -> None:
+    def __init__(self, settings: DatabaseSettings, announce: Announce | None = None) -> None:
+        """announce: called after each commit with the jobs whose state it has changed; must not block."""
+        self._announce = announce
         self.engine: AsyncEngine = create_async_engine(sqlalchemy_url(settings), **engine_options(settings))
+        self._outage = Outage(logger, "the database")
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[AsyncSession]:
-        """One unit of work: committed when the block ends, rolled back when it raises."""
-        async with self._sessions.begin() as session:
-            yield session
+        """One transaction: committed when the block ends, rolled back when it raises."""
+        started = time.monotonic()
+        try:
+            async with self._sessions.begin() as session:
+                yield session
+                changes: Sequence[JobChange] = session.info.pop(CHANGED_JOBS, ())
+        except DATABASE_FAULTS as error:
+            if not ended_by_its_own_limit(error):
+                self._outage.failed(words_of(error), started)
+            raise
+        self._outage.answered()
+        if changes and self._announce is not None:
+            self._announce(changes)
 
     async def dispose(self) -> None:
         """Close every connection."""

@@ -1,6 +1,6 @@
-"""The engine and the unit of work: the only place, with its asynchronous twin, that ends transactions.
+"""Database transactions for synchronous code. Only this module and `shared.async_database` commit.
 
-Code that reads and writes takes a `Session` and never commits:
+Functions that read and write take a `Session` and never commit:
 
     with database.transaction() as session:
         job = submit_job(session, new_job)
@@ -18,15 +18,16 @@ from shared.settings import DatabaseSettings
 
 
 def sqlalchemy_url(settings: DatabaseSettings) -> URL:
-    """The address with psycopg 3 as its driver."""
+    """The database's URL with psycopg 3 as the driver."""
     return make_url(settings.url.get_secret_value()).set(drivername="postgresql+psycopg")
 
 
 def engine_options(settings: DatabaseSettings) -> dict[str, Any]:
-    """Pool and server-side limits, the same for both engines.
+    """Options of the connection pool and time limits on the server, the same for both engines.
 
-    A connection that died with the server is noticed before use (`pool_pre_ping`); prepared statements stay
-    off, since a transaction-pooling proxy would mix them up.
+    Connections are tested before use, because they break when the server restarts (`pool_pre_ping`).
+    Prepared statements are off, since they fail behind a transaction-pooling proxy (`prepare_threshold`).
+    Error messages contain no parameters (`hide_parameters`).
     """
     milliseconds = {
         "statement_timeout": settings.statement_timeout_seconds,
@@ -37,6 +38,7 @@ def engine_options(settings: DatabaseSettings) -> dict[str, Any]:
         "pool_size": settings.pool_size,
         "max_overflow": 0,
         "pool_pre_ping": True,
+        "hide_parameters": True,
         "connect_args": {
             "options": f"{limits} -c timezone=UTC",
             "connect_timeout": 5,
@@ -47,7 +49,7 @@ def engine_options(settings: DatabaseSettings) -> dict[str, Any]:
 
 
 class Database:
-    """The synchronous door, for workers, migrations and tests."""
+    """The database for synchronous code: workers, migrations and tests."""
 
     def __init__(self, settings: DatabaseSettings) -> None:
         self.engine: Engine = create_engine(sqlalchemy_url(settings), **engine_options(settings))
@@ -55,7 +57,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Generator[Session]:
-        """One unit of work: committed when the block ends, rolled back when it raises."""
+        """One transaction: committed when the block ends, rolled back when it raises."""
         with self._sessions.begin() as session:
             yield session
 

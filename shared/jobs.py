@@ -1,35 +1,37 @@
-"""The life of a job as a pure state machine: which event may move which state where.
+"""The state machine of jobs: states, events, and the transitions that they allow.
 
 queued -> running -> succeeded | failed | canceled | expired
           running -> canceling -> canceled
-          running -> queued        (interrupted, or a failure that is worth another try)
+          running -> queued        (interrupted, or failed with an error that is retried)
 
-The database holds the state; `shared.job_store` performs the transitions, each in one fenced statement.
-An interruption (a drained or lost worker) and a failure (the job's own fault) are counted apart, so that
-restarting machines never uses up what a job may fail.
+The database stores the state; `shared.job_store` performs each transition in one fenced statement.
+Interruptions (a drained or lost worker) and failures (an error of the attempt itself) are counted separately,
+so that restarting machines does not use up a job's retries.
 """
 
+from dataclasses import dataclass
 from enum import StrEnum, unique
+from uuid import UUID
 
 
 @unique
 class JobState(StrEnum):
-    """Where a job stands."""
+    """State of a job."""
 
     QUEUED = "queued"
     RUNNING = "running"
     CANCELING = "canceling"
-    """The user asked; the engine stops between two steps and confirms."""
+    """The client has canceled the job; the engine stops between two steps, and the worker confirms."""
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELED = "canceled"
     EXPIRED = "expired"
-    """It could not start in time: `start_by` or `finish_by` passed, or nobody had its model."""
+    """The job could not start in time: `start_by` or `finish_by` passed, or no worker had its model."""
 
 
 @unique
 class JobEvent(StrEnum):
-    """What happens to a job; each is a row of `job_events` and, as `job.<event>`, a webhook's type."""
+    """Event of a job. Each is stored in `job_events`; its webhook has the type `job.<event>`."""
 
     QUEUED = "queued"
     STARTED = "started"
@@ -43,8 +45,24 @@ class JobEvent(StrEnum):
 
 
 @unique
+class Phase(StrEnum):
+    """Phase of a running job."""
+
+    ENCODING = "encoding"
+    """The tokenizer service encodes the given picture."""
+    PREFILL = "prefill"
+    """The model reads the prompt, including the given picture."""
+    GENERATING = "generating"
+    """The model draws codes."""
+    DECODING = "decoding"
+    """The tokenizer service turns the codes into pictures, and they are stored."""
+    WORKER_LOST = "worker_lost"
+    """The worker sends no heartbeats; when its lease has expired, another worker continues."""
+
+
+@unique
 class Queue(StrEnum):
-    """Workers subscribe to queues; dense prediction and edits cost less than a whole picture."""
+    """Queue of jobs; each worker serves some of them. Edits and dense tasks have queues of their own."""
 
     GENERATE = "generate"
     EDIT = "edit"
@@ -53,17 +71,20 @@ class Queue(StrEnum):
 
 @unique
 class Priority(StrEnum):
-    """Normal jobs go before low ones, whatever their age."""
+    """Priority of a job; normal jobs start before low ones, whatever their age."""
 
     NORMAL = "normal"
     LOW = "low"
 
 
 PRIORITY_RANK = {Priority.NORMAL: 0, Priority.LOW: 10}
-"""The order of claims, smallest first; gaps leave room."""
+"""Order in which jobs are claimed, smallest first; the gap leaves room for further priorities."""
 
 ACTIVE_STATES = frozenset({JobState.RUNNING, JobState.CANCELING})
-"""A worker holds a lease."""
+"""States in which a worker holds a lease."""
+
+MOST_CANDIDATES = 8
+"""Maximum number of candidates of one job."""
 
 FINAL_STATES = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELED, JobState.EXPIRED})
 
@@ -80,33 +101,37 @@ TRANSITIONS: dict[tuple[JobState | None, JobEvent], JobState] = {
     (JobState.CANCELING, JobEvent.CANCELED): JobState.CANCELED,
     (JobState.CANCELING, JobEvent.SUCCEEDED): JobState.SUCCEEDED,
 }
-"""`None` is a job that does not exist yet. A canceling job may still finish first: the picture is kept."""
+"""`None` is a job that does not exist yet. A canceling job may still finish; its picture is then kept."""
 
 
-class IllegalTransitionError(ValueError):
-    """The event cannot happen to a job in this state."""
+CHANGED_JOBS = "changed_jobs"
+"""Key in the `info` of a database session: the `JobChange`s that its transaction has made so far."""
 
 
-def next_state(state: JobState | None, event: JobEvent) -> JobState:
-    """The state after the event. Raises IllegalTransitionError."""
-    after = TRANSITIONS.get((state, event))
-    if after is None:
-        raise IllegalTransitionError(f"a job that is {state or 'unknown'} cannot be {event}")
-    return after
+@dataclass(frozen=True)
+class JobChange:
+    """A change of a job's state, to be announced after its transaction is committed."""
+
+    job_id: UUID
+    project_id: UUID
+    event: JobEvent
 
 
 def target(event: JobEvent) -> JobState:
-    """The state to which the event leads, wherever it happens."""
+    """The state after the event; it is the same for each state before."""
     return next(after for (_, name), after in TRANSITIONS.items() if name is event)
 
 
 def sources(event: JobEvent) -> frozenset[JobState]:
-    """The states in which the event may happen: what a fenced statement compares with."""
+    """The states in which the event is allowed; a transition's statement checks them."""
     return frozenset(state for state, name in TRANSITIONS if name is event and state is not None)
 
 
 def event_after_failure(*, retryable: bool, failures: int, max_failures: int) -> JobEvent:
-    """Whether a job that has now failed `failures` times gets another try."""
+    """The event of a failed attempt: another attempt, or the job's failure.
+
+    failures: number of failures, including this one.
+    """
     return JobEvent.RETRYING if retryable and failures < max_failures else JobEvent.FAILED
 
 
@@ -115,5 +140,5 @@ RETRY_LONGEST_SECONDS = 120.0
 
 
 def retry_delay(failures: int) -> float:
-    """Seconds to wait after the n-th failure (n >= 1): 2, 4, 8 ... at most 120."""
+    """Seconds until the next attempt after the n-th failure (n >= 1): 2, 4, 8 ... at most 120."""
     return min(RETRY_FIRST_SECONDS * 2.0 ** (failures - 1), RETRY_LONGEST_SECONDS)

@@ -1,18 +1,16 @@
-"""API keys and webhook secrets: how they are made, shown once, and kept."""
+"""Generate API keys and webhook secrets, and hash API keys."""
 
-import base64
 import hashlib
 import secrets
 from dataclasses import dataclass
 
 KEY_PREFIX = "lum_"
 HINT_LENGTH = 8
-WEBHOOK_SECRET_PREFIX = "whsec_"  # noqa: S105  (the prefix of Standard Webhooks, not a secret)
 
 
 @dataclass(frozen=True)
 class NewApiKey:
-    """A key at its birth, the only time that its token is known."""
+    """A new API key. Only the hash and the hint are stored, so the token is known only now."""
 
     token: str
     sha256: bytes
@@ -20,21 +18,16 @@ class NewApiKey:
 
 
 def generate_api_key() -> NewApiKey:
-    """A token of 256 random bits: too many to guess, so a plain hash keeps it safe."""
+    """Generate a key with 256 random bits: too many to guess, so its hash need not be slow."""
     token = KEY_PREFIX + secrets.token_urlsafe(32)
     return NewApiKey(token, hash_api_key(token), token[:HINT_LENGTH])
 
 
 def hash_api_key(token: str) -> bytes:
-    """What the database keeps, and compares with."""
+    """SHA-256 of the token, which the database stores."""
     return hashlib.sha256(token.encode()).digest()
 
 
 def generate_webhook_secret() -> bytes:
-    """A secret of 32 bytes; Standard Webhooks allows 24 to 64."""
+    """Generate a secret of 32 bytes; Standard Webhooks allows 24 to 64."""
     return secrets.token_bytes(32)
-
-
-def show_webhook_secret(secret: bytes) -> str:
-    """The form in which receivers' libraries take it: whsec_ and base64."""
-    return WEBHOOK_SECRET_PREFIX + base64.b64encode(secret).decode()

@@ -1,52 +1,116 @@
-"""Every setting of the platform, read from the environment once at the edge and passed in.
+"""Settings that several services share, and the loading of a process's settings from the environment.
 
-Variables keep the names that hosting platforms use (DATABASE_URL, S3_ENDPOINT_URL); the rest are prefixed
-by what they belong to. `load_settings()` fails with a list of everything that is missing or malformed.
+The `settings.py` of each service lists what it reads, so an invalid variable stops only the processes that
+read it. Variables have the names that hosting platforms use (DATABASE_URL, S3_ENDPOINT_URL); all others have
+a prefix for the part they belong to.
 """
 
-from typing import Literal
+from ipaddress import ip_network
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    Field,
+    IPvAnyNetwork,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from shared.errors import LuminaryError
 
 
-class SettingsError(Exception):
-    """The environment is not usable; the message has a line for each variable that is at fault."""
+class SettingsError(LuminaryError):
+    """Environment variables are invalid or missing; the message has a line for each of them."""
+
+    code = "settings_invalid"
+    hint = "Correct the variables that the message names."
+
+
+BROKER_SCHEMES = ("redis", "rediss", "amqp", "amqps")
+"""Schemes of supported brokers. Celery would retry others without end and without a log line."""
+REDIS_SCHEMES = ("redis", "rediss")
+
+
+def with_scheme(url: SecretStr, schemes: tuple[str, ...]) -> SecretStr:
+    """Return the URL if it has one of the schemes. Raises ValueError otherwise."""
+    scheme, found, _ = url.get_secret_value().partition("://")
+    if not found or scheme.lower() not in schemes:
+        shown = f"{scheme[:20]}:// is not supported" if found else "this is not a URL"
+        raise ValueError(f"{shown}; use {', '.join(f'{name}://' for name in schemes)}")
+    return url
+
+
+CLOUD_NETWORKS = [
+    ip_network(network)
+    for network in (
+        "168.63.129.16/32",  # Azure's host service: a public address by its number
+        "169.254.169.254/32",  # metadata: AWS, Azure, Google, Oracle and others
+        "169.254.170.2/32",  # credentials of AWS containers
+        "100.100.100.200/32",  # metadata: Alibaba
+        "192.0.0.192/32",  # metadata: Oracle
+        "fd00:ec2::254/128",  # metadata: AWS over IPv6
+        "fd20:ce::254/128",  # metadata: Google over IPv6
+    )
+]
+"""Addresses of cloud metadata services, which give out credentials of the machine."""
+
+
+def listed(text: Any) -> Any:
+    """Split a text at its commas; any other value is returned unchanged."""
+    return [part.strip() for part in text.split(",") if part.strip()] if isinstance(text, str) else text
+
+
+Networks = Annotated[list[IPvAnyNetwork], NoDecode, BeforeValidator(listed)]
+Ports = Annotated[list[Annotated[int, Field(ge=1, le=65_535)]], NoDecode, BeforeValidator(listed)]
 
 
 class LogSettings(BaseSettings):
-    """How every process logs."""
+    """Settings of logging, for every process."""
 
     model_config = SettingsConfigDict(env_prefix="LOG_", use_attribute_docstrings=True)
 
     format: Literal["auto", "json", "plain"] = "auto"
-    """json for machines, plain for people; auto is plain on a terminal."""
+    """Format of log lines: json, plain, or auto, which is plain on a terminal and json elsewhere."""
 
 
 class DatabaseSettings(BaseSettings):
-    """PostgreSQL 18 or newer."""
+    """Settings of the database, PostgreSQL 18 or newer."""
 
     model_config = SettingsConfigDict(env_prefix="DATABASE_", use_attribute_docstrings=True)
 
     url: SecretStr
-    """libpq address: postgresql://user:password@host:port/database."""
+    """URL of the database: postgresql://user:password@host:port/database."""
     pool_size: int = Field(default=10, ge=1)
-    """Connections that one process keeps."""
+    """Maximum number of connections of one process."""
     statement_timeout_seconds: float = Field(default=15.0, gt=0)
-    """A statement that takes longer is ended by the server."""
+    """Seconds after which the server ends a statement."""
     idle_in_transaction_timeout_seconds: float = Field(default=30.0, gt=0)
-    """An open transaction that does nothing is ended: it would keep dead rows alive and slow every claim."""
+    """Seconds after which the server ends an idle transaction, which would slow down all claims."""
 
 
 class BrokerSettings(BaseSettings):
-    """Celery's broker and the Redis-protocol server; both may be dead and jobs still flow."""
+    """Settings of the broker and of the Redis-protocol server. Jobs run even while neither answers."""
 
     model_config = SettingsConfigDict(use_attribute_docstrings=True)
 
     broker_url: SecretStr
-    """redis://, rediss:// or amqp:// address of Celery's broker."""
+    """URL of Celery's broker: redis://, rediss://, amqp:// or amqps://."""
     redis_url: SecretStr | None = None
-    """Redis-protocol address for progress events; the broker's own when that speaks Redis."""
+    """URL of the server for progress events: redis:// or rediss://. Default: BROKER_URL, if it is one."""
+
+    @field_validator("broker_url")
+    @classmethod
+    def _speak_a_protocol_that_doorbells_need(cls, url: SecretStr) -> SecretStr:
+        return with_scheme(url, BROKER_SCHEMES)
+
+    @field_validator("redis_url")
+    @classmethod
+    def _speak_redis(cls, url: SecretStr | None) -> SecretStr | None:
+        return None if url is None else with_scheme(url, REDIS_SCHEMES)
 
     @model_validator(mode="after")
     def _use_the_broker_as_redis(self) -> "BrokerSettings":
@@ -58,48 +122,44 @@ class BrokerSettings(BaseSettings):
 
 
 class StorageSettings(BaseSettings):
-    """An S3 bucket for pictures."""
+    """Settings of the S3 bucket for pictures."""
 
     model_config = SettingsConfigDict(env_prefix="S3_", use_attribute_docstrings=True)
 
     bucket: str
-    """Name of the bucket; it must exist."""
+    """Name of the bucket, which must exist."""
     endpoint_url: str | None = None
-    """Amazon's own when not set."""
-    public_endpoint_url: str | None = None
-    """The endpoint as clients reach it, written into signed URLs; S3_ENDPOINT_URL when not set."""
+    """URL of the S3 server; Amazon S3 if not set."""
     region: str = "us-east-1"
     """Region of the bucket; servers other than Amazon's accept the default."""
     access_key_id: SecretStr | None = None
-    """Name of the key; without both halves the machine's own credentials are used (role, AWS_* variables)."""
+    """Access key id. If it or the secret is not set, the machine's role or AWS_* variables are used."""
     secret_access_key: SecretStr | None = None
-    """The key's secret half."""
+    """Secret access key."""
     prefix: str = ""
-    """Put before every key: several installations, or tests, share a bucket."""
-    url_lifetime_seconds: int = Field(default=3600, ge=1, le=604_800)
-    """How long a signed URL works; the protocol's limit is seven days."""
+    """Prefix of every object key, so that several installations can share a bucket."""
 
 
 class JobSettings(BaseSettings):
-    """How jobs are leased, retried and kept; the same for gateway, worker and io worker."""
+    """Settings of leases and retries of jobs; they must be the same for gateway, worker and io worker."""
 
     model_config = SettingsConfigDict(env_prefix="JOB_", use_attribute_docstrings=True)
 
     lease_seconds: float = Field(default=30.0, gt=0)
-    """A worker that is silent for so long has lost its jobs."""
+    """Seconds without a heartbeat after which a worker loses its jobs to other workers."""
     heartbeat_seconds: float = Field(default=5.0, gt=0)
-    """How often a worker extends its leases; several must fit into a lease."""
+    """Seconds between two heartbeats of a worker; at most a third of JOB_LEASE_SECONDS."""
     poll_seconds: float = Field(default=1.5, gt=0)
-    """How often an idle slot looks for work when no doorbell rings."""
+    """Seconds between two polls of the database by an idle slot that no doorbell wakes."""
     checkpoint_seconds: float = Field(default=2.0, gt=0)
-    """How much work a lost worker can cost at most."""
+    """Seconds between two checkpoints of a job: the most work that is repeated after the loss of a worker."""
     max_failures: int = Field(default=3, ge=1)
-    """Failures, not interruptions, after which a job has failed."""
+    """Number of failed attempts after which a job fails; interruptions are not counted."""
     max_interruptions: int = Field(default=50, ge=1)
-    """A job that takes so many workers with it is itself the fault."""
+    """Number of lost workers after which a job fails, because it probably crashes them."""
 
     model_wait_seconds: float = Field(default=600.0, gt=0)
-    """How long a new job waits for a worker with its model, while others live that have not."""
+    """Seconds that a job waits for a worker with its model or numerics identity, while only others run."""
 
     @model_validator(mode="after")
     def _several_heartbeats_fit_into_a_lease(self) -> "JobSettings":
@@ -108,96 +168,103 @@ class JobSettings(BaseSettings):
         return self
 
 
-class GatewaySettings(BaseSettings):
-    """The HTTP gateway."""
+class PublicAddress(BaseSettings):
+    """Public address of the gateway, for every service that shows links."""
 
     model_config = SettingsConfigDict(env_prefix="GATEWAY_", use_attribute_docstrings=True)
 
     public_url: str = "http://127.0.0.1:8000"
-    """Where clients reach the gateway; links in answers start with it."""
-    host: str = "127.0.0.1"
-    """Address to listen on; 0.0.0.0 is every address of the machine."""
-    port: int = Field(default=8000, ge=1, le=65_535)
-    """Port to listen on."""
-    max_body_bytes: int = Field(default=32 * 1024 * 1024, ge=1024)
-    """Longer request bodies are refused while they are read; pictures behind URLs, too."""
-    max_queued_jobs: int = Field(default=1000, ge=1)
-    """Waiting jobs of one project, unless the project has a limit of its own."""
+    """URL at which clients reach the gateway; links in responses and webhooks start with it."""
 
 
-class WorkerSettings(BaseSettings):
-    """The GPU worker."""
+class WebhookSettings(BaseSettings):
+    """Settings of webhooks; the networks and ports must be the same for gateway and io worker."""
 
-    model_config = SettingsConfigDict(env_prefix="WORKER_", use_attribute_docstrings=True)
+    model_config = SettingsConfigDict(env_prefix="WEBHOOK_", use_attribute_docstrings=True)
 
-    model: str = "models/tiny"
-    """Folder of the decoder checkpoint in the Hugging Face layout."""
-    slots: int = Field(default=4, ge=1)
-    """Jobs that one worker runs at a time: what the engine batches."""
-    dtype: str = "auto"
-    """fp32, bf16 or fp16; auto takes bf16 where this machine runs this model faster in it, else fp32."""
-    drain_seconds: float = Field(default=10.0, gt=0)
-    """How long a stopping worker may take to checkpoint and release; spot machines give 15 s."""
+    allowed_networks: Networks = []
+    """Networks that webhooks may reach on every port although they are not public, separated by commas."""
+    ports: Ports = [80, 443]
+    """Ports of public hosts that webhooks may reach, separated by commas."""
+    refused: Networks = CLOUD_NETWORKS
+    """Networks that webhooks do not reach, in addition to non-public ones, separated by commas."""
+    timeout_seconds: float = Field(default=10.0, gt=0, le=60)
+    """Maximum seconds for one try: resolving, connecting, sending, and receiving the whole answer."""
+    retry_seconds: Annotated[
+        list[Annotated[float, Field(ge=0, le=7 * 86_400)]], NoDecode, BeforeValidator(listed)
+    ] = Field(default=[5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400], max_length=50)
+    """Seconds between a failed try and the next, separated by commas; after the last one no try follows."""
+    disable_after_seconds: float = Field(default=432_000, gt=0)
+    """Seconds in which all tries to an endpoint failed, after which it is disabled; five days by default."""
+    poll_seconds: float = Field(default=0.25, gt=0)
+    """Seconds between two polls of the database for messages that are due."""
+    max_in_flight: int = Field(default=64, ge=2)
+    """Maximum number of requests at the same time of one io worker; half of them for one project."""
+    max_in_flight_per_receiver: int = Field(default=4, ge=1)
+    """Maximum number of requests at the same time of one io worker to one receiver."""
+    max_per_second: float = Field(default=50.0, gt=0)
+    """Maximum number of tries in a second of one io worker to one receiver."""
 
 
-class TokenizerSettings(BaseSettings):
-    """The image tokenizer service, and where others find it."""
+class TokenizerAddress(BaseSettings):
+    """Address of the tokenizer service, for workers."""
 
     model_config = SettingsConfigDict(env_prefix="TOKENIZER_", use_attribute_docstrings=True)
 
     url: str = "http://127.0.0.1:8001"
-    """Where workers reach the tokenizer service, or the load balancer before its replicas."""
-    model: str = "models/tiny/movqgan"
-    """Folder with the MoVQGAN weights and their configuration."""
-    host: str = "127.0.0.1"
-    """Address that the tokenizer service listens on."""
-    port: int = Field(default=8001, ge=1, le=65_535)
-    """Port that the tokenizer service listens on."""
+    """URL of the tokenizer service, or of the load balancer in front of its replicas."""
 
 
-class Settings(BaseModel):
-    """All of them; a service passes each part to the code that needs it."""
+class ProcessSettings(BaseModel):
+    """All settings of one process; each service adds a field for each further settings class."""
 
-    database: DatabaseSettings
-    broker: BrokerSettings
-    storage: StorageSettings
-    jobs: JobSettings
-    gateway: GatewaySettings
-    worker: WorkerSettings
-    tokenizer: TokenizerSettings
+    log: LogSettings = Field(default_factory=LogSettings)
 
-
-PARTS: dict[str, type[BaseSettings]] = {
-    "database": DatabaseSettings,
-    "broker": BrokerSettings,
-    "storage": StorageSettings,
-    "jobs": JobSettings,
-    "gateway": GatewaySettings,
-    "worker": WorkerSettings,
-    "tokenizer": TokenizerSettings,
-}
+    @classmethod
+    def parts(cls) -> dict[str, type[BaseSettings]]:
+        """The settings class of each field, by the field's name."""
+        return {
+            name: field.annotation
+            for name, field in cls.model_fields.items()
+            if isinstance(field.annotation, type) and issubclass(field.annotation, BaseSettings)
+        }
 
 
-def load_settings() -> Settings:
-    """Read the environment. Raises SettingsError that names each bad variable."""
-    parts: dict[str, BaseSettings] = {}
+Process = TypeVar("Process", bound=ProcessSettings)
+Part = TypeVar("Part", bound=BaseSettings)
+
+
+def load_settings(process: type[Process]) -> Process:
+    """Read a process's settings from the environment. Raises SettingsError that lists invalid variables."""
+    loaded: dict[str, BaseSettings] = {}
     faults: list[str] = []
-    for name, part in PARTS.items():
+    for name, part in process.parts().items():
         try:
-            parts[name] = part()
-        except ValidationError as error:
-            faults += variable_faults(part, error)
+            loaded[name] = load_part(part)
+        except SettingsError as error:
+            faults.append(str(error))
     if faults:
         raise SettingsError("\n".join(faults))
-    return Settings.model_validate(parts)
+    try:
+        return process.model_validate(loaded)
+    except ValidationError as error:
+        raise SettingsError("\n".join(variable_faults("", error))) from error
 
 
-def variable_faults(part: type[BaseSettings], error: ValidationError) -> list[str]:
-    """`GATEWAY_PORT: Input should be ...` for each fault; values are left out, they may be secret."""
-    prefix = part.model_config.get("env_prefix", "")
-    told: list[str] = []
+def load_part(part: type[Part]) -> Part:
+    """Read one settings class from the environment. Raises SettingsError that lists invalid variables."""
+    try:
+        return part()
+    except ValidationError as error:
+        prefix = part.model_config.get("env_prefix", "")
+        raise SettingsError("\n".join(variable_faults(prefix, error))) from error
+
+
+def variable_faults(prefix: str, error: ValidationError) -> list[str]:
+    """`GATEWAY_PORT: Input should be ...` for each invalid variable, without values: they may be secret."""
+    lines: list[str] = []
     for fault in error.errors(include_url=False, include_input=False):
-        place = "_".join(map(str, fault["loc"]))
         message = fault["msg"].removeprefix("Value error, ")
-        told.append(f"{prefix}{place}".upper() + f": {message}" if place else message)
-    return told
+        variable = f"{prefix}{fault['loc'][0]}".upper() if fault["loc"] else ""
+        lines.append(f"{variable}: {message}" if variable else message)
+    return lines

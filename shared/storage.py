@@ -1,6 +1,6 @@
-"""Pictures in an S3 bucket: written once, each under a key of its own, read through signed URLs.
+"""Pictures in an S3 bucket, each in its own object, which is never overwritten.
 
-No two pictures share an object, so one may be deleted whoever stores the same bytes at that moment:
+No two pictures share an object, so one can be deleted even while the same bytes are being stored for another:
 docs/decisions/0009-no-two-pictures-share-an-object.md.
 """
 
@@ -13,26 +13,50 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from shared.errors import LuminaryError
 from shared.ids import IdKind, format_id
 from shared.settings import StorageSettings
 
-EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
-CONNECT_SECONDS = 5
-READ_SECONDS = 30
-ATTEMPTS = 4
+EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/gif": "gif"}
 
 
-class StorageError(Exception):
-    """The object storage did not do what was asked; trying again later may help."""
+@dataclass(frozen=True)
+class StorageTimes:
+    """Timeouts and retries of a client."""
+
+    connect_seconds: float = 5.0
+    """Timeout of a connection attempt."""
+    read_seconds: float = 30.0
+    """Longest time without a received byte."""
+    attempts: int = 4
+    """Tries of one call."""
+
+
+PROBE_TIMES = StorageTimes(connect_seconds=1.0, read_seconds=2.0, attempts=1)
+"""Timeouts of health checks, which only ask whether the storage answers now."""
+MOST_CONNECTIONS = 32
+"""Connections of one client: at least as many as threads that call it."""
+
+
+class StorageError(LuminaryError):
+    """A call to the object storage failed; trying again later may help."""
+
+    code = "storage_unavailable"
+    retryable = True
+    hint = "Check that the object storage answers, and the S3_* settings."
 
 
 class ObjectMissingError(StorageError):
     """There is no object under this key."""
 
+    code = "object_missing"
+    retryable = False
+    hint = "Send or generate the picture again."
+
 
 @dataclass(frozen=True)
 class StoredObject:
-    """What a put leaves behind."""
+    """A stored object: its key, its hash and its size."""
 
     key: str
     sha256: bytes
@@ -40,41 +64,45 @@ class StoredObject:
 
 
 def upload_folder(project_id: UUID) -> str:
-    """A folder for one upload: a new one each time, also for the same bytes."""
+    """A new folder for one upload, also if the same bytes were uploaded before."""
     return f"{format_id(IdKind.PROJECT, project_id)}/uploads/{uuid4().hex}"
 
 
 def answer_folder(project_id: UUID, job_id: UUID, index: int) -> str:
-    """The folder of one picture of a job: the same for each of its attempts, and for no other job."""
+    """The folder of one picture of a job; all attempts of the job use the same one."""
     return f"{format_id(IdKind.PROJECT, project_id)}/{format_id(IdKind.JOB, job_id)}/{index}"
 
 
 def content_key(folder: str, sha256: bytes, media_type: str) -> str:
-    """The key of a picture in its folder: attempts that make the same bytes mean the same object."""
+    """The key of a picture in its folder; attempts that draw the same bytes get the same key."""
     return f"{folder}/{sha256.hex()}.{EXTENSIONS.get(media_type, 'bin')}"
 
 
-class ObjectStorage:
-    """One bucket. Methods block: the gateway calls them in a thread. boto3 retries transient faults."""
+def thumbnail_key(storage_key: str) -> str:
+    """The key of a picture's thumbnail, beside the picture."""
+    return f"{storage_key.rpartition('.')[0]}.thumbnail.webp"
 
-    def __init__(self, settings: StorageSettings) -> None:
+
+class ObjectStorage:
+    """One S3 bucket. Methods block, so the gateway calls them in threads. boto3 retries transient errors."""
+
+    def __init__(self, settings: StorageSettings, times: StorageTimes = StorageTimes()) -> None:
         self._bucket = settings.bucket
         self._prefix = settings.prefix
-        self._url_lifetime_seconds = settings.url_lifetime_seconds
-        self._client = make_client(settings, settings.endpoint_url)
-        self._signer = make_client(settings, settings.public_endpoint_url or settings.endpoint_url)
+        self._client = make_client(settings, times)
+        self._prober = make_client(settings, PROBE_TIMES)
 
     def put_image(self, folder: str, data: bytes, media_type: str) -> StoredObject:
-        """Store a picture in its folder; storing it again there changes nothing. Raises StorageError."""
+        """Store a picture in its folder; repeating this changes nothing. Raises StorageError."""
         sha256 = hashlib.sha256(data).digest()
         key = content_key(folder, sha256, media_type)
         self.put_once(key, data, media_type)
         return StoredObject(key, sha256, len(data))
 
     def put_once(self, key: str, data: bytes, media_type: str) -> bool:
-        """Write the object unless the key is taken; returns whether it was written. Raises StorageError.
+        """Write the object unless the key exists; returns whether it was written. Raises StorageError.
 
-        The server decides (`If-None-Match: *`), so a late attempt cannot overwrite what another has stored.
+        The server checks that (`If-None-Match: *`), so a late attempt cannot overwrite another one's object.
         """
         try:
             self._client.put_object(
@@ -105,51 +133,51 @@ class ObjectStorage:
             raise StorageError(f"could not read {key}: {error}") from error
 
     def delete(self, key: str) -> None:
-        """Remove the object; removing it again is no error. Raises StorageError."""
+        """Delete the object; a missing object is no error. Raises StorageError."""
         try:
             self._client.delete_object(Bucket=self._bucket, Key=self._prefix + key)
         except (ClientError, BotoCoreError) as error:
             raise StorageError(f"could not delete {key}: {error}") from error
 
-    def signed_url(self, key: str, *, file_name: str | None = None) -> str:
-        """A URL that reads the object without credentials until it expires; computed, nothing is asked."""
-        parameters = {"Bucket": self._bucket, "Key": self._prefix + key}
-        if file_name is not None:
-            parameters["ResponseContentDisposition"] = f'inline; filename="{file_name}"'
-        return str(
-            self._signer.generate_presigned_url(
-                "get_object", Params=parameters, ExpiresIn=self._url_lifetime_seconds
-            )
-        )
+    def answers(self) -> bool:
+        """Whether the server answers soon with any status below 500."""
+        try:
+            self._prober.head_bucket(Bucket=self._bucket)
+        except ClientError as error:
+            return status_of(error) < 500
+        except BotoCoreError:
+            return False
+        return True
 
     def is_reachable(self) -> bool:
-        """Whether the bucket answers; for readiness."""
+        """Whether the bucket exists and may be accessed; for readiness."""
         try:
-            self._client.head_bucket(Bucket=self._bucket)
+            self._prober.head_bucket(Bucket=self._bucket)
         except (ClientError, BotoCoreError):
             return False
         return True
 
 
 def status_of(error: ClientError) -> int:
-    """The HTTP status of a refused request."""
+    """The HTTP status of an error response; 0 if there is none."""
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
-def make_client(settings: StorageSettings, endpoint_url: str | None) -> Any:
-    """A boto3 client; with path-style addresses, since few servers but Amazon have a host name per bucket."""
+def make_client(settings: StorageSettings, times: StorageTimes) -> Any:
+    """A boto3 client. Except at Amazon, the bucket is in the path: few servers have host names of buckets."""
     access_key, secret_key = settings.access_key_id, settings.secret_access_key
     return boto3.client(
         "s3",
-        endpoint_url=endpoint_url,
+        endpoint_url=settings.endpoint_url,
         region_name=settings.region,
         aws_access_key_id=access_key.get_secret_value() if access_key else None,
         aws_secret_access_key=secret_key.get_secret_value() if secret_key else None,
         config=Config(
             signature_version="s3v4",
-            connect_timeout=CONNECT_SECONDS,
-            read_timeout=READ_SECONDS,
-            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
-            s3={"addressing_style": "path" if endpoint_url else "auto"},
+            connect_timeout=times.connect_seconds,
+            read_timeout=times.read_seconds,
+            retries={"mode": "standard", "total_max_attempts": times.attempts},
+            max_pool_connections=MOST_CONNECTIONS,
+            s3={"addressing_style": "path" if settings.endpoint_url else "auto"},
         ),
     )

@@ -1,4 +1,4 @@
-"""A picture as the model sees it: a grid of image codes, with one compact binary form and one hash."""
+"""The grid of a picture's image codes, with its binary format and its hash."""
 
 import hashlib
 import struct
@@ -8,20 +8,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from shared.errors import LuminaryError
+
 MAGIC = b"LTG1"
 HEADER = struct.Struct("<4sHH")
-"""Magic, rows, columns; the codes follow, row by row, as unsigned 16-bit little-endian integers."""
+"""Magic number, rows, columns. The codes follow row by row as unsigned 16-bit little-endian integers."""
 LARGEST_SIDE = 4096
 CODE_LIMIT = 1 << 16
 
 
-class TokenGridError(ValueError):
-    """The numbers or the bytes are no token grid."""
+class TokenGridError(LuminaryError, ValueError):
+    """The numbers or bytes are not a token grid."""
+
+    code = "token_grid_invalid"
+    hint = "Send a grid in the format of the tokenizer service's responses."
 
 
 @dataclass(frozen=True)
 class TokenGrid:
-    """`height` rows of `width` codes, row-major; codes count from 0 in the image tokenizer's codebook."""
+    """`height` rows of `width` codes, row-major. A code is an index into the image tokenizer's codebook."""
 
     height: int
     width: int
@@ -35,11 +40,11 @@ class TokenGrid:
                 f"{self.height} x {self.width} needs {self.height * self.width} codes, not {len(self.tokens)}"
             )
         if not 0 <= min(self.tokens) <= max(self.tokens) < CODE_LIMIT:
-            raise TokenGridError(f"codes must lie between 0 and {CODE_LIMIT - 1}")
+            raise TokenGridError(f"codes must be between 0 and {CODE_LIMIT - 1}")
 
     @classmethod
     def from_rows(cls, rows: Sequence[Sequence[int]]) -> Self:
-        """A grid from a list of equal rows. Raises TokenGridError."""
+        """A grid from rows of equal length. Raises TokenGridError."""
         width = len(rows[0]) if rows else 0
         if any(len(row) != width for row in rows):
             raise TokenGridError("the rows differ in length")
@@ -52,12 +57,12 @@ class TokenGrid:
         ]
 
     def to_bytes(self) -> bytes:
-        """The compact form: 8 bytes and 2 for each code (768x768 pixels: 18,440 bytes)."""
+        """The binary format: 8 bytes, and 2 for each code (768x768 pixels: 18,440 bytes)."""
         return HEADER.pack(MAGIC, self.height, self.width) + little_endian(array("H", self.tokens)).tobytes()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
-        """Read the compact form. Raises TokenGridError for anything else, also for missing or extra bytes."""
+        """Read the binary format. Raises TokenGridError if it is invalid or has missing or extra bytes."""
         if len(data) < HEADER.size:
             raise TokenGridError("too short for a token grid")
         magic, height, width = HEADER.unpack_from(data)
@@ -70,12 +75,12 @@ class TokenGrid:
         return cls(height, width, tuple(little_endian(codes)))
 
     def sha256(self) -> str:
-        """Hex digest of the compact form: two pictures are the same exactly when this is."""
+        """Hex digest of the binary format; equal for equal grids only."""
         return hashlib.sha256(self.to_bytes()).hexdigest()
 
 
 def little_endian(codes: "array[int]") -> "array[int]":
-    """The same codes in the byte order of the file, on any machine; in place."""
+    """Bring the codes into little-endian byte order, in place."""
     if sys.byteorder == "big":
         codes.byteswap()
     return codes

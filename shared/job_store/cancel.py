@@ -1,4 +1,4 @@
-"""A user's wish to stop a job."""
+"""Cancel a job at a client's request."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -13,9 +13,9 @@ from shared.tables import Job
 
 
 def request_cancel(session: Session, project_id: UUID, job_id: UUID) -> Job | None:
-    """Cancel a waiting job at once, ask a running one to stop, leave a finished one as it is.
+    """Cancel a waiting job at once, mark a running one as canceling, leave a finished one unchanged.
 
-    Returns the job as it then stands, or None when the project has no such job. Asking twice changes nothing.
+    Returns the job after that, or None if the project has no such job. A second call changes nothing.
     """
     job = session.scalars(
         select(Job)
@@ -36,7 +36,7 @@ def request_cancel(session: Session, project_id: UUID, job_id: UUID) -> Job | No
 
 
 def find_canceling(session: Session, leases: Sequence[Lease]) -> frozenset[Lease]:
-    """Which of these attempts are to stop because the user asked."""
+    """Those of the attempts whose job the client has canceled."""
     held = [(lease.job_id, lease.attempt) for lease in leases]
     statement = select(Job.id, Job.attempt).where(
         tuple_(Job.id, Job.attempt).in_(held), Job.state == JobState.CANCELING.value

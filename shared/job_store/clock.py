@@ -1,4 +1,4 @@
-"""The one clock: the database's, read when a statement runs rather than when its transaction began."""
+"""The clock of all jobs is the database's, read when a statement runs, not when its transaction began."""
 
 from datetime import datetime, timedelta
 
@@ -6,10 +6,10 @@ from sqlalchemy import ColumnElement, DateTime, func
 
 
 def database_time() -> ColumnElement[datetime]:
-    """Now."""
+    """The current time."""
     return func.clock_timestamp(type_=DateTime(timezone=True))
 
 
 def time_after(seconds: float) -> ColumnElement[datetime]:
-    """So many seconds from now."""
+    """The time `seconds` from now; negative for the past."""
     return database_time() + timedelta(seconds=seconds)

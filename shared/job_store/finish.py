@@ -1,26 +1,44 @@
-"""The ends of an attempt: success, failure, confirmed cancellation; each one transaction behind the fence."""
+"""End an attempt with success, failure or confirmed cancellation, each in one fenced transaction."""
 
-from sqlalchemy import delete, select
+from uuid import UUID
+
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from shared.job_errors import JobError
+from shared.job_store.children import start_children
 from shared.job_store.clock import time_after
-from shared.job_store.records import Answer, Lease, LeaseLostError
+from shared.job_store.records import Answer, Lease, LeaseLostError, Output
+from shared.job_store.session_head import follow_turn
 from shared.job_store.transitions import held_by, transition_held
 from shared.jobs import JobEvent, JobState, event_after_failure, retry_delay
-from shared.tables import Candidate, Checkpoint, Image, ImageOrigin, ImageTokens, Job, UsageRecord
+from shared.tables import (
+    Candidate,
+    Checkpoint,
+    Image,
+    ImageOrigin,
+    ImageTokens,
+    Job,
+    UndecodedPicture,
+    UsageRecord,
+)
 
 
 def succeed_job(session: Session, lease: Lease, answer: Answer) -> Job:
-    """Store the answer and end the job, also one whose cancellation came too late. Raises LeaseLostError."""
+    """Store the answer and end the job, also if its cancellation came too late. Raises LeaseLostError."""
     job = transition_held(session, JobEvent.SUCCEEDED, lease, data={"outputs": len(answer.outputs)})
     store_answer(session, job, answer)
+    start_children(session, job.id)
+    follow_turn(session, job.id)
     return job
 
 
 def confirm_cancel(session: Session, lease: Lease, answer: Answer | None = None) -> Job:
-    """End a canceling job, keeping what was drawn. Raises LeaseLostError."""
-    outputs = len(answer.outputs) if answer else 0
+    """End a canceling job and keep what was drawn. Raises LeaseLostError.
+
+    The event's `outputs` counts the job's pictures, including those that are still to be decoded.
+    """
+    outputs = len(answer.outputs) + len(answer.undecoded) if answer else 0
     job = transition_held(session, JobEvent.CANCELED, lease, data={"outputs": outputs})
     if answer is not None:
         store_answer(session, job, answer)
@@ -28,9 +46,9 @@ def confirm_cancel(session: Session, lease: Lease, answer: Answer | None = None)
 
 
 def fail_job(session: Session, lease: Lease, error: JobError) -> Job:
-    """Count a failure; the job waits for another attempt, or has failed. Raises LeaseLostError.
+    """Count a failure and queue the job again, or end it as failed. Raises LeaseLostError.
 
-    A job that was to be canceled anyway is canceled.
+    A canceling job is canceled instead.
     """
     held = session.scalars(
         select(Job).where(held_by(lease)).with_for_update().execution_options(populate_existing=True)
@@ -50,37 +68,25 @@ def fail_job(session: Session, lease: Lease, error: JobError) -> Job:
 
 
 def store_answer(session: Session, job: Job, answer: Answer) -> None:
-    """Write pictures, tokens, candidates and usage; the checkpoint has served."""
+    """Write the answer's pictures, grids, candidates and usage, and delete the checkpoint."""
+    if answer.scores is not None:
+        session.execute(
+            update(Job)
+            .where(Job.id == job.id)
+            .values(scores=list(answer.scores))
+            .execution_options(synchronize_session=False)
+        )
     for position, output in enumerate(answer.outputs):
-        image = Image(
-            project_id=job.project_id,
-            origin=ImageOrigin.GENERATED.value,
-            media_type=output.image.media_type,
-            storage_key=output.image.storage_key,
-            sha256=output.image.sha256,
-            byte_size=output.image.byte_size,
-            width=output.image.width,
-            height=output.image.height,
-        )
-        session.add(image)
-        session.flush()
+        store_output(session, job.project_id, job.id, position, output)
+    for undecoded in answer.undecoded:
         session.add(
-            ImageTokens(
-                image_id=image.id,
-                tokenizer=output.tokenizer,
-                width=output.image.width,
-                height=output.image.height,
-                grid=output.grid.to_bytes(),
-                sha256=bytes.fromhex(output.grid.sha256()),
-            )
-        )
-        session.add(
-            Candidate(
+            UndecodedPicture(
                 job_id=job.id,
-                image_id=image.id,
-                position=position,
-                score=output.score,
-                partial=output.partial,
+                position=undecoded.position,
+                grid=undecoded.grid.to_bytes(),
+                png_text=dict(undecoded.png_text),
+                score=undecoded.score,
+                partial=undecoded.partial,
             )
         )
     session.add(
@@ -90,8 +96,44 @@ def store_answer(session: Session, job: Job, answer: Answer) -> None:
             task=job.task,
             images=answer.usage.images,
             prompt_tokens=answer.usage.prompt_tokens,
-            image_tokens=answer.usage.image_tokens,
+            tokens_done=answer.usage.tokens_done,
             compute_seconds=answer.usage.compute_seconds,
         )
     )
     session.execute(delete(Checkpoint).where(Checkpoint.job_id == job.id))
+
+
+def store_output(session: Session, project_id: UUID, job_id: UUID, position: int, output: Output) -> None:
+    """Write one picture of a job's answer with its grid and its candidate."""
+    image = Image(
+        project_id=project_id,
+        origin=ImageOrigin.GENERATED.value,
+        media_type=output.image.media_type,
+        storage_key=output.image.storage_key,
+        sha256=output.image.sha256,
+        byte_size=output.image.byte_size,
+        width=output.image.width,
+        height=output.image.height,
+    )
+    session.add(image)
+    session.flush()
+    session.add(
+        ImageTokens(
+            image_id=image.id,
+            tokenizer=output.tokenizer,
+            width=output.image.width,
+            height=output.image.height,
+            grid=output.grid.to_bytes(),
+            sha256=bytes.fromhex(output.grid.sha256()),
+        )
+    )
+    session.add(
+        Candidate(
+            job_id=job_id,
+            image_id=image.id,
+            position=position,
+            score=output.score,
+            partial=output.partial,
+            drawn_index=output.drawn_index,
+        )
+    )

@@ -1,4 +1,4 @@
-"""Extend every lease of a worker in one statement, and learn which jobs to stop."""
+"""Extend all leases of a worker in one statement, and report the states of its jobs."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from shared.tables import Job
 
 
 def extend_leases(session: Session, leases: Sequence[Lease], lease_seconds: float) -> HeartbeatReport:
-    """Extend the leases that still run; one that ran out stays lost, even if nobody took the job yet."""
+    """Extend the leases that have not expired. Expired ones stay lost, even if no worker took the job."""
     if not leases:
         return HeartbeatReport()
     statement = (

@@ -1,4 +1,6 @@
-"""Record how far an attempt is, and the tokens from which another can go on."""
+"""Save an attempt's progress, and the checkpoint from which another attempt can continue."""
+
+from typing import Any
 
 from sqlalchemy import update
 from sqlalchemy.dialects.postgresql import insert
@@ -11,21 +13,34 @@ from shared.tables import Checkpoint, Job
 
 
 def save_progress(
-    session: Session, lease: Lease, progress: Progress, checkpoint: bytes | None = None
+    session: Session,
+    lease: Lease,
+    progress: Progress,
+    checkpoint: bytes | None = None,
+    numerics: str | None = None,
 ) -> None:
-    """Write progress and, if given, the checkpoint. Raises LeaseLostError when the fence refuses.
+    """Write progress and, if given, the checkpoint. Raises LeaseLostError if the lease is lost.
 
-    The fenced update locks the job's row until the commit, so the checkpoint is behind the same fence.
+    numerics: the identity that drew the checkpoint's codes; the next attempt should have the same one.
+
+    The fenced update locks the job's row until the commit, so the same fence protects the checkpoint.
     """
+    values: dict[str, Any] = {
+        "phase": progress.phase,
+        "tokens_done": progress.tokens_done,
+        "tokens_total": progress.tokens_total,
+        "tokens_per_second": progress.tokens_per_second,
+        "prefill_rows_done": progress.prefill_rows_done,
+        "prefill_rows": progress.prefill_rows,
+        "eta_seconds": progress.eta_seconds,
+        "progress_at": database_time(),
+    }
+    if checkpoint is not None:
+        values["checkpoint_numerics"] = numerics
     statement = (
         update(Job)
         .where(held_by(lease))
-        .values(
-            phase=progress.phase,
-            tokens_done=progress.tokens_done,
-            tokens_total=progress.tokens_total,
-            tokens_per_second=progress.tokens_per_second,
-        )
+        .values(values)
         .returning(Job.id)
         .execution_options(synchronize_session=False)
     )

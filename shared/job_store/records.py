@@ -1,4 +1,4 @@
-"""What goes in and out of the job store."""
+"""Arguments and results of the job store's functions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,17 +6,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from shared.jobs import JobState, Priority, Queue
+from shared.jobs import JobState, Phase, Priority, Queue
 from shared.token_grid import TokenGrid
 
 
 class LeaseLostError(Exception):
-    """The attempt no longer holds the job: its lease ran out, or the job ended. Nothing was written."""
+    """The attempt no longer holds the job: its lease expired, or the job ended. Nothing was written."""
 
 
 @dataclass(frozen=True)
 class Lease:
-    """A worker's right to a job; `attempt` is the fencing token."""
+    """A worker's right to write to a job; `attempt` is the fencing token."""
 
     job_id: UUID
     attempt: int
@@ -32,16 +32,24 @@ class NewJob:
     request: Mapping[str, Any]
     """`JobRequest` in JSON."""
     max_failures: int
+    mask: Mapping[str, Any] | None = None
+    """`MaskRecord` in JSON: the mask of an edit in cells."""
     candidates: int = 1
     priority: Priority = Priority.NORMAL
     start_by: datetime | None = None
     finish_by: datetime | None = None
     model: str | None = None
+    numerics: str | None = None
+    """The only numerics identity that may draw the job; None for any."""
+    retry_of: UUID | None = None
+    """The job that this one repeats."""
+    parent: UUID | None = None
+    """Job whose first picture is the image of this one; it may still run."""
 
 
 @dataclass(frozen=True)
 class ClaimedJob:
-    """Everything a worker needs to run a job."""
+    """Everything that a worker needs to run a job."""
 
     lease: Lease
     project_id: UUID
@@ -49,23 +57,30 @@ class ClaimedJob:
     task: str
     request: Mapping[str, Any]
     checkpoint: bytes | None
-    """What an earlier attempt saved; the engine goes on from there."""
+    """Codes that an earlier attempt saved; the engine continues from them."""
     finish_by: datetime | None
+    checkpoint_numerics: str | None = None
+    """Numerics identity that drew the codes of the checkpoint."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far an attempt is."""
+    """Progress of an attempt."""
 
-    phase: str
+    phase: Phase
     tokens_done: int
     tokens_total: int
     tokens_per_second: float | None = None
+    prefill_rows_done: int = 0
+    prefill_rows: int = 0
+    """Rows of prefill before the first new code, over all candidates."""
+    eta_seconds: float | None = None
+    """Estimated seconds until the job is done."""
 
 
 @dataclass(frozen=True)
 class StoredImage:
-    """A picture whose bytes lie in S3 already."""
+    """A picture whose file is stored in S3."""
 
     storage_key: str
     sha256: bytes
@@ -77,7 +92,7 @@ class StoredImage:
 
 @dataclass(frozen=True)
 class Output:
-    """One finished, or partly drawn, picture of a job's answer."""
+    """One picture of a job's answer, finished or partly drawn."""
 
     image: StoredImage
     grid: TokenGrid
@@ -85,29 +100,49 @@ class Output:
     """Fingerprint of the image tokenizer that made the codes."""
     score: float | None = None
     partial: bool = False
+    drawn_index: int | None = None
+    """Index among the drawn candidates; None if it is the index in the answer."""
+
+
+@dataclass(frozen=True)
+class UndecodedOutput:
+    """A picture of a canceled job whose codes are decoded after the job has ended."""
+
+    position: int
+    """Index among the candidates."""
+    grid: TokenGrid
+    png_text: Mapping[str, str]
+    """Text chunks of the PNG about how it was drawn, by keyword."""
+    score: float | None
+    partial: bool
 
 
 @dataclass(frozen=True)
 class UsageAmounts:
-    """What an attempt consumed."""
+    """Usage of an attempt."""
 
     images: int
     prompt_tokens: int
-    image_tokens: int
+    tokens_done: int
     compute_seconds: float
 
 
 @dataclass(frozen=True)
 class Answer:
-    """All that an attempt hands in at its end; outputs in the order of the answer."""
+    """The result of an attempt."""
 
     outputs: tuple[Output, ...]
+    """Pictures in the order in which the job shows them."""
     usage: UsageAmounts
+    undecoded: tuple[UndecodedOutput, ...] = ()
+    """Pictures that are still to be decoded; only a canceled job has any."""
+    scores: tuple[float, ...] | None = None
+    """Scores of all drawn candidates, if only the best are kept."""
 
 
 @dataclass(frozen=True)
 class HeartbeatReport:
-    """Which leases were extended, and the state of each job; a lease that is missing is lost."""
+    """The extended leases with the states of their jobs; leases that are missing here are lost."""
 
     held: Mapping[Lease, JobState] = field(default_factory=dict[Lease, JobState])
 
@@ -116,5 +151,5 @@ class HeartbeatReport:
         return lease not in self.held
 
     def should_cancel(self, lease: Lease) -> bool:
-        """Whether the user asked to stop the job."""
+        """Whether the client has canceled the job."""
         return self.held.get(lease) is JobState.CANCELING

@@ -1,10 +1,10 @@
-"""Hand jobs back, so that another worker goes on: a draining worker does it, or the reaper for a lost one."""
+"""Queue running jobs again for other workers, when a worker drains or was lost."""
 
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import ColumnElement, and_, not_, select
 from sqlalchemy.orm import Session
 
 from shared.job_errors import JobErrorCode
-from shared.job_store.clock import database_time
+from shared.job_store.clock import database_time, time_after
 from shared.job_store.records import Lease, LeaseLostError
 from shared.job_store.transitions import held_by, transition
 from shared.jobs import ACTIVE_STATES, JobEvent, JobState
@@ -13,12 +13,12 @@ from shared.tables import Job
 REAP_BATCH = 100
 
 
-def release_job(session: Session, lease: Lease, reason: str) -> Job:
-    """Queue the job again at once; it costs none of its failures. Raises LeaseLostError.
+def release_job(session: Session, lease: Lease, reason: str, pause_seconds: float = 0.0) -> Job:
+    """Queue the job again, at once or after a pause, as an interruption. Raises LeaseLostError.
 
-    A job that was to be canceled is canceled instead.
+    A canceling job is canceled instead.
     """
-    interrupted = {"interruptions": Job.interruptions + 1, "available_at": database_time()}
+    interrupted = {"interruptions": Job.interruptions + 1, "available_at": time_after(pause_seconds)}
     for event, values in ((JobEvent.INTERRUPTED, interrupted), (JobEvent.CANCELED, {})):
         jobs = transition(
             session,
@@ -33,10 +33,11 @@ def release_job(session: Session, lease: Lease, reason: str) -> Job:
 
 
 def reap_expired_leases(session: Session, max_interruptions: int) -> list[Job]:
-    """Take the jobs of silent workers back: queued again, canceled if that was wanted.
+    """Queue jobs again whose lease has expired; canceling ones are canceled. Returns the changed jobs.
 
-    One that has lost `max_interruptions` workers is taken for their cause and fails. Rows that another reaper
-    works on are passed over, and a reaped row no longer matches, so reapers may run side by side.
+    A job fails after `max_interruptions` lost workers, because it probably crashes them. A job whose codes
+    are all drawn is queued again in any case, because only decoding is left. Rows that another reaper has
+    locked are skipped, so several reapers may run at the same time.
     """
     due = (
         select(Job.id)
@@ -48,7 +49,8 @@ def reap_expired_leases(session: Session, max_interruptions: int) -> list[Job]:
     if not ids:
         return []
     mine = Job.id.in_(ids)
-    hopeless: ColumnElement[bool] = Job.interruptions + 1 >= max_interruptions
+    drawn = and_(Job.tokens_total > 0, Job.tokens_done == Job.tokens_total)
+    hopeless: ColumnElement[bool] = and_(Job.interruptions + 1 >= max_interruptions, not_(drawn))
     data = {"reason": JobErrorCode.WORKER_LOST.value}
     lost = {"interruptions": Job.interruptions + 1}
     error = {

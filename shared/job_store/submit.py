@@ -3,6 +3,8 @@
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
+from shared.ids import IdKind, format_id
+from shared.job_store.children import lock_parent
 from shared.job_store.records import NewJob
 from shared.job_store.transitions import record_event
 from shared.jobs import PRIORITY_RANK, JobEvent, target
@@ -10,10 +12,18 @@ from shared.tables import Job, JobRequestRow, WebhookEndpoint
 
 
 def submit_job(session: Session, new: NewJob, webhook: WebhookEndpoint | None = None) -> Job:
-    """Insert the job, its request, its own webhook endpoint and its first event.
+    """Insert the job, its request, its webhook endpoint and its first event.
 
-    The caller rings the doorbell after the commit. `webhook` is filled in except for the job it belongs to.
+    webhook: an endpoint for this job only; its `job_id` is set here. The caller rings the doorbell after the
+    commit. Raises NoPictureError if the new job's parent has no picture and will not get one.
     """
+    request, blocked_by = dict(new.request), None
+    if new.parent is not None:
+        drawn = lock_parent(session, new.project_id, new.parent)
+        if drawn is None:
+            blocked_by = new.parent
+        else:
+            request["image"] = format_id(IdKind.IMAGE, drawn)
     statement = (
         insert(Job)
         .values(
@@ -27,11 +37,20 @@ def submit_job(session: Session, new: NewJob, webhook: WebhookEndpoint | None = 
             start_by=new.start_by,
             finish_by=new.finish_by,
             model=new.model,
+            wanted_numerics=new.numerics,
+            blocked_by=blocked_by,
         )
         .returning(Job)
     )
     job = session.scalars(statement).one()
-    session.add(JobRequestRow(job_id=job.id, request=dict(new.request)))
+    session.add(
+        JobRequestRow(
+            job_id=job.id,
+            request=request,
+            mask=new.mask and dict(new.mask),
+            retry_of=new.retry_of,
+        )
+    )
     if webhook is not None:
         webhook.job_id = job.id
         session.add(webhook)

@@ -1,24 +1,39 @@
-"""The one statement that moves jobs from state to state, with its event and its webhook deliveries.
+"""The only statement that changes states of jobs; it also writes events and webhook deliveries.
 
-Whatever the caller's conditions, the state must be one from which `shared.jobs.TRANSITIONS` allows the event.
-Event rows and outbox rows are written in the same transaction, so neither exists without the other.
+Besides the caller's condition it checks that `shared.jobs.TRANSITIONS` allows the event in the job's state.
+Events and deliveries are written in the same transaction, so neither exists without the other.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, insert, literal, or_, select, update
+from sqlalchemy import TEXT, ColumnElement, and_, cast, func, insert, literal, or_, select, update
 from sqlalchemy.orm import Session
 
+from shared.event_types import patterns_of
+from shared.job_errors import JobErrorCode
 from shared.job_store.clock import database_time
 from shared.job_store.records import Lease, LeaseLostError
-from shared.jobs import ACTIVE_STATES, FINAL_STATES, JobEvent, sources, target
+from shared.jobs import (
+    ACTIVE_STATES,
+    CHANGED_JOBS,
+    FINAL_STATES,
+    JobChange,
+    JobEvent,
+    JobState,
+    sources,
+    target,
+)
 from shared.tables import Delivery, Job, JobEventRow, WebhookEndpoint
+
+RECEIVER_SEPARATOR = "/"
+"""Stands in `Delivery.receiver` after the project's id."""
+EventData = Mapping[str, Any] | Callable[[Job], Mapping[str, Any]]
 
 
 def held_by(lease: Lease) -> ColumnElement[bool]:
-    """The fence: this attempt, and by the database's clock its lease still runs."""
+    """The fence: the job is still in this attempt, and its lease has not expired by the database's clock."""
     return and_(Job.id == lease.job_id, Job.attempt == lease.attempt, Job.lease_expires_at > database_time())
 
 
@@ -27,18 +42,20 @@ def transition(
     event: JobEvent,
     condition: ColumnElement[bool],
     values: Mapping[str, Any] | None = None,
-    data: Mapping[str, Any] | None = None,
+    data: EventData | None = None,
 ) -> Sequence[Job]:
-    """Let the event happen to every job that meets the condition and may have it; return those jobs.
+    """Apply the event to every job that meets the condition and whose state allows it; return those jobs.
 
-    `values` are further columns to set, `data` is stored with the event.
+    values: further columns to set. data: stored with the event; the same for all jobs, or a function of the
+    job.
     """
     after = target(event)
     changes: dict[str, Any] = {"state": after.value, "revision": Job.revision + 1}
     if after not in ACTIVE_STATES:
-        changes |= {"lease_owner": None, "lease_expires_at": None, "heartbeat_at": None, "phase": None}
+        changes |= {"lease_owner": None, "lease_expires_at": None, "heartbeat_at": None}
+        changes |= {"phase": None, "eta_seconds": None}
     if after in FINAL_STATES:
-        changes["finished_at"] = database_time()
+        changes |= {"finished_at": database_time(), "blocked_by": None}
     statement = (
         update(Job)
         .where(Job.state.in_(sorted(sources(event))), condition)
@@ -48,7 +65,19 @@ def transition(
     )
     jobs = session.scalars(statement).all()
     record_event(session, event, jobs, data or {})
+    if jobs and after in FINAL_STATES - {JobState.SUCCEEDED}:
+        cancel_children(session, [job.id for job in jobs])
     return jobs
+
+
+def cancel_children(session: Session, parents: Sequence[UUID]) -> None:
+    """Cancel the jobs that wait for a picture of these jobs, which have ended without one."""
+    error = {
+        "error_code": JobErrorCode.PARENT_WITHOUT_PICTURE.value,
+        "error_message": "The job whose picture this one waits for ended without a picture.",
+    }
+    waiting = Job.blocked_by.in_(parents)
+    transition(session, JobEvent.CANCELED, waiting, error, {"code": error["error_code"]})
 
 
 def transition_held(
@@ -58,37 +87,45 @@ def transition_held(
     values: Mapping[str, Any] | None = None,
     data: Mapping[str, Any] | None = None,
 ) -> Job:
-    """Let the event happen to the job of this lease. Raises LeaseLostError when the fence refuses."""
+    """Apply the event to the job of this lease. Raises LeaseLostError if the lease is lost."""
     jobs = transition(session, event, held_by(lease), values, data)
     if not jobs:
         raise LeaseLostError(f"attempt {lease.attempt} does not hold job {lease.job_id}")
     return jobs[0]
 
 
-def record_event(session: Session, event: JobEvent, jobs: Sequence[Job], data: Mapping[str, Any]) -> None:
-    """Write the event of each job, numbered by the job's revision, and queue its webhooks."""
+def record_event(session: Session, event: JobEvent, jobs: Sequence[Job], data: EventData) -> None:
+    """Write the event of each job with the job's revision as its number, and queue webhook deliveries."""
     if not jobs:
         return
     rows = [
         {
             "job_id": job.id,
+            "project_id": job.project_id,
             "sequence": job.revision,
             "attempt": job.attempt,
             "kind": event.value,
-            "data": dict(data),
+            "data": dict(data(job) if callable(data) else data),
             "created_at": database_time(),
         }
         for job in jobs
     ]
     session.execute(insert(JobEventRow).values(rows))
+    changes = [JobChange(job.id, job.project_id, event) for job in jobs]
+    session.info.setdefault(CHANGED_JOBS, []).extend(changes)
     queue_deliveries(session, event, [job.id for job in jobs])
 
 
 def queue_deliveries(session: Session, event: JobEvent, job_ids: Sequence[UUID]) -> None:
-    """Add one delivery for every endpoint that wants this type of event."""
+    """Add one delivery for each endpoint that is subscribed to this type of event."""
     event_type = f"job.{event.value}"
+    receiver = func.concat(
+        cast(WebhookEndpoint.project_id, TEXT),
+        RECEIVER_SEPARATOR,
+        func.coalesce(WebhookEndpoint.origin, cast(WebhookEndpoint.id, TEXT)),
+    )
     wanted = (
-        select(WebhookEndpoint.id, Job.id, Job.revision, literal(event_type))
+        select(WebhookEndpoint.id, Job.id, Job.revision, literal(event_type), receiver)
         .join(
             Job,
             and_(
@@ -99,8 +136,8 @@ def queue_deliveries(session: Session, event: JobEvent, job_ids: Sequence[UUID])
         .where(
             Job.id.in_(job_ids),
             WebhookEndpoint.disabled_at.is_(None),
-            WebhookEndpoint.event_types.contains([event_type]),
+            WebhookEndpoint.event_types.overlap(patterns_of(event_type)),
         )
     )
-    columns = ["endpoint_id", "job_id", "sequence", "event_type"]
+    columns = ["endpoint_id", "job_id", "sequence", "event_type", "receiver"]
     session.execute(insert(Delivery).from_select(columns, wanted))

@@ -1,1 +1,1 @@
-"""Pydantic models of what crosses the HTTP border; field names are fixed."""
+"""Pydantic models of HTTP requests and responses; the names of their fields must not change."""

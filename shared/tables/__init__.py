@@ -1,4 +1,4 @@
-"""Every table of the platform, one module a resource; migrations/ builds exactly these."""
+"""Every table of the database, one module for each resource; migrations/ creates exactly these tables."""
 
 from shared.tables.base import Base
 from shared.tables.images import Candidate, Image, ImageOrigin, ImageTokens
@@ -6,7 +6,8 @@ from shared.tables.jobs import Checkpoint, Job, JobEventRow, JobRequestRow, Usag
 from shared.tables.operations import IdempotencyRecord, WorkerRow
 from shared.tables.projects import ApiKey, Project
 from shared.tables.sessions import SessionRow, Turn
-from shared.tables.webhooks import Delivery, DeliveryState, WebhookEndpoint
+from shared.tables.undecoded import UndecodedPicture
+from shared.tables.webhooks import Delivery, DeliveryState, DeliveryTry, DisabledReason, WebhookEndpoint
 
 __all__ = [
     "ApiKey",
@@ -15,6 +16,8 @@ __all__ = [
     "Checkpoint",
     "Delivery",
     "DeliveryState",
+    "DeliveryTry",
+    "DisabledReason",
     "IdempotencyRecord",
     "Image",
     "ImageOrigin",
@@ -25,6 +28,7 @@ __all__ = [
     "Project",
     "SessionRow",
     "Turn",
+    "UndecodedPicture",
     "UsageRecord",
     "WebhookEndpoint",
     "WorkerRow",

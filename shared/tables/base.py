@@ -1,22 +1,48 @@
-"""What all tables share: the declarative base, constraint names, ids and times made by the database."""
+"""Parts of all tables: the declarative base, names of constraints, ids and times from the database."""
 
 from datetime import datetime
 from enum import Enum
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, cast
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, DateTime, MetaData, SmallInteger, String, func, text
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.orm import DeclarativeBase, mapped_column
+from sqlalchemy.types import UserDefinedType
 
 Json = dict[str, Any]
 
 Uuid7 = Annotated[UUID, mapped_column(primary_key=True, server_default=text("uuidv7()"))]
-"""PostgreSQL 18 makes the id: sortable by time, with the database's clock."""
+"""Primary key that PostgreSQL 18 generates: a UUIDv7, which sorts by time of the database's clock."""
 
 CreatedAt = Annotated[datetime, mapped_column(server_default=func.now())]
 
 Small = Annotated[int, mapped_column(SmallInteger)]
+
+
+class Xid8(UserDefinedType[int]):
+    """PostgreSQL's `xid8`, a transaction number of 64 bits that never wraps around, as an int."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        """The type's name in SQL."""
+        return "xid8"
+
+    def bind_processor(self, dialect: Any) -> Any:
+        """xid8 has no casts from integers, so values are sent as text."""
+        del dialect
+        return lambda value: None if value is None else str(value)
+
+    def result_processor(self, dialect: Any, coltype: Any) -> Any:
+        """psycopg returns xid8 as text."""
+        del dialect, coltype
+        return lambda value: None if value is None else int(value)
+
+
+cast("dict[str, Any]", ischema_names)["xid8"] = Xid8
+"""Alembic compares the type in the database with that of the tables."""
 
 
 class Base(DeclarativeBase):
@@ -40,11 +66,11 @@ class Base(DeclarativeBase):
 
 
 def one_of(column: str, values: type[Enum]) -> CheckConstraint:
-    """A text column that holds one of an enum's values."""
+    """Constraint that a text column contains one of an enum's values."""
     allowed = ", ".join(f"'{member.value}'" for member in values)
     return CheckConstraint(f"{column} IN ({allowed})", name=f"{column}_known")
 
 
 def in_states(states: "frozenset[Any]") -> str:
-    """SQL that is true in these states, in a fixed order so that migrations stay equal."""
+    """SQL condition that the state is one of these, in a fixed order so that migrations do not differ."""
     return f"state IN ({', '.join(sorted(repr(str(state)) for state in states))})"

@@ -1,4 +1,4 @@
-"""Pictures, what they are in tokens, and the candidates that jobs made."""
+"""Pictures, their token grids, and the candidates of jobs."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -11,14 +11,14 @@ from shared.tables.base import Base, CreatedAt, Small, Uuid7, one_of
 
 
 class ImageOrigin(StrEnum):
-    """How a picture came to be here."""
+    """Origin of a picture."""
 
     UPLOADED = "uploaded"
     GENERATED = "generated"
 
 
 class Image(Base):
-    """One stored picture; its bytes lie in S3 under a key of its own."""
+    """One stored picture; its file is an S3 object that no other picture shares."""
 
     __tablename__ = "images"
 
@@ -34,7 +34,7 @@ class Image(Base):
     created_at: Mapped[CreatedAt]
     expires_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]
-    """When its bytes were removed; the row stays, so that sessions keep their shape."""
+    """Time at which the file was deleted; the row stays, because turns of sessions refer to it."""
 
     __table_args__ = (
         one_of("origin", ImageOrigin),
@@ -46,16 +46,16 @@ class Image(Base):
 
 
 class ImageTokens(Base):
-    """A picture's token grid at one size: the truth of a generated picture, a cache for an uploaded one."""
+    """A picture's token grid at one size: its drawn codes, or a cached encoding."""
 
     __tablename__ = "image_tokens"
 
     image_id: Mapped[UUID] = mapped_column(ForeignKey("images.id", ondelete="CASCADE"), primary_key=True)
     tokenizer: Mapped[str] = mapped_column(primary_key=True)
-    """Fingerprint of the image tokenizer's weights: codes of another codebook mean other pictures."""
+    """Fingerprint of the image tokenizer's weights: with another codebook, codes mean other pictures."""
     width: Mapped[int] = mapped_column(primary_key=True)
     height: Mapped[int] = mapped_column(primary_key=True)
-    """Pixels of the panel that the picture was fitted to before it was encoded."""
+    """Width and height in pixels of the panel to which the picture was fitted before it was encoded."""
     grid: Mapped[bytes]
     """`TokenGrid.to_bytes()`."""
     sha256: Mapped[bytes]
@@ -68,7 +68,7 @@ class ImageTokens(Base):
 
 
 class Candidate(Base):
-    """One picture of a job's answer. An edit starts at a candidate, so a session is a tree."""
+    """One picture of a job's answer. A turn starts from a candidate, so a session is a tree."""
 
     __tablename__ = "candidates"
 
@@ -76,11 +76,14 @@ class Candidate(Base):
     job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
     image_id: Mapped[UUID] = mapped_column(ForeignKey("images.id"), unique=True)
     position: Mapped[Small]
-    """0 is the first of the answer."""
+    """Index in the answer, from 0."""
     score: Mapped[float | None]
-    """Sum of log p_cond - log p_uncond over the picture's tokens: higher fits the prompt better."""
+    """Sum of log p_cond - log p_uncond over the picture's tokens; higher means a better fit to the prompt."""
     partial: Mapped[bool] = mapped_column(server_default=text("false"))
-    """Drawn only in part, because the job was canceled."""
+    """Whether only a part was drawn, because the job was canceled."""
+    drawn_index: Mapped[Small | None]
+    """Index among the drawn candidates; null if it is the position."""
+    starred_at: Mapped[datetime | None]
 
     __table_args__ = (
         CheckConstraint("position >= 0", name="position_not_negative"),

@@ -1,4 +1,4 @@
-"""Idempotency records of the gateway, and the workers that are alive."""
+"""Idempotency records of the gateway, and the workers."""
 
 from datetime import datetime
 from uuid import UUID
@@ -11,14 +11,14 @@ from shared.tables.base import Base, CreatedAt, Json, Small
 
 
 class IdempotencyRecord(Base):
-    """The first request with a key, and its answer once there is one; none yet means it is in flight."""
+    """The first request with an Idempotency-Key, and its answer; null until the request is done."""
 
     __tablename__ = "idempotency_records"
 
     project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True)
     key: Mapped[str] = mapped_column(primary_key=True)
     request_sha256: Mapped[bytes]
-    """Of method, path and body: the same key with another request is refused."""
+    """Hash of method, path and body; another request with the same key is refused."""
     job_id: Mapped[UUID | None] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
     response_status: Mapped[Small | None]
     response_headers: Mapped[Json | None]
@@ -37,7 +37,7 @@ class IdempotencyRecord(Base):
 
 
 class WorkerRow(Base):
-    """A worker that reported; one that is silent for a lease is taken for dead."""
+    """A worker. Without a heartbeat for the time of a lease it counts as lost."""
 
     __tablename__ = "workers"
 
@@ -45,11 +45,16 @@ class WorkerRow(Base):
     queues: Mapped[list[str]] = mapped_column(ARRAY(TEXT))
     slots: Mapped[Small]
     model: Mapped[Json]
-    """What the models resource shows: name, tasks, sizes, precision."""
+    """Description of the model for `GET /v1/models`: name, tasks, sizes, precision, parts of the identity."""
     tokens_per_second: Mapped[float | None]
     draining: Mapped[bool] = mapped_column(server_default=text("false"))
     started_at: Mapped[CreatedAt]
     heartbeat_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    numerics: Mapped[str | None]
+    """Numerics identity of the worker's pictures; null until its image tokenizer has answered."""
+    left_at: Mapped[datetime | None]
+    """Time at which the worker ended or was found lost. The row stays for a while, so that jobs wait for its
+    successor."""
 
     __table_args__ = (
         CheckConstraint("slots > 0", name="slots_positive"),

@@ -1,4 +1,4 @@
-"""Projects and their API keys: who may call, and how much."""
+"""Projects and their API keys."""
 
 from datetime import datetime
 from uuid import UUID
@@ -11,29 +11,39 @@ from shared.tables.base import Base, CreatedAt, Uuid7
 
 
 class Project(Base):
-    """Everything belongs to a project, and fairness is between projects."""
+    """Owner of keys, jobs and pictures; workers are shared fairly between projects."""
 
     __tablename__ = "projects"
 
     id: Mapped[Uuid7]
     name: Mapped[str] = mapped_column(unique=True)
     webhook_secret: Mapped[bytes]
-    """Signs webhooks that a job names itself; endpoints have secrets of their own."""
+    """Signs webhooks of endpoints that a job's request names; other endpoints have their own secrets."""
     max_queued_jobs: Mapped[int | None]
-    """Overrides the gateway's setting; null does not."""
+    """Overrides GATEWAY_MAX_QUEUED_JOBS if it is not null."""
     requests_per_minute: Mapped[int | None]
     created_at: Mapped[CreatedAt]
     disabled_at: Mapped[datetime | None]
+    previous_webhook_secret: Mapped[bytes | None]
+    """Also signs until it expires, so that receivers can switch to the new secret."""
+    previous_webhook_secret_expires_at: Mapped[datetime | None]
 
     __table_args__ = (
         CheckConstraint("octet_length(webhook_secret) BETWEEN 24 AND 64", name="webhook_secret_length"),
+        CheckConstraint(
+            "octet_length(previous_webhook_secret) BETWEEN 24 AND 64", name="previous_webhook_secret_length"
+        ),
+        CheckConstraint(
+            "(previous_webhook_secret IS NULL) = (previous_webhook_secret_expires_at IS NULL)",
+            name="webhook_rotation_complete",
+        ),
         CheckConstraint("max_queued_jobs > 0", name="max_queued_jobs_positive"),
         CheckConstraint("requests_per_minute > 0", name="requests_per_minute_positive"),
     )
 
 
 class ApiKey(Base):
-    """A bearer token, kept only as its SHA-256; the token has enough entropy to need no slow hash."""
+    """An API key, stored only as its SHA-256; its 256 random bits need no slow hash."""
 
     __tablename__ = "api_keys"
 
@@ -41,7 +51,7 @@ class ApiKey(Base):
     project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
     name: Mapped[str]
     hint: Mapped[str]
-    """The first characters, to tell keys apart in a list."""
+    """First characters of the token, to distinguish keys in a list."""
     sha256: Mapped[bytes] = mapped_column(unique=True)
     scopes: Mapped[list[str]] = mapped_column(ARRAY(TEXT), server_default=text("'{}'::text[]"))
     created_at: Mapped[CreatedAt]

@@ -1,4 +1,4 @@
-"""Webhook endpoints and the outbox of deliveries."""
+"""Webhook endpoints, their deliveries, and the tries of each delivery."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -12,18 +12,29 @@ from shared.tables.base import Base, CreatedAt, Small, Uuid7, one_of
 
 
 class DeliveryState(StrEnum):
-    """Where a delivery stands."""
+    """State of a delivery."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
     EXHAUSTED = "exhausted"
-    """Every try of the schedule failed."""
+    """All tries failed."""
     ABANDONED = "abandoned"
-    """The receiver said to stop, or its endpoint was disabled."""
+    """The receiver asked not to be called again, or the endpoint was disabled."""
+
+
+class DisabledReason(StrEnum):
+    """Why an endpoint receives no events any more."""
+
+    GONE = "gone"
+    """Its receiver answered 410."""
+    FAILING = "failing"
+    """All tries of several days failed: WEBHOOK_DISABLE_AFTER_SECONDS."""
+    REQUESTED = "requested"
+    """A client disabled it."""
 
 
 class WebhookEndpoint(Base):
-    """Where events go. `job_id` is set for the one that a single job named in its request."""
+    """A URL that receives events. `job_id` is set for an endpoint that a job's request names."""
 
     __tablename__ = "webhook_endpoints"
 
@@ -33,14 +44,23 @@ class WebhookEndpoint(Base):
     name: Mapped[str | None]
     url: Mapped[str]
     event_types: Mapped[list[str]] = mapped_column(ARRAY(TEXT))
-    """Wanted types, such as job.succeeded."""
+    """Types of the events to send, such as job.succeeded, or patterns, such as job.*."""
     secret: Mapped[bytes]
     previous_secret: Mapped[bytes | None]
-    """Signs too until it expires, so that a receiver can change over."""
+    """Also signs deliveries until it expires, so that the receiver can switch to the new secret."""
     previous_secret_expires_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]
     disabled_at: Mapped[datetime | None]
     disabled_reason: Mapped[str | None]
+    """A `DisabledReason`; there is no constraint, so that a new reason needs no migration."""
+    origin: Mapped[str | None]
+    """Scheme, host and port of the URL, if `job_id` is set; null for other endpoints."""
+    payload: Mapped[str] = mapped_column(server_default=text("'full'"))
+    """A `shared.schemas.webhooks.Payload`."""
+    scheme: Mapped[str] = mapped_column(server_default=text("'v1'"))
+    """A `shared.webhooks.signatures.Scheme`: with v1a, `secret` is a private key of 32 bytes."""
+    failing_since: Mapped[datetime | None]
+    """Time of the first failed try after the last success; null if there is none."""
 
     __table_args__ = (
         CheckConstraint("octet_length(secret) BETWEEN 24 AND 64", name="secret_length"),
@@ -55,24 +75,39 @@ class WebhookEndpoint(Base):
 
 
 class Delivery(Base):
-    """One event for one endpoint, written in the transaction of the event itself."""
+    """One event for one endpoint, written in the transaction of the event.
+
+    An io worker claims a delivery for each try: `tries` grows, and the worker holds it until `next_try_at`.
+    Every later write of the try requires that number (a fence), so a late worker changes nothing.
+    """
 
     __tablename__ = "deliveries"
 
     id: Mapped[Uuid7]
     endpoint_id: Mapped[UUID] = mapped_column(ForeignKey("webhook_endpoints.id", ondelete="CASCADE"))
-    job_id: Mapped[UUID]
-    sequence: Mapped[Small]
-    """With `job_id`, the event; a receiver can drop what comes late."""
+    job_id: Mapped[UUID | None]
+    """The job of the event; null for an event that is not about a job."""
+    sequence: Mapped[Small | None]
+    """Number of the event among those of the job; a receiver can drop events that arrive late."""
     event_type: Mapped[str]
     state: Mapped[str] = mapped_column(server_default=DeliveryState.PENDING.value)
-    tries: Mapped[Small] = mapped_column(server_default=text("0"))
+    tries: Mapped[int] = mapped_column(server_default=text("0"))
+    """Number of the last try, incremented with every claim; the fencing token."""
     next_try_at: Mapped[CreatedAt]
-    """For a claimed delivery: when another sender may take it."""
+    """Time of the next try. While a try is running: the time at which another sender may take over."""
     last_status: Mapped[Small | None]
     last_error: Mapped[str | None]
     created_at: Mapped[CreatedAt]
     finished_at: Mapped[datetime | None]
+    failures: Mapped[Small] = mapped_column(server_default=text("0"))
+    """Number of failed tries. A try whose io worker was killed is none of them."""
+    lease_owner: Mapped[str | None]
+    """The io worker that sends it now, or was killed while it did; null between two tries."""
+    receiver: Mapped[str] = mapped_column(server_default=text("''"))
+    """Deliveries of equal receivers share the limits of requests at the same time and per second: the project
+    and the endpoint, or, for endpoints of jobs, the project and the origin of the URL."""
+    body: Mapped[str | None]
+    """The message in JSON, equal for all tries; of a job's event it is made for the first try."""
 
     __table_args__ = (
         one_of("state", DeliveryState),
@@ -80,12 +115,48 @@ class Delivery(Base):
             f"(state = '{DeliveryState.PENDING}') = (finished_at IS NULL)", name="finished_when_final"
         ),
         CheckConstraint("tries >= 0", name="tries_not_negative"),
+        CheckConstraint(
+            "(job_id IS NULL) = (sequence IS NULL) AND (job_id IS NOT NULL OR body IS NOT NULL)",
+            name="job_or_message",
+        ),
+        CheckConstraint("failures BETWEEN 0 AND tries", name="failures_are_tries"),
         UniqueConstraint("job_id", "sequence", "endpoint_id"),
         ForeignKeyConstraint(
             ["job_id", "sequence"], ["job_events.job_id", "job_events.sequence"], ondelete="CASCADE"
         ),
         Index(
-            "ix_deliveries_due", "next_try_at", postgresql_where=text(f"state = '{DeliveryState.PENDING}'")
+            "ix_deliveries_due_of_receiver",
+            "receiver",
+            "next_try_at",
+            postgresql_where=text(f"state = '{DeliveryState.PENDING}'"),
         ),
         Index(None, "endpoint_id", "id"),
+    )
+
+
+class DeliveryTry(Base):
+    """One try of a delivery: what was sent, and what the receiver answered."""
+
+    __tablename__ = "delivery_tries"
+
+    delivery_id: Mapped[UUID] = mapped_column(
+        ForeignKey("deliveries.id", ondelete="CASCADE"), primary_key=True
+    )
+    number: Mapped[int] = mapped_column(primary_key=True)
+    url: Mapped[str]
+    signature: Mapped[str]
+    """The header `webhook-signature`."""
+    sent_at: Mapped[datetime]
+    """The header `webhook-timestamp`, with more digits."""
+    seconds: Mapped[float]
+    status: Mapped[Small | None]
+    """HTTP status of the answer; null if there was none."""
+    error: Mapped[str | None]
+    """A `TryError`; null after a success."""
+    answer: Mapped[str | None]
+    """The first 1,024 bytes of the answer's body as UTF-8, without U+0000."""
+
+    __table_args__ = (
+        CheckConstraint("number > 0", name="number_positive"),
+        CheckConstraint("char_length(answer) <= 1024", name="answer_length"),
     )

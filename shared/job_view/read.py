@@ -1,0 +1,92 @@
+"""Read everything of jobs that a response shows, with a fixed number of SQL statements."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from shared.job_store import queue_position
+from shared.job_store.clock import database_time
+from shared.job_view.view import JobRows, OutputRows
+from shared.jobs import JobState
+from shared.tables import Candidate, Image, ImageTokens, Job, JobRequestRow, UndecodedPicture, UsageRecord
+
+
+def read_details(session: Session, job: Job) -> JobRows:
+    """The job with its request, outputs, usage and position in the queue."""
+    return collect(session, [job], queue_positions(session, [job]))[0]
+
+
+def queue_positions(session: Session, jobs: Sequence[Job]) -> dict[UUID, int | None]:
+    """The position of each waiting job in its queue; jobs that are blocked or do not wait have none."""
+    waiting = [job for job in jobs if job.state == JobState.QUEUED and job.blocked_by is None]
+    return {job.id: queue_position(session, job) for job in waiting}
+
+
+def collect(session: Session, jobs: Sequence[Job], positions: dict[UUID, int | None]) -> list[JobRows]:
+    """The jobs in the same order, each with its request, outputs and usage."""
+    ids = [job.id for job in jobs]
+    requests = session.scalars(select(JobRequestRow).where(JobRequestRow.job_id.in_(ids)))
+    request_of = {row.job_id: row for row in requests}
+    usages = session.scalars(select(UsageRecord).where(UsageRecord.job_id.in_(ids)))
+    usage_of = {usage.job_id: usage for usage in usages}
+    outputs_of = read_outputs(session, ids)
+    undecoded = select(UndecodedPicture.job_id).where(UndecodedPicture.job_id.in_(ids))
+    pending = frozenset(session.scalars(undecoded))
+    retries_of = read_retries(session, ids)
+    now = session.scalars(select(database_time())).one()
+    return [
+        JobRows(
+            job,
+            request_of[job.id].request,
+            outputs_of[job.id],
+            usage_of.get(job.id),
+            positions.get(job.id),
+            now,
+            undecoded=job.id in pending,
+            mask=request_of[job.id].mask,
+            retry_of=request_of[job.id].retry_of,
+            retries=retries_of[job.id],
+        )
+        for job in jobs
+    ]
+
+
+def read_retries(session: Session, job_ids: Sequence[UUID]) -> dict[UUID, list[UUID]]:
+    """The jobs that repeat each job, oldest first."""
+    statement = (
+        select(JobRequestRow.retry_of, JobRequestRow.job_id)
+        .where(JobRequestRow.retry_of.in_(job_ids))
+        .order_by(JobRequestRow.job_id)
+    )
+    retries: dict[UUID, list[UUID]] = defaultdict(list)
+    for first, retry in session.execute(statement):
+        if first is not None:
+            retries[first].append(retry)
+    return retries
+
+
+def read_outputs(session: Session, job_ids: Sequence[UUID]) -> dict[UUID, list[OutputRows]]:
+    """The candidates of each job, in order of their positions.
+
+    The first grid stored for a picture contains the drawn codes; later grids are encodings at other sizes.
+    """
+    first_grid = (
+        select(ImageTokens.sha256)
+        .where(ImageTokens.image_id == Image.id)
+        .order_by(ImageTokens.created_at)
+        .limit(1)
+        .scalar_subquery()
+    )
+    statement = (
+        select(Candidate, Image, first_grid)
+        .join(Image, Image.id == Candidate.image_id)
+        .where(Candidate.job_id.in_(job_ids))
+        .order_by(Candidate.job_id, Candidate.position)
+    )
+    outputs: dict[UUID, list[OutputRows]] = defaultdict(list)
+    for candidate, image, tokens_sha256 in session.execute(statement):
+        outputs[candidate.job_id].append(OutputRows(candidate, image, tokens_sha256))
+    return outputs

@@ -1,0 +1,50 @@
+"""Public URLs of resources; no other module builds them."""
+
+from urllib.parse import urlencode
+from uuid import UUID
+
+from shared.ids import IdKind, format_id
+
+
+def job_path(job_id: UUID) -> str:
+    """Path of a job."""
+    return f"/v1/jobs/{format_id(IdKind.JOB, job_id)}"
+
+
+def job_url(public_url: str, job_id: UUID) -> str:
+    """URL of a job."""
+    return f"{public_url}{job_path(job_id)}"
+
+
+def mask_url(public_url: str, job_id: UUID) -> str:
+    """URL of a job's mask in cells."""
+    return f"{job_url(public_url, job_id)}/mask"
+
+
+def image_url(public_url: str, image_id: UUID) -> str:
+    """URL of a picture's description."""
+    return f"{public_url}/v1/images/{format_id(IdKind.IMAGE, image_id)}"
+
+
+def content_url(
+    public_url: str, image_id: UUID, file_format: str | None = None, quality: int | None = None
+) -> str:
+    """URL of a picture's file, or of a conversion of it."""
+    wanted = {"format": file_format, "quality": quality}
+    query = urlencode({name: value for name, value in wanted.items() if value is not None})
+    return f"{image_url(public_url, image_id)}/content{'?' if query else ''}{query}"
+
+
+def thumbnail_url(public_url: str, image_id: UUID) -> str:
+    """URL of a picture's thumbnail."""
+    return f"{image_url(public_url, image_id)}/thumbnail"
+
+
+def session_url(public_url: str, session_id: UUID) -> str:
+    """URL of a session."""
+    return f"{public_url}/v1/sessions/{format_id(IdKind.SESSION, session_id)}"
+
+
+def turn_url(public_url: str, session_id: UUID, turn_id: UUID) -> str:
+    """URL of a turn."""
+    return f"{session_url(public_url, session_id)}/turns/{format_id(IdKind.TURN, turn_id)}"
