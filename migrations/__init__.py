@@ -1,1 +1,1 @@
-"""The database's schema as a sequence of steps."""
+"""Alembic migrations of the database schema."""

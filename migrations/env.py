@@ -1,4 +1,4 @@
-"""Alembic's entry: connects as the settings say, or uses the connection that the caller passes."""
+"""Alembic's entry point: uses the caller's connection, or connects with DATABASE_URL."""
 
 from alembic import context
 from sqlalchemy import Connection, create_engine
@@ -10,15 +10,17 @@ from shared.tables import Base
 
 
 def migrate(connection: Connection) -> None:
-    """Run the wanted steps in one transaction."""
+    """Run the migrations in one transaction."""
     context.configure(connection=connection, target_metadata=Base.metadata, compare_server_default=True)
     with context.begin_transaction():
         context.run_migrations()
 
 
 def migrate_from_settings() -> None:
-    """Connect without the services' time limits: a migration may take as long as it needs."""
-    engine = create_engine(sqlalchemy_url(DatabaseSettings.model_validate({})), poolclass=NullPool)
+    """Connect with DATABASE_URL and migrate, without the services' time limits: a migration may take long."""
+    engine = create_engine(
+        sqlalchemy_url(DatabaseSettings.model_validate({})), poolclass=NullPool, hide_parameters=True
+    )
     with engine.begin() as connection:
         migrate(connection)
 

@@ -14,10 +14,10 @@ depends_on = ${repr(depends_on)}
 
 
 def upgrade() -> None:
-    """Bring the schema forward."""
+    """Upgrade the schema."""
     ${upgrades if upgrades else "pass"}
 
 
 def downgrade() -> None:
-    """Take the schema back."""
+    """Downgrade the schema."""
     ${downgrades if downgrades else "pass"}
