@@ -1,0 +1,1 @@
+"""The worker claims jobs, draws them with the engine and commits results. All of its state is in Postgres."""

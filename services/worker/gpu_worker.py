@@ -1,4 +1,4 @@
-"""The GPU worker: a model, the threads around it, and their order of starting and leaving."""
+"""The GPU worker: creates the model and the threads around it, and starts and stops them in order."""
 
 import logging
 import os
@@ -8,78 +8,102 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Event
+from typing import Any
 from uuid import UUID
 
-from services.worker.attempts import Attempt, Attempts
-from services.worker.cancel_watch import LOOK_SECONDS, CancelWatch
-from services.worker.doorbells import Bell
-from services.worker.drain import Drain
-from services.worker.engine.auto_precision import choose_device, choose_precision
-from services.worker.engine.config import ModelConfig
-from services.worker.engine.engine import Engine, EngineOptions
-from services.worker.engine.loading import load_model
-from services.worker.engine_host import EngineHost
-from services.worker.heartbeat import Heartbeat, WorkerCard
-from services.worker.job_runner import JobRun, RunnerTools
-from services.worker.model_identity import describe_model, identify
+from services.worker.broker.doorbells import Bell
+from services.worker.claiming.attempts import Attempt, Attempts
+from services.worker.claiming.cancel_watch import LOOK_SECONDS, CancelWatch
+from services.worker.claiming.drain import Drain
+from services.worker.claiming.errands import Errands
+from services.worker.claiming.heartbeat import Heartbeat
+from services.worker.claiming.leases import Leases, WorkerCard
+from services.worker.claiming.slots import Slots
+from services.worker.job.fenced_writes import DatabaseWrites
+from services.worker.job.input_images import PictureSource
+from services.worker.job.late_pictures import LatePictures
+from services.worker.job.partial_pictures import PartialPictures
+from services.worker.job.prepare import Preparation
+from services.worker.job.results import ResultStore
+from services.worker.job.run import JobRun, RunnerTools
+from services.worker.job.undecoded_pictures import DatabasePictures
+from services.worker.model.engine_host import EngineHost, warm_up
+from services.worker.model.identity import describe_model, identify
+from services.worker.model.loading import load_engine
+from services.worker.model.picture_sizes import read_trained_sizes
+from services.worker.model.whole_identity import WholeIdentity
 from services.worker.patience import DATABASE_FAULTS
 from services.worker.periodic import Periodic
-from services.worker.preparation import Preparation
-from services.worker.results import ResultStore
-from services.worker.settings import GpuWorkerSettings, redis_url
-from services.worker.slots import Slots
-from services.worker.token_cache import PictureSource
+from services.worker.settings import GpuWorkerProcessSettings
 from services.worker.tokenizer_client import TokenizerClient
 from shared.database import Database
+from shared.error_words import words_of
 from shared.events import EventPublisher
 from shared.ids import IdKind, format_id
 from shared.job_store import ClaimedJob, claim_next_job
-from shared.jobs import Queue
-from shared.settings import Settings
+from shared.jobs import JobChange, JobEvent, Queue
+from shared.partial_pictures import PartialChannel
 from shared.storage import ObjectStorage
 from shared.telemetry import log_context
 
 logger = logging.getLogger(__name__)
 
+LEFT_BEHIND_SECONDS = 0.5
+"""Time in which calls of canceled jobs may still return after a drain."""
 LONGEST_TICK_SECONDS = 1.0
-"""Progress and codes are saved this often, however rarely checkpoints may be saved."""
+"""Progress and codes are saved at least this often, even if JOB_CHECKPOINT_SECONDS is longer."""
 
 
 class GpuWorker:
     """One process, one model, several slots."""
 
-    def __init__(
-        self, settings: Settings, own: GpuWorkerSettings, queues: Sequence[Queue], bell: Bell
-    ) -> None:
-        """Load the model. Raises EngineError when the folder or the precision is not usable."""
+    def __init__(self, settings: GpuWorkerProcessSettings, queues: Sequence[Queue], bell: Bell) -> None:
+        """Load the model and warm it up. Raises EngineError if the folder or the precision cannot be used."""
+        own = settings.worker
         folder = Path(own.model)
         loaded = load_engine(folder, own)
-        identity = identify(folder, loaded.loaded)
-        self._model = identity.name
+        engine_identity, sizes = identify(folder, loaded.loaded), read_trained_sizes(folder)
+        self._model = engine_identity.name
+        self._described = describe_model(engine_identity, loaded.loaded, sizes, warm_up(loaded))
         self._queues = tuple(queues)
         self._lease_seconds = settings.jobs.lease_seconds
+        self._numerics_wait_seconds = settings.jobs.model_wait_seconds
         self.id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self._database = Database(settings.database)
         self._tokenizer = TokenizerClient(settings.tokenizer, own.tokenizer_timeout_seconds)
+        self._identity = WholeIdentity(engine_identity, self._tokenizer)
         storage = ObjectStorage(settings.storage)
         self._host = EngineHost(loaded)
+        self._events = EventPublisher(settings.redis_url)
+        results = ResultStore(self._tokenizer, storage, lambda: self._identity.known)
+        self._late_pictures = LatePictures(
+            DatabasePictures(self._database), results.finish, self._events.publish, self._lease_seconds
+        )
+        self._channel = PartialChannel(settings.redis_url)
+        self._partials = PartialPictures(self._tokenizer.preview, self._channel)
+        preparation = Preparation(
+            loaded.loaded, self._identity, PictureSource(self._database, storage, self._tokenizer), sizes
+        )
         self._tools = RunnerTools(
-            database=self._database,
-            events=EventPublisher(redis_url(settings)),
+            writes=DatabaseWrites(self._database),
+            publish=self._events.publish,
             host=self._host,
-            preparation=Preparation(
-                loaded.loaded, identity.key, PictureSource(self._database, storage, self._tokenizer)
-            ),
-            results=ResultStore(self._tokenizer, storage, identity.as_text()),
+            prepare=preparation.prepare,
+            results=results,
+            errands=Errands(),
+            on_undecoded=self._late_pictures.wake,
+            numerics=lambda: self._identity.id,
             tick_seconds=min(LONGEST_TICK_SECONDS, settings.jobs.checkpoint_seconds),
             patience_seconds=own.patience_seconds,
+            shown=self._partials.shown,
         )
         self._attempts = Attempts()
-        card = WorkerCard(self.id, self._queues, own.slots, describe_model(identity, loaded.loaded))
-        self._heartbeat = Heartbeat(self._database, self._attempts, card, self._lease_seconds)
+        card = WorkerCard(self.id, self._queues, own.slots, self._describe)
+        self._leases = Leases(self._database, card, self._lease_seconds)
+        self._heartbeat = Heartbeat(self._attempts, self._leases.extend, lambda: self._identity.id)
         self._heart = Periodic("heartbeat", settings.jobs.heartbeat_seconds, self._beat)
         self._cancel_watch = Periodic(
-            "cancel watch", LOOK_SECONDS, CancelWatch(self._database, self._attempts).look
+            "cancel watch", LOOK_SECONDS, CancelWatch(self._attempts, self._leases.canceling).look
         )
         closing = Event()
         self._slots = Slots(
@@ -94,7 +118,7 @@ class GpuWorker:
             attempts=self._attempts,
             slots=self._slots,
             closing=closing,
-            database=self._database,
+            release=self._leases.release,
             seconds=own.drain_seconds,
             begin=self._heartbeat.begin_draining,
             finish=self._finish,
@@ -106,19 +130,50 @@ class GpuWorker:
         return not self._attempts.running()
 
     def start(self) -> None:
-        """Warm the model up, then claim."""
+        """Start all threads; from now on the worker claims jobs."""
         self._host.start()
         self._heart.start()
         self._cancel_watch.start()
+        self._late_pictures.start()
+        self._partials.start()
         self.drain.start()
         self._slots.start()
         logger.info("worker ready", extra={"worker": self.id, "queues": ",".join(self._queues)})
 
+    def _describe(self) -> dict[str, Any]:
+        """The model's description for the models resource, with the numerics identity once it is known."""
+        known = self._identity.known
+        parts = {} if known is None else {"numerics": {"id": known.numerics.id, **known.numerics.as_dict()}}
+        return {**self._described, **parts}
+
     def _claim(self, just_served: UUID | None) -> ClaimedJob | None:
+        """Claim a job; None until the workers' table shows this worker's numerics identity."""
+        if not self._heartbeat.has_told(self._identity.id) and not self._introduce():
+            return None
         with self._database.transaction() as session:
-            return claim_next_job(
-                session, self._queues, self.id, self._lease_seconds, just_served, model=self._model
+            claimed = claim_next_job(
+                session,
+                self._queues,
+                self.id,
+                self._lease_seconds,
+                just_served,
+                model=self._model,
+                numerics=self._identity.id,
+                numerics_wait_seconds=self._numerics_wait_seconds,
             )
+        if claimed is not None:
+            self._events.announce([JobChange(claimed.lease.job_id, claimed.project_id, JobEvent.STARTED)])
+        return claimed
+
+    def _introduce(self) -> bool:
+        """Write the identity into the workers' table, so that other workers leave jobs with it to this one.
+
+        Returns False while the tokenizer service, which completes the identity, does not answer.
+        """
+        if self._identity.ask() is None:
+            return False
+        self._heartbeat.beat()
+        return True
 
     def _run(self, claimed: ClaimedJob) -> None:
         attempt = Attempt(claimed)
@@ -136,27 +191,26 @@ class GpuWorker:
 
     def _beat(self) -> None:
         self._heartbeat.beat()
+        self._late_pictures.keep()
         if not self._host.is_alive:
-            logger.critical("the engine's thread has died; leaving so that a fresh process takes over")
+            logger.critical("the engine thread has died; this worker drains and exits")
             os.kill(os.getpid(), signal.SIGTERM)
 
     def _finish(self) -> None:
-        """End what the slots needed."""
+        """Stop the other threads after the slots have ended."""
+        self._partials.stop()
+        self._late_pictures.stop()
+        self._tools.errands.join(LEFT_BEHIND_SECONDS)
         self._heart.stop()
         self._cancel_watch.stop()
         self._host.stop()
         try:
-            self._heartbeat.leave()
+            self._leases.leave()
         except DATABASE_FAULTS as error:
-            logger.warning("the worker's row stays until it is stale", extra={"reason": str(error)})
-        self._tools.events.close()
+            logger.warning(
+                "cannot record in the database that this worker has left", extra={"reason": words_of(error)}
+            )
+        self._events.close()
+        self._channel.close()
         self._tokenizer.close()
         self._database.dispose()
-
-
-def load_engine(folder: Path, own: GpuWorkerSettings) -> Engine:
-    """The engine over the model of a folder. Raises EngineError."""
-    device = choose_device(own.device)
-    precision = choose_precision(ModelConfig.from_folder(folder), own.dtype, own.quantization, device)
-    loaded = load_model(folder, precision, device)
-    return Engine(loaded, EngineOptions(kv_cache_tokens=own.kv_cache_tokens, max_sequences=own.max_sequences))

@@ -1,18 +1,21 @@
-"""A thread that does one thing again and again."""
+"""A thread that runs an action at regular intervals."""
 
-import logging
 import time
 from collections.abc import Callable
 from threading import Event, Thread
+from typing import TYPE_CHECKING
 
+from services.worker.outages import outage_of
 from services.worker.patience import DATABASE_FAULTS
+from shared.error_words import words_of
 from shared.storage import StorageError
 
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from shared.outages import Outage
 
 
 class Periodic:
-    """Runs an action every so many seconds; a database or a storage that is away costs one round."""
+    """Runs `action` every `seconds`. A fault of the database or the storage costs one round, no more."""
 
     def __init__(self, name: str, seconds: float, action: Callable[[], object]) -> None:
         self._name = name
@@ -22,19 +25,25 @@ class Periodic:
         self._thread = Thread(target=self._serve, name=name, daemon=True)
 
     def start(self) -> None:
-        """Begin with a first round at once."""
+        """Start the thread; the first round begins at once."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Finish the round and end."""
+        """Finish the current round and end the thread."""
         self._stopping.set()
         self._thread.join()
 
     def _serve(self) -> None:
+        failing: Outage | None = None
         while not self._stopping.is_set():
             started = time.monotonic()
             try:
                 self._action()
             except (*DATABASE_FAULTS, StorageError) as error:
-                logger.warning("round left out", extra={"round": self._name, "reason": str(error)})
+                failing = outage_of(error)
+                failing.failed(words_of(error), started)
+            else:
+                if failing is not None:
+                    failing.answered()
+                failing = None
             self._stopping.wait(max(0.0, started + self._seconds - time.monotonic()))

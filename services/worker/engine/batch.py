@@ -1,4 +1,4 @@
-"""Pack the tokens that a step computes, from every sequence and stream, into one forward pass."""
+"""Pack the tokens of one step, from all sequences and streams, into one forward pass."""
 
 from collections.abc import Sequence as Items
 from dataclasses import dataclass
@@ -6,19 +6,19 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from services.worker.engine.attention import one_order_of_sums
-from services.worker.engine.flash_attention import make_attention
-from services.worker.engine.kv_cache import KVCache, Segment
+from services.worker.engine.model.attention import one_order_of_sums
+from services.worker.engine.model.flash_attention import make_attention
+from services.worker.engine.model.kv_cache import KVCache, Segment
+from services.worker.engine.model.transformer import Transformer
 from services.worker.engine.row_shapes import padded_rows
 from services.worker.engine.sequence import Sequence, Stream
-from services.worker.engine.transformer import Transformer
 
 
 @dataclass(frozen=True, eq=False)
 class Work:
-    """What one sequence does in a step: compute each stream up to its end, decide some positions.
+    """The work of one sequence in a step: compute its streams up to `ends`, decide `positions`.
 
-    ends: one per stream. positions: the free positions to decide; empty while the prompt is being read.
+    ends: one per stream, not included. positions: free positions; empty during prefill.
     """
 
     sequence: Sequence
@@ -34,17 +34,17 @@ class Work:
 
 @dataclass(frozen=True)
 class PackedRows:
-    """The rows of one pass, as lists on the host. Padding rows follow the segments."""
+    """The rows of one pass, as lists in CPU memory. Padding rows follow the segments."""
 
     token_ids: list[int]
     positions: list[int]
     segments: list[Segment]
     logit_rows: list[int]
-    """Rows whose logits decide a position: for each sequence its streams in turn, each in position order."""
+    """Rows whose logits decide a position: by sequence, then by stream, then by position."""
 
 
 def pack(works: Items[Work]) -> PackedRows:
-    """Lay the rows of `works` out one after the other."""
+    """Concatenate the rows of all works."""
     packed = PackedRows([], [], [], [])
     for work in works:
         for stream, end in zip(work.sequence.streams, work.ends, strict=True):
@@ -56,17 +56,17 @@ def _pack_stream(packed: PackedRows, work: Work, stream: Stream, end: int) -> No
     start, first_row = stream.computed, len(packed.token_ids)
     if start == end:
         return
-    packed.token_ids.extend(work.sequence.token_at(position) for position in range(start, end))
+    packed.token_ids.extend(work.sequence.token_at(position, stream) for position in range(start, end))
     packed.positions.extend(range(start - stream.origin, end - stream.origin))
     packed.segments.append(Segment(first_row, end - start, start - stream.origin, stream.run))
-    # The logits of the token before a position decide it.
+    # a position is decided by the logits of the token before it
     packed.logit_rows.extend(first_row + position - 1 - start for position in work.positions)
 
 
 def forward(model: Transformer, cache: KVCache, packed: PackedRows) -> Tensor:
-    """Run the pass: final hidden states of `packed.logit_rows`, padded to an allowed number of rows.
+    """Run the pass and return the final hidden states of `packed.logit_rows`.
 
-    Returns [padded logit rows, hidden]; the first len(logit_rows) count.
+    Returns [padded logit rows, hidden]; the rows after the first len(logit_rows) are padding.
     """
     hidden = hidden_states(model, cache, packed.token_ids, packed.positions, packed.segments)
     if not packed.logit_rows:
@@ -79,9 +79,9 @@ def forward(model: Transformer, cache: KVCache, packed: PackedRows) -> Tensor:
 def hidden_states(
     model: Transformer, cache: KVCache, token_ids: list[int], positions: list[int], segments: list[Segment]
 ) -> Tensor:
-    """Final hidden states of the rows, [at least rows, hidden]: what lies beyond is padding.
+    """Final hidden states of the rows, [rows or more, hidden]; additional rows are padding.
 
-    segments: all rows, in order.
+    segments: cover all rows, in order.
     """
     device = cache.keys.device
     if model.whole_pass is not None:

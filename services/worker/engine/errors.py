@@ -1,24 +1,24 @@
-"""Every error the engine raises on purpose.
+"""All errors that the engine raises.
 
 EngineError
-├── CheckpointError       a model folder that cannot be loaded as it is
-├── VocabularyError       a tokenizer without the tokens that the image grammar needs
-├── PromptError           a request that no sequence can be built for
-│   └── ImageSizeError    a picture size outside the grid
-├── GrammarError          a token where the grammar does not allow it
-├── CapacityError         a request that can never fit the KV cache
-└── PrecisionError        a dtype or quantisation that this machine cannot run
+├── CheckpointError       the model folder cannot be loaded
+├── VocabularyError       the tokenizer lacks tokens that the image grammar needs
+├── PromptError           the request cannot be turned into a sequence
+│   └── ImageSizeError    the picture size is not a multiple of the grid
+├── GrammarError          the image grammar does not allow a token
+├── CapacityError         the request does not fit into the KV cache, even if it is empty
+├── MemoryShortageError   the machine has too little memory for weights and KV cache
+└── PrecisionError        the machine cannot run this dtype or quantisation
 """
 
-from typing import ClassVar
+from shared.errors import LuminaryError
 
 
-class EngineError(Exception):
-    """Base of the engine's errors; `code` is stable, `hint` says what mends it."""
+class EngineError(LuminaryError):
+    """Base of the engine's errors."""
 
-    code: ClassVar[str] = "engine_error"
-    retryable: ClassVar[bool] = False
-    hint: ClassVar[str] = "Read the message; it names the cause."
+    code = "engine_error"
+    hint = "Read the message; it names the cause."
 
 
 class CheckpointError(EngineError):
@@ -36,35 +36,42 @@ class VocabularyError(EngineError):
 
 
 class PromptError(EngineError):
-    """The task, its texts and its pictures do not fit together."""
+    """The task does not allow or lacks one of the request's texts or pictures."""
 
     code = "prompt_invalid"
     hint = "Check which inputs the task takes."
 
 
 class ImageSizeError(PromptError):
-    """The picture's size does not fall on the token grid."""
+    """The picture's size is not a multiple of the token grid."""
 
     code = "image_size_invalid"
     hint = "Use a width and a height that are multiples of 32 pixels."
 
 
 class GrammarError(EngineError):
-    """A token stands where the image grammar does not allow it."""
+    """The image grammar does not allow a token at its place."""
 
     code = "grammar_violation"
     hint = "Pass image codes of this model's tokenizer, in row-major order."
 
 
 class CapacityError(EngineError):
-    """The request needs more KV cache than the engine owns."""
+    """The request needs more KV cache than the engine has."""
 
     code = "request_too_large"
     hint = "Ask for a smaller picture, or give the engine more KV cache."
+
+
+class MemoryShortageError(EngineError):
+    """The machine, its control group or the GPU has too little memory for the model and its KV cache."""
+
+    code = "memory_insufficient"
+    hint = "Set WORKER_KV_CACHE_TOKENS lower, quantise the model, or give the worker more memory."
 
 
 class PrecisionError(EngineError):
     """The dtype or quantisation cannot run on this device."""
 
     code = "precision_unsupported"
-    hint = "Use dtype 'auto', which picks what this machine runs."
+    hint = "Use dtype 'auto', which chooses a dtype that this machine supports."

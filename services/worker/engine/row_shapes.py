@@ -1,30 +1,29 @@
-"""The only shapes that kernels are called with, so that a row's bits never depend on its company.
+"""The only shapes that kernels are called with, which makes them batch-invariant.
 
-A matrix product or an attention call may sum in another order when its shape changes. Two facts make a
-row's result a function of the row alone: products of at least two rows and attention of at least four sum
-each row alike, whatever their number; and a query at position p always sees the same key extent, masked
-beyond p.
-`self_check` tries both on this machine's kernels.
+A matrix product or an attention call may sum in another order if its shape changes. Two facts make a row's
+result independent of batch neighbours: products of at least two rows, and attention of at least four queries,
+sum every row in the same order for any number of rows; and a query at position p always reads the same number
+of keys, those after p being masked. `self_check` verifies both on this machine.
 """
 
 from bisect import bisect_left
 
 ROW_COUNTS: tuple[int, ...] = (2, 4, 8, 16, 32, 64, 128, 256)
-"""Rows of a forward pass and of each projection; the rest is padding."""
+"""Allowed numbers of rows of a forward pass and of each projection; passes are padded to the next one."""
 
 QUERY_TILES = (4, 8, 16, 32)
-"""Queries of one attention call, before the heads of a group are folded into it."""
+"""Allowed numbers of queries in one attention call, before the heads of a group are folded into it."""
 
 KEY_STEP = 128
-"""The keys of one attention call are the first multiple of this that reaches the query."""
+"""An attention call reads a multiple of this number of keys, the smallest that includes the query's own."""
 
 MAX_ROWS = ROW_COUNTS[-1]
 
 
 def padded_rows(rows: int, fewest: int = ROW_COUNTS[0]) -> int:
-    """The smallest allowed number of rows that holds `rows`, and is no less than `fewest`.
+    """The smallest allowed number of rows that is at least `rows` and `fewest`.
 
-    The engine's own batches never pass MAX_ROWS; beyond it (a parity check, say) multiples of it.
+    Above MAX_ROWS, which only parity checks exceed, a multiple of MAX_ROWS.
     """
     if rows > MAX_ROWS:
         return -(-rows // MAX_ROWS) * MAX_ROWS
@@ -32,17 +31,17 @@ def padded_rows(rows: int, fewest: int = ROW_COUNTS[0]) -> int:
 
 
 def query_tile(queries: int) -> int:
-    """The smallest query tile that holds `queries`, which is at most the largest tile."""
+    """The smallest query tile of at least `queries`. queries: at most the largest tile."""
     return QUERY_TILES[bisect_left(QUERY_TILES, queries)]
 
 
 def key_extent(position: int) -> int:
-    """How many keys a query at `position` is shown, itself included; those beyond it are masked."""
+    """Number of keys that an attention call reads for a query at `position`; later keys are masked."""
     return (position // KEY_STEP + 1) * KEY_STEP
 
 
 def split_queries(position: int, count: int) -> list[tuple[int, int]]:
-    """Cut `count` queries from `position` on into (position, count) runs of one extent and one tile."""
+    """Split `count` queries from `position` on into runs (position, count) of one key extent and one tile."""
     runs: list[tuple[int, int]] = []
     end = position + count
     while position < end:

@@ -1,8 +1,8 @@
-"""How many drafts to verify in the next forward pass.
+"""Choose the number of drafts to verify in the next forward pass.
 
-A wider pass settles more tokens and costs more time. Both are measured as the engine runs: how often a
-draft turns out right, and what a pass of so many rows takes. Timing steers only the width, and the width
-never changes a token.
+A pass with more drafts settles more tokens and takes longer. The engine measures both while it runs: how
+often drafts are right, and the duration of passes by their number of rows. Timing decides only the number of
+drafts, and that number never changes a token.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,40 +10,40 @@ from collections.abc import Callable, Mapping
 from services.worker.engine.row_shapes import padded_rows
 
 WINDOWS = (0, 1, 3, 7, 15, 31, 63)
-"""Drafts behind the first undecided token. Zero is sequential decoding."""
+"""Numbers of drafts to choose from. 0 is sequential decoding."""
 
 OPTIMISM = 0.6
-"""Acceptance assumed before anything was measured."""
+"""Acceptance rate that is assumed at first."""
 
 FIRST_REACH = 3
-"""Drafts that a sequence tries before any has held, where nothing speaks for them."""
+"""Largest number of drafts until the first ones were right, unless they come from a given panel."""
 
 WORTH = 1.1
-"""How much more must be expected of drafts than of none: estimates err, and a loss is felt at once."""
+"""Drafts are used only if they are expected to be faster by this factor, because estimates have errors."""
 
 SMOOTHING = 0.9
 """Weight of the past in running means of acceptance and of step times."""
 
 
 SHARED = 0.7
-"""How much of a change of one pass's time is taken to concern passes of every width. Contexts grow and other
-processes come: what was not run for a while would look cheap."""
+"""Share of a change of a pass's duration that is applied to all numbers of rows. Contexts grow and other
+processes start, so an old measurement would be too low."""
 
 
 class StepCosts:
-    """Seconds of a forward pass by its padded rows: measured passes first, then the kernels' own times."""
+    """Duration of a forward pass by its padded rows, from measured passes or the times of its kernels."""
 
     def __init__(self, kernel_seconds: Mapping[int, float] | None = None, fewest_rows: int = 2) -> None:
-        """kernel_seconds: what all products of a pass took together at load time, by rows.
+        """kernel_seconds: total time of all matrix products of a pass, measured while loading, by rows.
 
-        fewest_rows: that a pass is padded to.
+        fewest_rows: smallest number of rows of a pass, after padding.
         """
         self._fewest = fewest_rows
         self._kernels = dict(kernel_seconds or {})
         self._observed: dict[int, float] = {}
 
     def observe(self, rows: int, seconds: float) -> None:
-        """Take note of one pass of `rows` padded rows."""
+        """Record a pass of `rows` padded rows."""
         known = self._observed.get(rows)
         if known is None:
             self._observed[rows] = seconds
@@ -53,15 +53,19 @@ class StepCosts:
             self._observed[other] *= 1 + (change if other == rows else SHARED * change)
 
     def known(self, rows: int) -> bool:
-        """Whether a pass of so many rows was seen, so that its time is no guess from the kernels' times."""
+        """Whether a pass of this number of rows, after padding, was measured."""
         return padded_rows(rows, self._fewest) in self._observed
 
-    def seconds(self, rows: int) -> float:
-        """What a pass of `rows` rows should take.
+    def expected_seconds(self, rows: int) -> float | None:
+        """Like `seconds`, but None until a pass was measured."""
+        return self.seconds(rows) if self._observed else None
 
-        A number of rows that was not tried yet costs what its kernels cost more than those of the nearest
-        one that was, and no less than if all of a pass were kernels; with nothing to go by, as many seconds
-        as it has rows.
+    def seconds(self, rows: int) -> float:
+        """Estimated duration of a pass of `rows` rows.
+
+        An unmeasured number of rows is estimated from the nearest measured one plus the difference of their
+        kernel times, but not less than in proportion to the kernel times. Without any measurement the
+        estimate is the kernel time or, if that is unknown too, the number of rows.
         """
         rows = padded_rows(rows, self._fewest)
         if rows in self._observed:
@@ -72,15 +76,15 @@ class StepCosts:
         nearest = min(self._observed, key=lambda tried: abs(tried - rows))
         nearest_kernels = self._kernels.get(nearest, float(nearest))
         observed = self._observed[nearest]
-        # kernels were timed in another moment: a difference alone could come out below nothing
+        # kernels were timed at another moment, so the sum alone could be negative
         return max(observed + kernels - nearest_kernels, observed * min(1.0, kernels / nearest_kernels))
 
 
 class Acceptance:
-    """Running estimate of how likely a draft is right, given that all before it were.
+    """Running estimate of the probability that a draft is right, given that all before it were.
 
-    reach: the widest window that is worth a try. It doubles as drafts hold, so that a sequence whose drafts
-    all fail has not paid for wide windows before this shows.
+    reach: the largest number of drafts to try. It doubles while drafts are right, so that a sequence whose
+    drafts all fail does not start with wide windows.
     """
 
     def __init__(self, reach: int = FIRST_REACH) -> None:
@@ -89,7 +93,7 @@ class Acceptance:
         self._tried = 4.0
 
     def observe(self, right: int, *, wrong: bool) -> None:
-        """Take note of a window: `right` drafts held, then one failed or the window ended."""
+        """Record a window of drafts: the first `right` were right, then one was wrong or the window ended."""
         self.reach = max(self.reach, 2 * right + 1)
         self._right = SMOOTHING * self._right + right
         self._tried = SMOOTHING * self._tried + right + wrong
@@ -99,7 +103,7 @@ class Acceptance:
         return self._right / self._tried
 
     def expected_tokens(self, drafts: int) -> float:
-        """Tokens that one pass over `drafts` drafts settles: 1 + a + a^2 + ... + a^drafts."""
+        """Expected number of tokens that a pass settles: 1 + a + a^2 + ... + a^drafts."""
         rate = min(self.rate, 0.995)
         return (1 - rate ** (drafts + 1)) / (1 - rate)
 
@@ -109,9 +113,9 @@ def choose_window(
 ) -> int:
     """The number of drafts, the same for all sequences, that settles most tokens per second.
 
-    rows_of_window: rows of the whole step when that many drafts are verified.
+    rows_of_window: number of rows of the whole step, given the number of drafts.
     """
-    if not costs.known(rows_of_window(0)):  # what drafts are worth is told from sequential passes
+    if not costs.known(rows_of_window(0)):  # measure sequential decoding first, to compare with it
         return 0
     reach = max(acceptance.reach for acceptance in acceptances)
 

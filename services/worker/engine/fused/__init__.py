@@ -1,0 +1,1 @@
+"""All layers of a large model on a CPU in one compiled call."""

@@ -1,22 +1,40 @@
-"""Hand a loaded transformer's layers over to the fused decoder."""
+"""Pack the layers of a transformer for the fused decoder, each as soon as its weights are loaded."""
 
 import torch
 
-from services.worker.engine.acceleration import KernelLinear
-from services.worker.engine.fused.decoder import FusedDecoder
+from services.worker.engine.fused.run.decoder import FusedDecoder, PackedLayer, form_of
+from services.worker.engine.fused.run.tile_kernel import TileKernel
 from services.worker.engine.fused.self_check import try_passes
-from services.worker.engine.fused.tile_kernel import TileKernel
-from services.worker.engine.linear_kernels import FixedTileKernel
-from services.worker.engine.precision import Precision
-from services.worker.engine.self_check import CapabilityReport, try_kernel
-from services.worker.engine.transformer import Transformer
+from services.worker.engine.kernels.acceleration import KernelLinear
+from services.worker.engine.kernels.linear import FixedTileKernel
+from services.worker.engine.kernels.precision import Precision
+from services.worker.engine.kernels.self_check import CapabilityReport, try_kernel
+from services.worker.engine.model.transformer import DecoderLayer, Transformer
 
 
-def fuse(model: Transformer, precision: Precision, image_ids: range) -> CapabilityReport:
-    """Change `model` in place; what was found true of it here."""
+class LayerPacker:
+    """Packs the layers of a model while they are loaded, in any order."""
+
+    def __init__(self, precision: Precision) -> None:
+        self._precision = precision
+        self._form = form_of(precision)
+        self._layers: dict[int, PackedLayer] = {}
+
+    def take(self, index: int, layer: DecoderLayer) -> None:
+        """Pack a layer and free its original weights."""
+        self._layers[index] = PackedLayer(layer, self._form)
+
+    def fuse(self, model: Transformer, image_ids: range) -> CapabilityReport:
+        """Make `model` run on the packed layers, in place; returns the results of the self-check."""
+        layers = [layer for _, layer in sorted(self._layers.items())]
+        return _fuse(model, FusedDecoder(model, self._precision, layers), self._precision, image_ids)
+
+
+def _fuse(
+    model: Transformer, decoder: FusedDecoder, precision: Precision, image_ids: range
+) -> CapabilityReport:
     device = torch.device("cpu")
     with torch.no_grad():
-        decoder = FusedDecoder(model, precision)
         weight = model.get_parameter("lm_head.weight").detach()
         image_head = TileKernel(weight[image_ids.start : image_ids.stop], None)
         model.whole_pass = decoder

@@ -1,4 +1,4 @@
-"""Prove on this machine that a row of a fused pass keeps its bits in any company, and time such passes."""
+"""Check on this machine that fused passes are batch-invariant, and time them."""
 
 import time
 from dataclasses import replace
@@ -6,22 +6,23 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from services.worker.engine.config import ModelConfig
-from services.worker.engine.fused.decoder import FusedDecoder
-from services.worker.engine.kv_cache import CacheRun, KVCache, Segment, run_length
+from services.worker.engine.fused.run.decoder import FusedDecoder
+from services.worker.engine.model.config import ModelConfig
+from services.worker.engine.model.kv_cache import CacheRun, KVCache, Segment, run_length
 from services.worker.engine.row_shapes import ROW_COUNTS
 
 POSITION = 200
-"""Of the probe: an odd number of keys, more than one tile of them."""
+"""Position of the probe row: it attends to an odd number of keys, more than one tile."""
 TRIES = 3
 ROOM = run_length(POSITION + ROW_COUNTS[-1])
 
 
 @torch.inference_mode()
 def try_passes(decoder: FusedDecoder, config: ModelConfig) -> tuple[bool, dict[int, float]]:
-    """Whether a probe row has the same bits alone, in windows, and behind other streams; seconds by rows.
+    """Whether passes are batch-invariant, and the seconds of a pass by its number of rows.
 
-    The first layer is run, on keys of chance; the seconds are scaled to all layers.
+    A probe row must have the same bits alone, at the start of a window, and behind another stream. Only the
+    first layer runs, on random keys and values; the seconds are multiplied by the number of layers.
     """
     layer = decoder.first_layer()
     generator = torch.Generator().manual_seed(0)
@@ -33,12 +34,12 @@ def try_passes(decoder: FusedDecoder, config: ModelConfig) -> tuple[bool, dict[i
     own, other = CacheRun(0, ROOM), CacheRun(ROOM, ROOM)
 
     def window(count: int) -> Tensor:
-        """The probe, and what follows it in its stream."""
+        """Run the probe with the rows that follow it in its stream; returns the probe's output."""
         positions = torch.arange(POSITION, POSITION + count)
         return layer(tokens[:count], positions, cache, [Segment(0, count, POSITION, own)])[0]
 
     def behind(count: int) -> Tensor:
-        """The probe behind a window of another stream."""
+        """Run the probe behind a window of another stream; returns the probe's output."""
         rows = torch.cat((tokens[1:count], tokens[:1]))
         positions = torch.tensor([*range(count - 1), POSITION])
         segments = [Segment(0, count - 1, 0, other), Segment(count - 1, 1, POSITION, own)]

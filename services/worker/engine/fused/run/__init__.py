@@ -1,0 +1,1 @@
+"""One forward pass over all layers, shared among threads."""

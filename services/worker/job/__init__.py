@@ -1,0 +1,1 @@
+"""Run one job from claim to commit."""

@@ -1,0 +1,1 @@
+"""Periodic work outside of jobs: lost leases, deadlines, expiry, retention, webhooks."""

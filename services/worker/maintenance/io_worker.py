@@ -1,0 +1,54 @@
+"""The io worker: runs each round in its own thread and owns the connections. Several may run at once."""
+
+from functools import partial
+
+from celery import Celery
+
+from services.worker.broker.doorbells import ring_doorbell
+from services.worker.maintenance.rounds import Rounds
+from services.worker.maintenance.rows import DatabaseRows
+from services.worker.periodic import Periodic
+from shared.database import Database
+from shared.events import EventPublisher
+from shared.settings import JobSettings
+from shared.storage import ObjectStorage
+
+DEADLINE_SECONDS = 1.0
+DOORBELL_SECONDS = 5.0
+CLEANING_SECONDS = 60.0
+
+
+class IoWorker:
+    """Reaps, expires, rings and cleans."""
+
+    def __init__(
+        self,
+        app: Celery,
+        database: Database,
+        storage: ObjectStorage,
+        events: EventPublisher,
+        jobs: JobSettings,
+    ) -> None:
+        self._database = database
+        self._events = events
+        self.rounds = Rounds(
+            DatabaseRows(database), storage, events.publish, partial(ring_doorbell, app), jobs
+        )
+        self._threads = [
+            Periodic("reap", min(DEADLINE_SECONDS, jobs.lease_seconds / 3), self.rounds.reap),
+            Periodic("expire", DEADLINE_SECONDS, self.rounds.expire_jobs),
+            Periodic("ring", DOORBELL_SECONDS, self.rounds.ring_doorbells),
+            Periodic("clean", CLEANING_SECONDS, self.rounds.clean),
+        ]
+
+    def start(self) -> None:
+        """Start the threads."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Wait for the current rounds and stop."""
+        for thread in self._threads:
+            thread.stop()
+        self._events.close()
+        self._database.dispose()

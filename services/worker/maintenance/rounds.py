@@ -1,0 +1,81 @@
+"""Periodic work on the database, the queues and the storage: what each round does, without its thread."""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from services.worker.maintenance.rows import MaintenanceRows
+from shared.events import Publish
+from shared.ids import IdKind, format_id
+from shared.jobs import Queue
+from shared.settings import JobSettings
+from shared.tables import Job
+
+logger = logging.getLogger(__name__)
+
+LEASES_UNTIL_FORGOTTEN = 10
+"""Lease times after which the row of a silent worker is removed, unless jobs may wait for its identity."""
+IMAGE_BATCH = 1
+"""Pictures of one transaction: it calls the storage while it is open, and delays event streams as long."""
+
+
+class PictureBucket(Protocol):
+    """The part of the object storage that removes pictures; see `ObjectStorage`."""
+
+    def delete(self, key: str) -> None: ...
+
+
+class Rounds:
+    """Each method is one round. Several processes may run them at once."""
+
+    def __init__(
+        self,
+        rows: MaintenanceRows,
+        storage: PictureBucket,
+        publish: Publish,
+        ring: Callable[[Queue, int], object],
+        jobs: JobSettings,
+    ) -> None:
+        """ring: sends doorbells for so many jobs that wait in a queue."""
+        self._rows = rows
+        self._storage = storage
+        self._publish = publish
+        self._ring = ring
+        self._jobs = jobs
+
+    def reap(self) -> None:
+        """Take back the jobs of workers that send no heartbeat, and record that these workers are gone."""
+        reaped = self._rows.reap(self._jobs.max_interruptions)
+        for job in reaped:
+            logger.warning(
+                "a worker was lost; its job is taken back",
+                extra={"job_id": format_id(IdKind.JOB, job.id), "attempt": job.attempt},
+            )
+        self._tell(reaped)
+        self._rows.retire_silent_workers(self._jobs.lease_seconds)
+
+    def expire_jobs(self) -> None:
+        """End jobs past their deadline, and jobs whose model or numerics identity no worker has."""
+        self._tell(self._rows.expire_jobs(self._jobs.model_wait_seconds))
+
+    def ring_doorbells(self) -> None:
+        """Send doorbells for waiting jobs, in case earlier ones were lost.
+
+        Queues without a live worker get none, because the messages would pile up in the broker.
+        """
+        waiting = self._rows.waiting_jobs()
+        served = self._rows.served_queues(self._jobs.lease_seconds)
+        for queue, count in waiting.items():
+            if queue in served:
+                self._ring(queue, count)
+
+    def clean(self) -> None:
+        """Remove expired pictures and idempotency records, old worker rows, and checkpoints of ended jobs."""
+        leases = LEASES_UNTIL_FORGOTTEN * self._jobs.lease_seconds
+        self._rows.remove_old_rows(max(leases, self._jobs.model_wait_seconds))
+        while self._rows.remove_expired_images(IMAGE_BATCH, self._storage.delete) == IMAGE_BATCH:
+            pass
+
+    def _tell(self, jobs: Sequence[Job]) -> None:
+        for job in jobs:
+            self._publish(job.id, {"type": job.state})

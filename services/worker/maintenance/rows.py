@@ -1,0 +1,131 @@
+"""The database's side of the rounds: one transaction a call, and no decisions."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from sqlalchemy import and_, delete, func, select, update
+
+from shared.database import Database
+from shared.job_store import (
+    expire_overdue_jobs,
+    expire_undrawable_jobs,
+    expire_unservable_jobs,
+    reap_expired_leases,
+    settle_overlooked_children,
+    waiting_queues,
+)
+from shared.job_store.clock import database_time, time_after
+from shared.jobs import FINAL_STATES, Queue
+from shared.picture_objects import lone_keys
+from shared.tables import Checkpoint, IdempotencyRecord, Image, Job, WorkerRow
+
+
+class MaintenanceRows(Protocol):
+    """Every call raises database errors."""
+
+    def reap(self, max_interruptions: int) -> Sequence[Job]:
+        """Queue the jobs again whose leases ran out, or fail those that lost too many workers."""
+        ...
+
+    def retire_silent_workers(self, lease_seconds: float) -> None:
+        """Mark workers as gone that sent no heartbeat for a lease time; a later one removes the mark."""
+        ...
+
+    def expire_jobs(self, model_wait_seconds: float) -> Sequence[Job]:
+        """End jobs past their deadline, and jobs whose model or numerics identity no worker has.
+
+        Also start or cancel the children of ended jobs that are still blocked.
+        """
+        ...
+
+    def waiting_jobs(self) -> Mapping[Queue, int]:
+        """How many jobs wait in each queue."""
+        ...
+
+    def served_queues(self, lease_seconds: float) -> frozenset[str]:
+        """The queues of workers with a recent heartbeat."""
+        ...
+
+    def remove_old_rows(self, worker_seconds: float) -> None:
+        """Remove expired idempotency records, checkpoints of ended jobs, and workers silent for so long."""
+        ...
+
+    def remove_expired_images(self, most: int, delete_object: Callable[[str], None]) -> int:
+        """Delete the objects of up to `most` expired pictures and return their number.
+
+        The rows stay, so that sessions keep their tree. Raises what delete_object raises.
+        """
+        ...
+
+
+class DatabaseRows:
+    """Those of the whole platform."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def reap(self, max_interruptions: int) -> Sequence[Job]:
+        """See MaintenanceRows."""
+        with self._database.transaction() as session:
+            return reap_expired_leases(session, max_interruptions)
+
+    def retire_silent_workers(self, lease_seconds: float) -> None:
+        """See MaintenanceRows."""
+        silent = and_(WorkerRow.left_at.is_(None), WorkerRow.heartbeat_at < time_after(-lease_seconds))
+        with self._database.transaction() as session:
+            session.execute(
+                update(WorkerRow)
+                .where(silent)
+                .values(left_at=database_time())
+                .execution_options(synchronize_session=False)
+            )
+
+    def expire_jobs(self, model_wait_seconds: float) -> Sequence[Job]:
+        """See MaintenanceRows."""
+        with self._database.transaction() as session:
+            expired = expire_overdue_jobs(session)
+            expired += expire_unservable_jobs(session, model_wait_seconds)
+            expired += expire_undrawable_jobs(session, model_wait_seconds)
+            settle_overlooked_children(session)
+        return expired
+
+    def waiting_jobs(self) -> Mapping[Queue, int]:
+        """See MaintenanceRows."""
+        with self._database.transaction() as session:
+            return waiting_queues(session)
+
+    def served_queues(self, lease_seconds: float) -> frozenset[str]:
+        """See MaintenanceRows."""
+        alive = select(func.unnest(WorkerRow.queues)).where(
+            WorkerRow.heartbeat_at > time_after(-lease_seconds), WorkerRow.left_at.is_(None)
+        )
+        with self._database.transaction() as session:
+            return frozenset(session.scalars(alive))
+
+    def remove_old_rows(self, worker_seconds: float) -> None:
+        """See MaintenanceRows."""
+        with self._database.transaction() as session:
+            stale = WorkerRow.heartbeat_at < time_after(-worker_seconds)
+            session.execute(delete(WorkerRow).where(stale))
+            ended = select(Job.id).where(Job.state.in_(sorted(FINAL_STATES)))
+            session.execute(delete(Checkpoint).where(Checkpoint.job_id.in_(ended)))
+            session.execute(delete(IdempotencyRecord).where(IdempotencyRecord.expires_at <= database_time()))
+
+    def remove_expired_images(self, most: int, delete_object: Callable[[str], None]) -> int:
+        """See MaintenanceRows.
+
+        Storage needs no lock: each row has its own object, even when the same bytes are stored again.
+        """
+        with self._database.transaction() as session:
+            expired = session.scalars(
+                select(Image)
+                .where(Image.expires_at <= database_time(), Image.deleted_at.is_(None))
+                .limit(most)
+                .with_for_update(skip_locked=True)
+            ).all()
+            for image in expired:
+                for key in lone_keys(session, [image]):
+                    delete_object(key)
+                image.deleted_at = func.clock_timestamp()
+                session.flush()
+        return len(expired)
