@@ -1,27 +1,30 @@
-"""Run the image tokenizer service: `python -m services.tokenizer`."""
+"""Run the tokenizer service: `python -m services.tokenizer`."""
 
 import sys
 
 import uvicorn
-from pydantic import ValidationError
 
 from services.tokenizer.app import create_app
 from services.tokenizer.movqgan.errors import MoVQGANError
-from services.tokenizer.settings import TokenizerServiceSettings
-from shared.settings import variable_faults
+from services.tokenizer.settings import TokenizerProcessSettings
+from shared.misspelt_variables import warn_of_misspelt_variables
+from shared.settings import SettingsError, TokenizerAddress, load_settings
 from shared.telemetry import configure_logging
 
 LEAVE_SECONDS = 3
-"""How long open requests may hold up the end of the process."""
+"""Time that open requests get to finish after SIGTERM."""
 
 
 def main() -> None:
-    """Serve until SIGTERM or SIGINT; a bad environment or model is told in a line or two."""
+    """Serve until SIGTERM or SIGINT. Invalid settings or an unusable model end the process with a message."""
     try:
-        settings = TokenizerServiceSettings()
-    except ValidationError as error:
-        sys.exit("tokenizer: " + "\n".join(variable_faults(TokenizerServiceSettings, error)))
-    configure_logging("tokenizer", json_lines=not sys.stderr.isatty())
+        process = load_settings(TokenizerProcessSettings)
+    except SettingsError as error:
+        sys.exit(f"tokenizer: {error}")
+    settings = process.tokenizer
+    configure_logging("tokenizer", process.log, json_lines=not sys.stderr.isatty())
+    # TOKENIZER_URL is a setting of the workers, which often share this environment
+    warn_of_misspelt_variables((*process.parts().values(), TokenizerAddress))
     try:
         app = create_app(settings)
     except MoVQGANError as error:

@@ -1,4 +1,4 @@
-"""The image tokenizer as a service: `uvicorn services.tokenizer.app:create_app --factory`."""
+"""The tokenizer service's application: `uvicorn services.tokenizer.app:create_app --factory`."""
 
 import logging
 import sys
@@ -11,23 +11,28 @@ from fastapi import FastAPI
 
 from services.tokenizer.metrics import Metrics
 from services.tokenizer.movqgan import load_movqgan
+from services.tokenizer.ongoing import Ongoing
+from services.tokenizer.patient_answers import bytes_of
 from services.tokenizer.problems import install_problem_handlers
 from services.tokenizer.routes import router
 from services.tokenizer.service import TokenizerService
-from services.tokenizer.settings import TokenizerServiceSettings
+from services.tokenizer.settings import TokenizerProcessSettings, TokenizerServiceSettings
+from shared.request_ids import RequestIds
+from shared.settings import load_settings
 from shared.telemetry import configure_logging
 
 logger = logging.getLogger(__name__)
 
 
 def create_app(settings: TokenizerServiceSettings | None = None) -> FastAPI:
-    """The application with its model; without settings they come from the environment.
+    """Make the application and load its model. Settings that are not passed are read from the environment.
 
-    Raises MoVQGANError for a model that cannot be loaded.
+    Raises MoVQGANError if the model cannot be loaded, SettingsError if environment variables are invalid.
     """
     if settings is None:
-        settings = TokenizerServiceSettings()
-        configure_logging("tokenizer", json_lines=not sys.stderr.isatty())
+        process = load_settings(TokenizerProcessSettings)
+        settings = process.tokenizer
+        configure_logging("tokenizer", process.log, json_lines=not sys.stderr.isatty())
     metrics = Metrics()
     device = choose_device(settings.device)
     service = TokenizerService(load_movqgan(Path(settings.model), device=device), settings, metrics)
@@ -38,21 +43,24 @@ def create_app(settings: TokenizerServiceSettings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
-        """End the service's threads with the application."""
+        """End the service's threads when the application ends."""
         yield
-        service.close()
+        app.state.work.close()
+        await service.close()
 
     app = FastAPI(title="Luminary image tokenizer", lifespan=lifespan)
     app.state.service = service
     app.state.settings = settings
     app.state.metrics = metrics
+    app.state.work = Ongoing(bytes_of)
     app.include_router(router)
+    app.add_middleware(RequestIds)
     install_problem_handlers(app, metrics)
     return app
 
 
 def choose_device(name: str) -> torch.device:
-    """The named device, or for "auto" the first GPU, if there is one."""
+    """The named device; for "auto" the first GPU, or the CPU if there is none."""
     if name != "auto":
         return torch.device(name)
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")

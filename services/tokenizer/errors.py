@@ -1,20 +1,22 @@
-"""What the service itself refuses; pictures and codes are refused by preprocessing and movqgan.
+"""Errors of the tokenizer service; `shared.pictures` has those of pictures, `movqgan` those of codes.
 
 ServiceError
-├── BodyTooLargeError     more bytes than the service reads
-├── RequestInvalidError   a parameter or a body that says nothing the service understands
-└── ServiceBusyError      as many requests inside as it holds; come back later
+├── BodyTooLargeError     the body is longer than allowed
+├── RequestInvalidError   a parameter or the body is invalid
+└── ServiceBusyError      too many requests are waiting
 """
 
-from typing import ClassVar
+from collections.abc import Sequence
+
+from shared.errors import LuminaryError
+from shared.problem_documents import FieldError
 
 
-class ServiceError(Exception):
-    """Base; `code` is stable, `hint` says what mends it."""
+class ServiceError(LuminaryError):
+    """Base of the service's errors."""
 
-    code: ClassVar[str] = "service_error"
-    retryable: ClassVar[bool] = False
-    hint: ClassVar[str] = "Read the message; it names the cause."
+    code = "service_error"
+    hint = "Read the message: it names the cause."
 
 
 class BodyTooLargeError(ServiceError):
@@ -25,19 +27,24 @@ class BodyTooLargeError(ServiceError):
 
 
 class RequestInvalidError(ServiceError):
-    """A parameter is missing or malformed, or the body is no token grid."""
+    """A parameter is missing or malformed, or the body is not a token grid."""
 
     code = "request_invalid"
     hint = "Compare the request with the service's OpenAPI document."
 
+    def __init__(self, detail: str, errors: Sequence[FieldError] = ()) -> None:
+        """errors: an entry for each faulty field."""
+        self.errors = tuple(errors)
+        super().__init__(detail)
+
 
 class ServiceBusyError(ServiceError):
-    """The queue is full."""
+    """Too many requests are waiting."""
 
     code = "service_busy"
     retryable = True
-    hint = "Try again after the time that Retry-After names."
+    hint = "Repeat the request after `Retry-After` seconds."
 
     def __init__(self, waiting: int, retry_seconds: int) -> None:
         self.retry_seconds = retry_seconds
-        super().__init__(f"{waiting} requests are waiting already")
+        super().__init__(f"{waiting} requests are already waiting")

@@ -1,44 +1,39 @@
-"""Between files and token grids: bytes to pixels to codes, and codes to pixels to PNG bytes."""
+"""Conversions between picture files and token grids: file to pixels to codes, and codes to pixels to PNG."""
 
 import io
-from collections.abc import Mapping
 
 import numpy as np
 import torch
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from services.tokenizer.movqgan import MoVQGAN
-from services.tokenizer.preprocessing import (
-    Size,
-    center_crop,
-    generate_crop_sizes,
-    open_image,
-    var_center_crop,
-    whiten_transparency,
-)
+from shared.pictures.crop_sizes import Size
+from shared.pictures.fitting import fit_to
+from shared.pictures.opening import open_image
+from shared.pictures.whitening import whiten_transparency
+from shared.pictures.work import Panel
 from shared.token_grid import TokenGrid
 
 
 def read_pixels(data: bytes, *, max_pixels: int, fit: int | Size) -> Tensor:
     """Decode a picture and fit it to the model: [1, 3, height, width] in [-1, 1].
 
-    fit: a target side, for the best size of about that square; or the exact (width, height).
+    fit: side of a square, to choose the best size with about that area; or the exact (width, height).
     Raises ImageError.
     """
-    image = whiten_transparency(open_image(data, max_pixels))
-    if isinstance(fit, int):
-        image = var_center_crop(image, generate_crop_sizes(fit))
-    elif image.size != fit:
-        image = center_crop(image, fit)
-    return pixels_from_image(image)
+    return pixels_from_image(fit_to(whiten_transparency(open_image(data, max_pixels)), fit))
 
 
 def pixels_from_image(image: Image.Image) -> Tensor:
     """An RGB picture as [1, 3, height, width] in [-1, 1]."""
     levels = torch.from_numpy(np.array(image, dtype=np.float32))
     return (levels / 255 * 2 - 1).permute(2, 0, 1).unsqueeze(0).contiguous()
+
+
+def pixels_of_panel(panel: Panel) -> Tensor:
+    """A decoder's panel as [1, 3, height, width] in [-1, 1]."""
+    return pixels_from_image(Image.frombytes("RGB", (panel.width, panel.height), panel.pixels))
 
 
 def encode_pixels(model: MoVQGAN, pixels: Tensor) -> list[TokenGrid]:
@@ -53,19 +48,13 @@ def decode_grids(model: MoVQGAN, grids: list[TokenGrid]) -> list[Image.Image]:
 
 
 def image_from_pixels(pixels: Tensor) -> Image.Image:
-    """The RGB picture of [3, height, width] in [-1, 1]; what lies outside is clamped."""
+    """The RGB picture of [3, height, width] in [-1, 1]; values outside are clamped."""
     levels = ((pixels.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     return Image.fromarray(levels.permute(1, 2, 0).contiguous().cpu().numpy())
 
 
-def write_png(image: Image.Image, text: Mapping[str, str] | None = None) -> bytes:
-    """PNG bytes of a picture, the same for the same arguments.
-
-    text: keyword to value; written as text chunks, in Unicode (iTXt) where Latin-1 does not suffice.
-    """
-    chunks = PngInfo()
-    for keyword, value in (text or {}).items():
-        chunks.add_text(keyword, value)
+def write_png(image: Image.Image) -> bytes:
+    """PNG bytes of a picture; equal for equal pictures."""
     buffer = io.BytesIO()
-    image.save(buffer, format="PNG", pnginfo=chunks)
+    image.save(buffer, format="PNG")
     return buffer.getvalue()

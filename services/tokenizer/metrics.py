@@ -1,4 +1,4 @@
-"""What the tokenizer service counts, in a registry of its own so that several can live in one process."""
+"""Prometheus metrics of the tokenizer service, in a separate registry: tests run several in one process."""
 
 import time
 from collections.abc import Generator
@@ -14,26 +14,26 @@ BATCH_SIZES = (1, 2, 4, 8, 16, 32)
 
 
 class Metrics:
-    """Counters, histograms and gauges by name."""
+    """The service's counters, histograms and gauges."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.problems = Counter(
             "luminary_tokenizer_problems",
-            "Requests refused, by stable code.",
+            "Error responses, by problem code.",
             ["code"],
             registry=self.registry,
         )
         self.seconds = Histogram(
             "luminary_tokenizer_request_seconds",
-            "Seconds of an operation, waiting included.",
+            "Seconds of an operation, including waiting.",
             ["operation"],
             buckets=SECONDS,
             registry=self.registry,
         )
         self.batch_size = Histogram(
             "luminary_tokenizer_batch_size",
-            "Pictures that the model worked on together.",
+            "Pictures in one batch.",
             ["direction"],
             buckets=BATCH_SIZES,
             registry=self.registry,
@@ -47,14 +47,14 @@ class Metrics:
         )
         self.waiting = Gauge(
             "luminary_tokenizer_waiting",
-            "Requests inside, by direction.",
+            "Items that wait or are being computed, by direction.",
             ["direction"],
             registry=self.registry,
         )
 
     @contextmanager
     def timed(self, operation: Operation) -> Generator[None]:
-        """Observe the seconds of the block when it succeeds."""
+        """Measure the seconds of the block; nothing is recorded if it raises."""
         started = time.perf_counter()
         yield
         self.seconds.labels(operation).observe(time.perf_counter() - started)

@@ -1,22 +1,22 @@
-"""A quick look at a picture that is still being drawn."""
+"""Previews of a picture that is still being drawn."""
 
 from PIL import Image
 
 from shared.token_grid import TokenGrid
 
 UNDRAWN = (128, 128, 128)
-"""The grey of what is not there yet."""
+"""Grey for the part that is not drawn yet."""
 
 
 def whole_canvas(drawn: Image.Image, grid: TokenGrid, rows: int) -> Image.Image:
-    """The drawn upper part on a grey canvas as high as the finished picture of `rows` token rows."""
+    """Put the drawn upper part on a grey canvas as high as the finished picture of `rows` rows of codes."""
     canvas = Image.new("RGB", (drawn.width, drawn.height // grid.height * rows), UNDRAWN)
     canvas.paste(drawn, (0, 0))
     return canvas
 
 
 def shrink(picture: Image.Image, longest_side: int) -> Image.Image:
-    """The picture with at most so many pixels a side; a smaller one stays as it is."""
+    """Scale the picture down to at most `longest_side` pixels; a smaller one is returned unchanged."""
     scale = longest_side / max(picture.size)
     if scale >= 1:
         return picture

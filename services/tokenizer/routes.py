@@ -1,42 +1,48 @@
-"""The service's addresses: each reads its request, asks the service, and writes the answer."""
+"""Routes of the tokenizer service."""
 
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.exceptions import HTTPException
 
 from services.tokenizer.errors import RequestInvalidError
 from services.tokenizer.metrics import Metrics
+from services.tokenizer.ongoing import work_id
+from services.tokenizer.patient_answers import PreferredWait, Work, answer_when_done
+from services.tokenizer.problems import PROBLEMS
 from services.tokenizer.service import TokenizerService
 from services.tokenizer.settings import TokenizerServiceSettings
 from services.tokenizer.wire import (
     GRID_TYPE,
-    TOKENIZER_HEADER,
     GridBody,
     SizeQuery,
-    grid_response,
     pixels_of,
     read_body,
     read_grid,
 )
-from shared.schemas.fields import LARGEST_SIDE, SMALLEST_SIDE
+from shared.pictures.formats import MEDIA_TYPES
+from shared.pictures.mask_modes import MaskMode
+from shared.problem_documents import ProblemDescription, describe_kind
+from shared.schemas.image_tokenizer import ImageTokenizerModel
+from shared.sizes import GRID_PIXELS, LARGEST_SIDE
 
 router = APIRouter()
 
 
 def get_service(request: Request) -> TokenizerService:
-    """The one service of this process."""
+    """The tokenizer service of this process."""
     return request.app.state.service
 
 
 def get_settings(request: Request) -> TokenizerServiceSettings:
-    """Its settings."""
+    """The service's settings."""
     return request.app.state.settings
 
 
 def get_metrics(request: Request) -> Metrics:
-    """Its counters."""
+    """The service's metrics."""
     return request.app.state.metrics
 
 
@@ -44,17 +50,20 @@ Service = Annotated[TokenizerService, Depends(get_service)]
 Limits = Annotated[TokenizerServiceSettings, Depends(get_settings)]
 Fit = Annotated[
     int | None,
-    Query(ge=SMALLEST_SIDE, le=LARGEST_SIDE, description="Side of the square that the best size resembles."),
+    Query(
+        ge=GRID_PIXELS,
+        le=LARGEST_SIDE,
+        description="Side of a square in pixels; the best size with about this area is chosen.",
+    ),
 ]
 LongestSide = Annotated[int, Query(ge=16, le=LARGEST_SIDE)]
-Rows = Annotated[int, Query(ge=1, le=LARGEST_SIDE, description="Token rows of the finished picture.")]
+Rows = Annotated[int, Query(ge=1, le=LARGEST_SIDE, description="Rows of codes of the finished picture.")]
 
 PICTURE_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            media_type: {"schema": {"type": "string", "format": "binary"}}
-            for media_type in ("image/png", "image/jpeg", "image/webp")
+            media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in MEDIA_TYPES
         },
     }
 }
@@ -71,65 +80,119 @@ GRID_BODY: dict[str, Any] = {
 
 @router.post("/v1/encode", openapi_extra=PICTURE_BODY)
 async def encode(
-    request: Request, service: Service, limits: Limits, size: SizeQuery | None = None, fit: Fit = None
+    request: Request,
+    service: Service,
+    limits: Limits,
+    work: Work,
+    *,
+    size: SizeQuery | None = None,
+    fit: Fit = None,
+    wait: PreferredWait = None,
 ) -> Response:
-    """A picture's token grid, fitted to `size`, or to the best size of about `fit` x `fit` pixels."""
+    """Encode a picture to a token grid, fitted to `size` or the best size of about `fit` x `fit` pixels."""
     if (size is None) == (fit is None):
-        raise RequestInvalidError("give either size or fit")
+        raise RequestInvalidError("send either size or fit")
     data = await read_body(request, limits.max_upload_bytes)
-    grid = await service.encode(data, pixels_of(size) if size else fit or 0)
-    return grid_response(request, grid, service.name)
+    target = pixels_of(size) if size else fit or 0
+    one = work.join(
+        work_id("encode", repr(target).encode(), data), lambda started: service.encode(data, target, started)
+    )
+    return await answer_when_done(request, work, one, wait, service.name)
 
 
 @router.post("/v1/decode", openapi_extra=GRID_BODY)
-async def decode(request: Request, service: Service, limits: Limits) -> Response:
-    """The picture of a token grid, as PNG."""
+async def decode(
+    request: Request, service: Service, limits: Limits, work: Work, wait: PreferredWait = None
+) -> Response:
+    """Decode a token grid to a PNG."""
     grid = await read_grid(request, limits.max_upload_bytes)
-    return png_response(await service.decode(grid), service)
+    one = work.join(work_id("decode", grid.to_bytes()), lambda started: service.decode(grid, started))
+    return await answer_when_done(request, work, one, wait, service.name)
 
 
 @router.post("/v1/preview", openapi_extra=GRID_BODY)
 async def preview(
-    request: Request, service: Service, limits: Limits, rows: Rows, longest_side: LongestSide = 256
+    request: Request,
+    service: Service,
+    limits: Limits,
+    work: Work,
+    *,
+    rows: Rows,
+    longest_side: LongestSide = 256,
+    wait: PreferredWait = None,
 ) -> Response:
-    """A small PNG of a picture whose first rows are drawn; the rest is grey."""
+    """Decode the first rows of a picture to a small PNG; the part that is not drawn yet is grey."""
     grid = await read_grid(request, limits.max_upload_bytes)
     if rows < grid.height:
-        raise RequestInvalidError(f"the grid has {grid.height} rows, more than the {rows} of the picture")
-    return png_response(await service.preview(grid, rows, longest_side), service)
+        raise RequestInvalidError(f"the grid has {grid.height} rows, but the picture only {rows}")
+    one = work.join(
+        work_id("preview", grid.to_bytes(), repr((rows, longest_side)).encode()),
+        lambda started: service.preview(grid, rows, longest_side, started),
+    )
+    return await answer_when_done(request, work, one, wait, service.name)
+
+
+@router.get("/v1/undertakings/{name}")
+async def read_work(
+    request: Request, service: Service, work: Work, name: str, wait: PreferredWait = None
+) -> Response:
+    """Read the result of an earlier request that was answered 202; 404 if it is no longer kept."""
+    one = work.find(name)
+    if one is None:
+        raise HTTPException(404, "There is no work with this id; send the original request again.")
+    return await answer_when_done(request, work, one, wait, service.name)
 
 
 @router.post("/v1/mask", openapi_extra=PICTURE_BODY)
-async def mask(request: Request, service: Service, limits: Limits, size: SizeQuery) -> JSONResponse:
-    """Which cells of a mask, fitted to `size`, have white in them: rows of true and false."""
+async def mask(
+    request: Request, service: Service, limits: Limits, size: SizeQuery, mode: MaskMode = MaskMode.AUTO
+) -> JSONResponse:
+    """Find the cells that a mask, fitted to `size`, frees: rows of booleans, and the mask's reading."""
     data = await read_body(request, limits.max_upload_bytes)
-    return JSONResponse({"cells": await service.mask(data, pixels_of(size))})
+    mask = await service.mask(data, pixels_of(size), mode)
+    rows = [mask.free[start : start + mask.columns] for start in range(0, mask.cells_total, mask.columns)]
+    return JSONResponse({"reading": mask.reading, "cells": rows})
 
 
 @router.get("/v1/model")
-async def describe_model(service: Service) -> dict[str, str | int]:
-    """Which codebook this is, how many codes it has, and the pixels a side of one code."""
-    return {"tokenizer": service.name, "codes": service.codes, "cell": service.cell}
+async def describe_model(service: Service) -> ImageTokenizerModel:
+    """Describe the loaded image tokenizer."""
+    return ImageTokenizerModel(
+        tokenizer=service.name,
+        codes=service.codes,
+        cell=service.cell,
+        numerics=service.numerics,
+        decode_seconds_per_code=service.decode_seconds_per_code,
+    )
 
 
 @router.get("/healthz")
 async def health() -> dict[str, str]:
-    """Whether the process answers."""
+    """200 while the process answers."""
     return {"status": "ok"}
 
 
 @router.get("/readyz")
 async def ready(service: Service) -> dict[str, str]:
-    """Whether the model is loaded: the service does not listen before it is."""
+    """200 when the model is loaded; the service does not listen before."""
     return {"status": "ready", "tokenizer": service.name}
+
+
+@router.get("/problems")
+async def list_problems() -> list[ProblemDescription]:
+    """Every problem code with its cause and remedy."""
+    return [describe_kind(kind, code) for code, kind in PROBLEMS.items()]
+
+
+@router.get("/problems/{code}")
+async def describe_problem(code: str) -> ProblemDescription:
+    """One problem code with its cause and remedy; the `type` of an error response is this address."""
+    if code not in PROBLEMS:
+        raise HTTPException(404, "There is no such problem code.")
+    return describe_kind(PROBLEMS[code], code)
 
 
 @router.get("/metrics")
 async def metrics(counted: Annotated[Metrics, Depends(get_metrics)]) -> Response:
-    """Prometheus' text format."""
+    """The service's metrics in Prometheus' text format."""
     return Response(generate_latest(counted.registry), media_type=CONTENT_TYPE_LATEST)
-
-
-def png_response(png: bytes, service: TokenizerService) -> Response:
-    """The picture, and which codebook it was made with."""
-    return Response(png, media_type="image/png", headers={TOKENIZER_HEADER: service.name})

@@ -1,4 +1,4 @@
-"""Token grids on the wire: JSON for people, the compact form for machines, by content type."""
+"""Token grids in requests and responses: JSON or the binary format, chosen by media type."""
 
 from typing import Annotated
 
@@ -7,13 +7,14 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from services.tokenizer.errors import BodyTooLargeError, RequestInvalidError
+from shared.field_errors import explain_faults
 from shared.schemas.fields import ImageSize, Size
 from shared.token_grid import TokenGrid, TokenGridError
 
 GRID_TYPE = "application/vnd.luminary.token-grid"
-"""`TokenGrid.to_bytes()`."""
+"""Media type of the binary format, `TokenGrid.to_bytes()`."""
 TOKENIZER_HEADER = "Luminary-Tokenizer"
-"""Names the codebook that the codes belong to."""
+"""Response header with the fingerprint of the image tokenizer."""
 
 SizeQuery = Annotated[Size, Query(description="WIDTHxHEIGHT in pixels, multiples of 32.")]
 
@@ -26,7 +27,7 @@ class GridBody(BaseModel):
     height: int
     width: int
     tokens: list[int]
-    """Row by row."""
+    """The codes, row by row."""
 
 
 def pixels_of(size: str) -> tuple[int, int]:
@@ -36,7 +37,7 @@ def pixels_of(size: str) -> tuple[int, int]:
 
 
 def grid_response(request: Request, grid: TokenGrid, tokenizer: str) -> Response:
-    """The grid in the form that the client accepts; JSON unless it asks for the compact one."""
+    """The response with a grid: the binary format if the client accepts it, otherwise JSON."""
     headers = {TOKENIZER_HEADER: tokenizer}
     if GRID_TYPE in request.headers.get("accept", ""):
         return Response(grid.to_bytes(), media_type=GRID_TYPE, headers=headers)
@@ -51,19 +52,22 @@ def grid_response(request: Request, grid: TokenGrid, tokenizer: str) -> Response
 
 
 async def read_grid(request: Request, limit: int) -> TokenGrid:
-    """The grid of a request's body in either form. Raises RequestInvalidError or BodyTooLargeError."""
+    """Read a grid in either format from a request. Raises RequestInvalidError or BodyTooLargeError."""
     body = await read_body(request, limit)
     try:
         if request.headers.get("content-type", "").startswith(GRID_TYPE):
             return TokenGrid.from_bytes(body)
         parsed = GridBody.model_validate_json(body)
         return TokenGrid(parsed.height, parsed.width, tuple(parsed.tokens))
-    except (TokenGridError, ValidationError) as error:
-        raise RequestInvalidError(f"the body is no token grid: {error}") from error
+    except TokenGridError as error:
+        raise RequestInvalidError(f"the body is not a token grid: {error}") from error
+    except ValidationError as error:
+        detail, errors = explain_faults(error.errors(include_url=False, include_input=False))
+        raise RequestInvalidError(f"the body is not a token grid: {detail}", errors) from error
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """The whole body, which is refused as soon as it is longer than `limit` bytes."""
+    """Read the whole body. Raises BodyTooLargeError as soon as it is longer than `limit` bytes."""
     body = bytearray()
     async for part in request.stream():
         body += part

@@ -1,4 +1,4 @@
-"""The MoVQGAN image tokenizer, in torch alone: pictures to grids of codes and back."""
+"""The MoVQGAN image tokenizer in torch: encodes pictures as grids of codes and decodes them."""
 
 from services.tokenizer.movqgan.config import MoVQGANConfig
 from services.tokenizer.movqgan.convolutions import reproducible_convolutions
@@ -7,6 +7,7 @@ from services.tokenizer.movqgan.model import MoVQGAN
 from services.tokenizer.movqgan.quantizer import Quantized
 from services.tokenizer.movqgan.weights import (
     LoadReport,
+    check_movqgan,
     load_movqgan,
     load_movqgan_with_report,
     save_movqgan,
@@ -18,6 +19,7 @@ __all__ = [
     "MoVQGANConfig",
     "MoVQGANError",
     "Quantized",
+    "check_movqgan",
     "load_movqgan",
     "load_movqgan_with_report",
     "reproducible_convolutions",

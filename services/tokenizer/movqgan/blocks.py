@@ -1,7 +1,7 @@
-"""The parts that encoder and decoder are built from; attribute names are those of the public weights.
+"""Building blocks of encoder and decoder; attribute names are those of the public weights.
 
-Every part takes the bands of a feature map, consumes them and returns new ones. `*condition` is
-empty in the encoder and the quantised latents in the decoder, where the norms look at them.
+Every block consumes the bands of a feature map and returns new ones. `*condition` is empty in the encoder; in
+the decoder it is the quantised latents, which the norms use.
 """
 
 from typing import cast
@@ -14,8 +14,8 @@ from services.tokenizer.movqgan.norms import GroupNorm, SpatialNorm
 from services.tokenizer.movqgan.row_bands import Bands, convolve, drain, join_rows, split_rows
 
 QUERY_CHUNK = 1024
-"""Queries in one attention call: bounds the score matrix (64 MiB for 16,384 keys) where a device has
-no kernel that does without it."""
+"""Queries in one attention call. It limits the score matrix (64 MiB for 16,384 keys) on devices whose
+attention kernel needs one."""
 
 
 def conv3x3(channels_in: int, channels_out: int) -> nn.Conv2d:
@@ -24,14 +24,14 @@ def conv3x3(channels_in: int, channels_out: int) -> nn.Conv2d:
 
 
 def make_norm(channels: int, groups: int, condition_channels: int | None) -> GroupNorm | SpatialNorm:
-    """The decoder's norm if there is something to condition on, else the encoder's."""
+    """The norm of the decoder if there are condition channels, else that of the encoder."""
     if condition_channels is None:
         return GroupNorm(channels, groups)
     return SpatialNorm(channels, condition_channels, groups)
 
 
 class ResnetBlock(nn.Module):
-    """Two normed convolutions around a shortcut; a 1x1 convolution where the width changes."""
+    """Two convolutions with norms, added to a shortcut: a 1x1 convolution if the channels change."""
 
     def __init__(
         self, channels_in: int, channels_out: int, *, groups: int, dropout: float, condition: int | None
@@ -47,7 +47,7 @@ class ResnetBlock(nn.Module):
         self._changes_width = channels_in != channels_out
 
     def forward(self, bands: Bands, *condition: Tensor) -> Bands:
-        """bands: channels_in wide; the result is channels_out wide and of the same size."""
+        """bands: channels_in channels. Returns channels_out channels of the same height and width."""
         normalise = self.norm1.fit(bands, *condition)
         hidden: Bands = []
         shortcut: Bands = []
@@ -62,7 +62,7 @@ class ResnetBlock(nn.Module):
 
 
 class AttnBlock(nn.Module):
-    """Self-attention with one head over all places of the feature map."""
+    """Self-attention with one head over all positions of the feature map."""
 
     def __init__(self, channels: int, *, groups: int, condition: int | None) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ class AttnBlock(nn.Module):
         self.proj_out = nn.Conv2d(channels, channels, kernel_size=1)
 
     def forward(self, bands: Bands, *condition: Tensor) -> Bands:
-        """Every place looks at every other one, so the bands are joined here."""
+        """Joins the bands, because every position attends to all others."""
         features = join_rows(bands)
         (rows,) = drain([features])
         normed = self.norm.fit([features], *condition)(rows)
@@ -91,14 +91,14 @@ def _places(features: Tensor) -> Tensor:
 
 
 class Downsample(nn.Module):
-    """Halve height and width; one column right and one row below are padded, as in the public model."""
+    """Halve height and width, padded by one column on the right and one row below, as in the public model."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(channels, channels, kernel_size=3, stride=2)
 
     def forward(self, bands: Bands) -> Bands:
-        """Bands have an even number of rows, so that each one starts on a row the stride meets."""
+        """Bands have an even number of rows, so that each starts on a row that the stride of 2 uses."""
         halved = [
             self.conv(F.pad(rows.data[:, :, rows.above :], (0, 1, 0, 1 - rows.below)))
             for rows in drain(bands)
@@ -114,18 +114,18 @@ class Upsample(nn.Module):
         self.conv = conv3x3(channels, channels)
 
     def forward(self, bands: Bands) -> Bands:
-        """Bands are cut anew before each pixel becomes four."""
+        """Splits the map into smaller bands first, because each pixel becomes four."""
         doubled: Bands = []
         for rows in drain(split_rows(join_rows(bands), growth=4)):
             large = F.interpolate(rows.data, scale_factor=2.0, mode="nearest")
-            # a neighbour row became two; the convolution looks at the nearer one
+            # a neighbour row became two rows; the convolution needs the nearer one
             near = large[:, :, rows.above : large.shape[2] - rows.below]
             doubled.append(convolve(self.conv, near, rows))
         return doubled
 
 
 class Level(nn.Module):
-    """The residual blocks of one resolution, each followed by attention where the level has it."""
+    """The residual blocks of one resolution, each followed by attention if the level has it."""
 
     def __init__(self, blocks: list[ResnetBlock], attention: list[AttnBlock]) -> None:
         super().__init__()
@@ -133,7 +133,7 @@ class Level(nn.Module):
         self.attn = nn.ModuleList(attention)
 
     def run_blocks(self, bands: Bands, *condition: Tensor) -> Bands:
-        """The level at its own resolution, before the next one is reached."""
+        """Run the level without the step to the next resolution."""
         for index, block in enumerate(self.block):
             bands = cast("Bands", block(bands, *condition))
             if self.attn:
@@ -142,7 +142,7 @@ class Level(nn.Module):
 
 
 class Middle(nn.Module):
-    """Two residual blocks on the token grid with attention between them, unless it is switched off."""
+    """Two residual blocks on the token grid, with attention between them if it is enabled."""
 
     def __init__(self, block_1: ResnetBlock, attn_1: AttnBlock | None, block_2: ResnetBlock) -> None:
         super().__init__()
@@ -151,7 +151,7 @@ class Middle(nn.Module):
         self.block_2 = block_2
 
     def forward(self, bands: Bands, *condition: Tensor) -> Bands:
-        """Keeps width and size."""
+        """Keeps channels, height and width."""
         bands = self.block_1(bands, *condition)
         if self.attn_1 is not None:
             bands = self.attn_1(bands, *condition)

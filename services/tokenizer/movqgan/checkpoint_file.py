@@ -1,4 +1,4 @@
-"""Read tensors from a file without trusting it: torch's weights-only reader, or safetensors."""
+"""Read tensors from an untrusted file, with torch's weights-only reader or safetensors."""
 
 import pickle
 import zipfile
@@ -19,10 +19,10 @@ from services.tokenizer.movqgan.errors import (
 
 
 def read_pickle(path: Path) -> dict[str, Tensor]:
-    """The bare state dict of a `.ckpt` file, mapped into memory where the format allows.
+    """Read the state dict of a `.ckpt` file, mapped into memory if the format allows it.
 
-    Raises CheckpointUnreadableError, UnsafeCheckpointError, or CheckpointError for a file that holds
-    anything but names and tensors.
+    Raises CheckpointUnreadableError, UnsafeCheckpointError, or CheckpointError for a file with other contents
+    than names and tensors.
     """
     _require_file(path)
     try:
@@ -32,19 +32,19 @@ def read_pickle(path: Path) -> dict[str, Tensor]:
     except pickle.UnpicklingError as error:
         raise UnsafeCheckpointError(f"{path.name} is not a plain state dict: {_first_line(error)}") from error
     except (RuntimeError, EOFError, ValueError, OSError, KeyError, IndexError, AttributeError) as error:
-        # what torch raises for a damaged file depends on where the damage lies
+        # torch raises different errors for different kinds of damage
         raise CheckpointUnreadableError(f"{path.name} cannot be read: {_first_line(error)}") from error
     if not isinstance(content, Mapping):
-        raise CheckpointError(f"{path.name} holds {type(content).__name__}, not a state dict")
+        raise CheckpointError(f"{path.name} contains {type(content).__name__}, not a state dict")
     entries = cast("Mapping[object, object]", content)
-    strangers = [str(key) for key, value in entries.items() if not isinstance(value, Tensor)]
-    if strangers:
-        raise CheckpointError(f"{path.name} is not a bare state dict; not tensors: {', '.join(strangers)}")
+    others = [str(key) for key, value in entries.items() if not isinstance(value, Tensor)]
+    if others:
+        raise CheckpointError(f"{path.name} is not a bare state dict; not tensors: {', '.join(others)}")
     return {str(key): cast("Tensor", value) for key, value in entries.items()}
 
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:
-    """All tensors of a safetensors file. Raises CheckpointUnreadableError."""
+    """Read all tensors of a safetensors file. Raises CheckpointUnreadableError."""
     _require_file(path)
     try:
         return safetensors.torch.load_file(path)

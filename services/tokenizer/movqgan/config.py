@@ -1,4 +1,4 @@
-"""What a MoVQGAN looks like: the public `ddconfig`, `n_embed`, `embed_dim` as one frozen object."""
+"""The configuration of a MoVQGAN: the public `ddconfig`, `n_embed` and `embed_dim` as a frozen dataclass."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -13,13 +13,13 @@ PresetName = Literal["67M", "102M", "270M"]
 class MoVQGANConfig:
     """Sizes of encoder, codebook and decoder.
 
-    ch: width of the first level; level i is `ch * ch_mult[i]` wide.
+    ch: channels of the first level; level i has `ch * ch_mult[i]`.
     num_res_blocks: residual blocks of an encoder level; a decoder level has one more.
-    resolution, attn_resolutions: level i has attention if `resolution // 2**i` is listed. They
-        describe the training size only; the model takes any size.
-    n_embed, embed_dim: codebook entries and their width.
-    mid_attention, norm_groups: not in the public files; the defaults are the public behaviour.
-    Raises MoVQGANConfigError where no model can be built.
+    resolution, attn_resolutions: level i has attention if `resolution // 2**i` is listed. They describe only
+    the training size; the model accepts any size.
+    n_embed, embed_dim: number and length of the codebook vectors.
+    mid_attention, norm_groups: not in the public files; the defaults are those of the public models.
+    Raises MoVQGANConfigError for values that no model can be built from.
     """
 
     ch: int
@@ -40,20 +40,20 @@ class MoVQGANConfig:
         for name in _COUNTS:
             _require_count(name, getattr(self, name))
         if not self.ch_mult:
-            raise MoVQGANConfigError("ch_mult is empty; it needs one factor for each level")
+            raise MoVQGANConfigError("ch_mult is empty; it must have one factor for each level")
         for factor in self.ch_mult:
             _require_count("ch_mult", factor)
         for resolution in self.attn_resolutions:
             _require_count("attn_resolutions", resolution)
         dropout, mid_attention = cast("tuple[object, object]", (self.dropout, self.mid_attention))
         if not isinstance(dropout, int | float) or not 0 <= dropout < 1:
-            raise MoVQGANConfigError(f"dropout is {dropout!r}; it is a probability below 1")
+            raise MoVQGANConfigError(f"dropout is {dropout!r}; it must be a probability below 1")
         if not isinstance(mid_attention, bool):
-            raise MoVQGANConfigError(f"mid_attention is {mid_attention!r}; it is true or false")
+            raise MoVQGANConfigError(f"mid_attention is {mid_attention!r}; it must be true or false")
         for width in self.level_widths:
             if width % self.norm_groups:
                 raise MoVQGANConfigError(
-                    f"a level is {width} wide, which norm_groups = {self.norm_groups} does not divide"
+                    f"norm_groups {self.norm_groups} does not divide the {width} channels of a level"
                 )
 
     @property
@@ -68,12 +68,12 @@ class MoVQGANConfig:
 
     @property
     def downsampling(self) -> int:
-        """Side of the square of pixels that one token stands for; 8 in every public model."""
+        """Width and height of a cell in pixels; 8 in every public model."""
         return 1 << (len(self.ch_mult) - 1)
 
     @classmethod
     def preset(cls, name: PresetName) -> Self:
-        """One of the three published models; the names are their parameter counts."""
+        """Configuration of a published model, named by its number of parameters."""
         ch, num_res_blocks = {"67M": (128, 2), "102M": (128, 4), "270M": (256, 2)}[name]
         return cls(
             ch=ch,
@@ -89,20 +89,20 @@ class MoVQGANConfig:
     def from_dict(cls, document: Mapping[str, object]) -> Self:
         """Read the public JSON, bare or inside `model_params`.
 
-        Raises MoVQGANConfigError naming every missing and every unknown entry.
+        Raises MoVQGANConfigError that lists every missing and every unknown entry.
         """
         params = _mapping("model_params", document.get("model_params", document))
         ddconfig = dict(_mapping("ddconfig", params.get("ddconfig", {})))
         if ddconfig.pop("double_z", False) is not False:
-            raise MoVQGANConfigError("double_z is set; MoVQGAN has no variance to predict")
+            raise MoVQGANConfigError("double_z is set, but MoVQGAN does not predict a variance")
         values = {**ddconfig, **{key: value for key, value in params.items() if key != "ddconfig"}}
         known = {field.name for field in fields(cls)}
         missing, unknown = sorted(_REQUIRED - values.keys()), sorted(values.keys() - known)
         if missing or unknown:
-            raise MoVQGANConfigError(f"configuration lacks {missing} and has unknown entries {unknown}")
+            raise MoVQGANConfigError(f"missing entries: {missing}; unknown entries: {unknown}")
         for name in ("ch_mult", "attn_resolutions"):
             if not isinstance(values[name], list | tuple):
-                raise MoVQGANConfigError(f"{name} is {values[name]!r}; it is a list of integers")
+                raise MoVQGANConfigError(f"{name} is {values[name]!r}; it must be a list of integers")
             values[name] = tuple(cast("list[int]", values[name]))
         return cls(**cast("dict[str, Any]", values))  # __post_init__ checks every value
 
@@ -130,10 +130,10 @@ _COUNTS = (
 
 def _require_count(name: str, value: object) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise MoVQGANConfigError(f"{name} is {value!r}; it is a whole number above zero")
+        raise MoVQGANConfigError(f"{name} is {value!r}; it must be a positive integer")
 
 
 def _mapping(name: str, value: object) -> Mapping[str, object]:
     if not isinstance(value, Mapping):
-        raise MoVQGANConfigError(f"{name} is {value!r}; it is an object with named entries")
+        raise MoVQGANConfigError(f"{name} is {value!r}; it must be a JSON object")
     return cast("Mapping[str, object]", value)

@@ -1,4 +1,4 @@
-"""Read a configuration off the shapes of a state dict, for a checkpoint that comes without one."""
+"""Infer the configuration from the shapes of a state dict, for a checkpoint without a configuration file."""
 
 import re
 from collections.abc import Mapping
@@ -7,21 +7,21 @@ from services.tokenizer.movqgan.config import MoVQGANConfig
 from services.tokenizer.movqgan.errors import CheckpointError
 
 _RESOLUTION = 256
-"""Only its ratio to attn_resolutions matters; this is the value of the public models."""
+"""Resolution of the public models; only its ratio to attn_resolutions matters."""
 
 
 def infer_config(shapes: Mapping[str, tuple[int, ...]]) -> MoVQGANConfig:
-    """The configuration that these weights were made with.
+    """Infer the configuration of these weights.
 
-    shapes: state dict key to shape. What leaves no trace in them takes the public value: 32 norm
-    groups, no dropout. Raises CheckpointError naming the weight that would have told.
+    shapes: state dict key to shape. Settings that shapes do not show get the public values: 32 norm groups,
+    no dropout. Raises CheckpointError with the name of the weight that is missing.
     """
 
     def dimension(key: str, axis: int) -> int:
         shape = shapes.get(key, ())
         if axis >= len(shape):
             raise CheckpointError(
-                f"the checkpoint has no configuration beside it and none can be inferred: "
+                f"the checkpoint has no configuration file, and it cannot be inferred from the weights: "
                 f"{key} is missing or has no axis {axis}"
             )
         return shape[axis]
@@ -46,6 +46,6 @@ def infer_config(shapes: Mapping[str, tuple[int, ...]]) -> MoVQGANConfig:
 
 
 def _count(shapes: Mapping[str, tuple[int, ...]], pattern: str) -> int:
-    """How many numbered parts there are, from the highest number."""
+    """Number of numbered parts, from the highest number."""
     matches = (re.match(pattern, key) for key in shapes)
     return max((int(match[1]) + 1 for match in matches if match), default=0)

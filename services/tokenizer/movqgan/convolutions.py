@@ -1,4 +1,4 @@
-"""Convolutions that are exact to float32 and the same every time, on a GPU as on a CPU."""
+"""Convolutions in full float32 precision with reproducible results, on GPUs and CPUs."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -9,11 +9,11 @@ import torch
 
 @contextmanager
 def reproducible_convolutions() -> Generator[None]:
-    """PyTorch's own convolutions instead of cuDNN's, while the context lasts; no matter on a CPU.
+    """Use PyTorch's own convolutions instead of cuDNN's within this context; no effect on a CPU.
 
-    cuDNN rounds float32 factors to TF32's 10 bits of mantissa unless told otherwise, too few for codes and
-    pixels that equal the reference's. Told otherwise, it is slower than a matrix product, and was seen to
-    take 65 GiB of workspace for one picture of 512x512.
+    By default cuDNN rounds float32 factors to TF32, whose 10 bits of mantissa are too few to get the codes
+    and pixels of the reference. Without TF32 it is slower than a matrix product, and used 65 GiB of workspace
+    for one picture of 512x512.
     """
     cudnn: Any = torch.backends.cudnn
     before = cudnn.enabled

@@ -1,4 +1,4 @@
-"""From quantised latents to pixels, with norms that look at the codes at every resolution.
+"""The decoder: quantised latents to pixels, with norms that depend on the latents at every resolution.
 
 Source: Zheng et al. 2022 (MoVQ), arXiv 2209.09002, section 3.2.
 """
@@ -15,7 +15,7 @@ from services.tokenizer.movqgan.row_bands import convolve, drain, join_rows, spl
 
 
 class DecoderLevel(Level):
-    """A level with the step to the next, finer one; level 0 has none."""
+    """A level, and the upsampling to the next finer one; level 0 has none."""
 
     upsample: Upsample | None
 
@@ -27,7 +27,7 @@ class DecoderLevel(Level):
 
 
 class Decoder(nn.Module):
-    """The middle on the token grid, then levels of rising resolution; `up[0]` runs last."""
+    """The middle blocks on the token grid, then levels of increasing resolution; `up[0]` runs last."""
 
     def __init__(self, config: MoVQGANConfig) -> None:
         super().__init__()
@@ -54,8 +54,8 @@ class Decoder(nn.Module):
     def forward(self, latents: Tensor, condition: Tensor) -> Tensor:
         """latents: [batch, z_channels, height, width] of the token grid.
 
-        condition: [batch, embed_dim, height, width], the codebook vectors themselves.
-        Returns pixels, [batch, out_ch, height * downsampling, width * downsampling], around [-1, 1].
+        condition: [batch, embed_dim, height, width], the codebook vectors.
+        Returns pixels [batch, out_ch, height * downsampling, width * downsampling], about in [-1, 1].
         """
         bands = self.mid(split_rows(self.conv_in(latents)), condition)
         for module in reversed(self.up):

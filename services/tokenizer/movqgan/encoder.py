@@ -1,4 +1,4 @@
-"""From pixels to latents on the token grid."""
+"""The encoder: pixels to latents on the token grid."""
 
 from typing import cast
 
@@ -12,7 +12,7 @@ from services.tokenizer.movqgan.row_bands import convolve, drain, join_rows, spl
 
 
 class EncoderLevel(Level):
-    """A level with the step to the next, coarser one; the last level has none."""
+    """A level, and the downsampling to the next coarser one; the last level has none."""
 
     downsample: Downsample | None
 
@@ -24,7 +24,7 @@ class EncoderLevel(Level):
 
 
 class Encoder(nn.Module):
-    """Levels of falling resolution and rising width, then the middle on the token grid."""
+    """Levels of decreasing resolution and increasing channels, then the middle blocks on the token grid."""
 
     def __init__(self, config: MoVQGANConfig) -> None:
         super().__init__()

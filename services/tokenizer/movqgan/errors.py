@@ -1,29 +1,29 @@
-"""Every error the MoVQGAN package raises on purpose.
+"""All errors that the MoVQGAN package raises.
 
 MoVQGANError
-├── MoVQGANConfigError          a configuration that describes no model
-├── CheckpointError             weights that cannot be loaded as they are
+├── MoVQGANConfigError          no model can be built from the configuration
+├── CheckpointError             the weights cannot be loaded
 │   ├── CheckpointUnreadableError   the file is missing, truncated or of another format
-│   ├── UnsafeCheckpointError       a pickle that holds more than plain tensors
-│   └── WeightsMismatchError        missing, unexpected or wrongly shaped weights, all in one report
-├── PixelShapeError             pixels that do not fall on the token grid
-└── CodeRangeError              a token outside the codebook
+│   ├── UnsafeCheckpointError       the pickle has other contents than tensors
+│   └── WeightsMismatchError        weights are missing, unexpected or of a wrong shape; lists all of them
+├── PixelShapeError             the picture's size is not a multiple of the token grid
+└── CodeRangeError              a code is outside the codebook
 """
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+
+from shared.errors import LuminaryError
 
 
-class MoVQGANError(Exception):
-    """Base of the package's errors; `code` is stable, `hint` says what mends it."""
+class MoVQGANError(LuminaryError):
+    """Base of the package's errors."""
 
-    code: ClassVar[str] = "movqgan_error"
-    retryable: ClassVar[bool] = False
-    hint: ClassVar[str] = "Read the message; it names the cause."
+    code = "movqgan_error"
+    hint = "Read the message; it names the cause."
 
 
 class MoVQGANConfigError(MoVQGANError):
-    """The configuration is incomplete, contradicts itself or asks for an unknown option."""
+    """The configuration is incomplete, contradicts itself or has an unknown option."""
 
     code = "movqgan_config_invalid"
     hint = "Compare the file with the published ddconfig, n_embed and embed_dim."
@@ -37,13 +37,13 @@ class CheckpointError(MoVQGANError):
 
 
 class CheckpointUnreadableError(CheckpointError):
-    """The file is missing, cut short, or neither a PyTorch nor a safetensors file."""
+    """The file is missing, truncated, or neither a PyTorch nor a safetensors file."""
 
     code = "movqgan_checkpoint_unreadable"
 
 
 class UnsafeCheckpointError(CheckpointError):
-    """The pickle would run code or build objects; only plain tensors are loaded."""
+    """The pickle would run code or create objects; only tensors are loaded."""
 
     code = "movqgan_checkpoint_unsafe"
     hint = "Load only the bare state dict that was published, or convert the weights to safetensors."
@@ -71,18 +71,18 @@ class WeightsMismatchError(CheckpointError):
         shapes = [f"{key} is {found}, not {wanted}" for key, (found, wanted) in wrong_shape.items()]
         findings = (("missing", missing), ("unexpected", unexpected), ("wrong shape", shapes))
         parts = [f"{len(names)} {title}: {', '.join(names)}" for title, names in findings if names]
-        super().__init__("weights do not fit the model; " + "; ".join(parts))
+        super().__init__("the weights do not match the configuration; " + "; ".join(parts))
 
 
 class PixelShapeError(MoVQGANError):
-    """The picture tensor has the wrong layout, or a side that the token grid does not divide."""
+    """The picture tensor has a wrong layout, or a side that is not a multiple of the token grid."""
 
-    code = "image_size_invalid"
+    code = "pixel_shape_invalid"
     hint = "Use a width and a height that are multiples of 8 pixels."
 
 
 class CodeRangeError(MoVQGANError):
-    """A token grid of the wrong layout, or a token that the codebook does not hold."""
+    """The grid of codes has a wrong layout, or a code that the codebook does not have."""
 
     code = "token_out_of_range"
     hint = "Pass codes from 0 to n_embed - 1, as encode returns them."

@@ -1,4 +1,4 @@
-"""MoVQGAN: pictures to token grids and back."""
+"""The MoVQGAN model: encodes pictures as grids of codes and decodes them."""
 
 import torch
 from torch import Tensor, nn
@@ -14,10 +14,10 @@ from services.tokenizer.movqgan.quantizer import Quantizer
 class MoVQGAN(nn.Module):
     """Encoder, codebook and decoder under the key names of the public checkpoints.
 
-    `encode` and `decode` record no gradients and work picture by picture: on one machine, a picture's
-    result is the same bit by bit whatever shares its batch, and memory does not grow with the batch.
-    Training uses the pieces `encode_latents`, `quantize` and `decode_latents`, which take the batch at
-    once and let gradients through. `encode` and `decode` move their input to the parameters' device.
+    `encode` and `decode` record no gradients, move their input to the parameters' device and work picture by
+    picture: on one machine, the bits of a result do not depend on the other pictures of the batch, and memory
+    does not grow with the batch. Training uses `encode_latents`, `quantize` and `decode_latents`, which
+    process the whole batch at once, with gradients.
     """
 
     def __init__(self, config: MoVQGANConfig) -> None:
@@ -32,9 +32,9 @@ class MoVQGAN(nn.Module):
     @torch.no_grad()
     @reproducible_convolutions()
     def encode(self, pixels: Tensor) -> Tensor:
-        """Codes of a batch of pictures: [batch, height / 8, width / 8] int64.
+        """Encode pictures as codes [batch, height / 8, width / 8] int64; 8 is `config.downsampling`.
 
-        pixels: [batch, in_channels, height, width] in [-1, 1]; 8 is `config.downsampling`.
+        pixels: [batch, in_channels, height, width] in [-1, 1].
         Raises PixelShapeError.
         """
         weight = self.quant_conv.weight
@@ -44,9 +44,9 @@ class MoVQGAN(nn.Module):
     @torch.no_grad()
     @reproducible_convolutions()
     def decode(self, codes: Tensor) -> Tensor:
-        """Pixels of a batch of token grids: [batch, out_ch, height * 8, width * 8], around [-1, 1].
+        """Decode codes to pixels [batch, out_ch, height * 8, width * 8], about in [-1, 1].
 
-        codes: [batch, height, width], whole numbers from 0 to n_embed - 1.
+        codes: [batch, height, width], integers from 0 to n_embed - 1.
         Raises CodeRangeError.
         """
         self._check_codes(codes)
@@ -54,7 +54,7 @@ class MoVQGAN(nn.Module):
         return torch.cat([self.decode_latents(self.quantize.vectors_of(grid)) for grid in grids])
 
     def encode_latents(self, pixels: Tensor) -> Tensor:
-        """Latents before quantisation: [batch, embed_dim, height / 8, width / 8].
+        """Latents before quantisation, [batch, embed_dim, height / 8, width / 8].
 
         pixels: [batch, in_channels, height, width] in [-1, 1].
         Raises PixelShapeError.
@@ -63,7 +63,7 @@ class MoVQGAN(nn.Module):
         return self.quant_conv(self.encoder(pixels))
 
     def decode_latents(self, latents: Tensor) -> Tensor:
-        """Pixels, [batch, out_ch, height * 8, width * 8], of quantised latents.
+        """Pixels [batch, out_ch, height * 8, width * 8] of quantised latents.
 
         latents: [batch, embed_dim, height, width], from `quantize`.
         """
@@ -73,19 +73,20 @@ class MoVQGAN(nn.Module):
         channels, step = self.config.in_channels, self.config.downsampling
         if pixels.ndim != 4 or pixels.shape[1] != channels or 0 in pixels.shape:
             raise PixelShapeError(
-                f"pixels are {tuple(pixels.shape)}; expected [batch, {channels}, height, width], none empty"
+                f"pixels have shape {tuple(pixels.shape)}; "
+                f"expected [batch, {channels}, height, width] without zeros"
             )
         height, width = pixels.shape[2:]
         if height % step or width % step:
-            raise PixelShapeError(f"a picture of {width}x{height} does not divide into {step}-pixel squares")
+            raise PixelShapeError(f"width and height of {width}x{height} must be multiples of {step} pixels")
 
     def _check_codes(self, codes: Tensor) -> None:
         if codes.ndim != 3 or 0 in codes.shape or codes.is_floating_point():
             raise CodeRangeError(
                 f"codes are {codes.dtype} of shape {tuple(codes.shape)}; "
-                "expected whole numbers, [batch, height, width], none empty"
+                "expected integers of shape [batch, height, width] without zeros"
             )
         lowest, highest = int(codes.min()), int(codes.max())
         if lowest < 0 or highest >= self.config.n_embed:
             wrong = lowest if lowest < 0 else highest
-            raise CodeRangeError(f"token {wrong} is outside the codebook of {self.config.n_embed} codes")
+            raise CodeRangeError(f"code {wrong} is outside the codebook of {self.config.n_embed} codes")

@@ -1,4 +1,4 @@
-"""Group norm over row bands, plain in the encoder and conditioned on the codes in the decoder."""
+"""Group norm over bands of rows; in the decoder it also depends on the quantised latents."""
 
 from collections.abc import Callable
 
@@ -9,26 +9,26 @@ from torch import Tensor, nn
 from services.tokenizer.movqgan.row_bands import Bands, Rows
 
 Normalise = Callable[[Rows], Tensor]
-"""Normalises `rows.data`, neighbour rows included, with the statistics of the whole picture."""
+"""Normalises `rows.data`, including the neighbour rows, with the statistics of the whole picture."""
 
 
 class GroupNorm(nn.GroupNorm):
-    """Group norm whose statistics are gathered before the rows are normalised band by band."""
+    """Group norm in two steps: collect the statistics of all bands, then normalise band by band."""
 
     def __init__(self, channels: int, groups: int) -> None:
         super().__init__(groups, channels, eps=1e-6)
 
     def fit(self, bands: Bands) -> Normalise:
-        """Take mean and variance of each group over all bands."""
+        """Compute mean and variance of each group over all bands; returns the function that normalises."""
         if len(bands) == 1:
             return lambda rows: self(rows.data)
         scale, shift = self._affine(bands)
         return lambda rows: torch.addcmul(shift, rows.data, scale)
 
     def _affine(self, bands: Bands) -> tuple[Tensor, Tensor]:
-        """Norm and its weight as one scale and one shift for each channel: [batch, channels, 1, 1].
+        """Scale and shift of each channel, [batch, channels, 1, 1], which combine norm, weight and bias.
 
-        The variance of the whole is the mean variance of the bands plus the variance of their means.
+        The total variance is the mean of the bands' variances plus the variance of their means.
         """
         batch, channels = bands[0].shape[:2]
         sizes = torch.tensor([band.shape[2] for band in bands]).to(bands[0])
@@ -46,7 +46,7 @@ class GroupNorm(nn.GroupNorm):
 
 
 class SpatialNorm(nn.Module):
-    """Group norm, then a scale and a shift for each pixel that come from the code lying there.
+    """Group norm, then a scale and a shift for each pixel, computed from the quantised latent of its cell.
 
     Source: Zheng et al. 2022 (MoVQ), section 3.2, arXiv 2209.09002.
     """
@@ -58,14 +58,14 @@ class SpatialNorm(nn.Module):
         self.conv_b = nn.Conv2d(condition_channels, channels, kernel_size=1)
 
     def fit(self, bands: Bands, condition: Tensor) -> Normalise:
-        """Gather the statistics and the modulation.
+        """Compute the statistics, and scale and shift of each cell.
 
-        condition: quantised latents, [batch, condition_channels, grid height, grid width]; they are
-        enlarged to the features by repeating the nearest one.
+        condition: quantised latents, [batch, condition_channels, grid height, grid width]; they are upsampled
+        to the size of the features by nearest neighbour.
         """
         normalise = self.norm_layer.fit(bands)
         factor = bands[0].shape[3] // condition.shape[3]
-        # 1x1 convolutions see one pixel only, so they may run before the enlargement, on the grid
+        # 1x1 convolutions use one pixel only, so they can run on the grid, before upsampling
         scale, shift = self.conv_y(condition), self.conv_b(condition)
 
         def modulate(rows: Rows) -> Tensor:
@@ -78,7 +78,7 @@ class SpatialNorm(nn.Module):
 
 
 def _enlarge(grid: Tensor, factor: int, window: range) -> Tensor:
-    """Rows `window` of the grid enlarged `factor` times: [batch, channels, len(window), width]."""
+    """Rows `window` of the grid upsampled by `factor`: [batch, channels, len(window), width]."""
     first, last = window[0] // factor, window[-1] // factor
     covering = F.interpolate(grid[:, :, first : last + 1], scale_factor=float(factor), mode="nearest")
     offset = window[0] - first * factor

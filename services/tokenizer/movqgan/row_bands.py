@@ -1,8 +1,8 @@
-"""Feature maps as a few bands of rows, so that a large picture never exists twice in memory.
+"""Process feature maps in bands of rows, so that a large feature map is never in memory twice.
 
-At 1024x1024 one feature map of the 270M model takes 2 GiB. A convolution looks one row beyond its
-own, and a norm needs two numbers from the whole picture, so both run band by band with the same
-result as in one piece; only the order of some sums differs.
+At 1024x1024 one feature map of the 270M model takes 2 GiB. A convolution needs one neighbour row on each
+side, and a norm two numbers from the whole picture, so both can run band by band. The result is the same as
+in one piece; only the order of some sums differs.
 """
 
 from collections.abc import Iterator
@@ -13,19 +13,19 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 Bands = list[Tensor]
-"""Bands of one picture batch from top to bottom, each [batch, channels, rows, width]."""
+"""Bands of a batch of feature maps from top to bottom, each [batch, channels, rows, width]."""
 
 BAND_ELEMENTS = 1 << 23
-"""Numbers in a band (32 MiB in fp32): several live at once inside a block, each with a copy in the
-convolution's own memory layout. Smaller bands pay more often for reordering the weights."""
+"""Largest band, in numbers (32 MiB in fp32). A block has several bands in memory, each with a copy in the
+convolution's memory layout. With smaller bands the weights would be reordered more often."""
 
 
 def split_rows(features: Tensor, *, growth: int = 1) -> Bands:
-    """Cut [batch, channels, height, width] so that no band outgrows BAND_ELEMENTS.
+    """Split [batch, channels, height, width] into bands of at most BAND_ELEMENTS numbers.
 
-    growth: how many numbers the next step makes from each one of `features`.
-    Bands have an even number of rows, which halving the resolution needs. With gradients recorded
-    there is one band: the backward pass keeps every activation anyway.
+    growth: factor by which the next step enlarges a band.
+    Bands have an even number of rows, as `Downsample` requires. If gradients are recorded there is only one
+    band, because the backward pass keeps all activations anyway.
     """
     if torch.is_grad_enabled():
         return [features]
@@ -35,7 +35,7 @@ def split_rows(features: Tensor, *, growth: int = 1) -> Bands:
 
 
 def join_rows(bands: Bands) -> Tensor:
-    """The whole feature map again; takes the bands out of the list."""
+    """Join bands to the whole feature map; empties the list."""
     features = bands[0] if len(bands) == 1 else torch.cat(bands, dim=2)
     bands.clear()
     return features
@@ -43,11 +43,11 @@ def join_rows(bands: Bands) -> Tensor:
 
 @dataclass(frozen=True)
 class Rows:
-    """One band with the neighbour rows that a 3x3 convolution looks at.
+    """One band with the neighbour rows that a 3x3 convolution needs.
 
     data: [batch, channels, above + rows + below, width].
-    first: the picture's row that `data` starts with.
-    above, below: 1 where a neighbour row is included, 0 at the picture's edge.
+    first: index in the feature map of the first row of `data`.
+    above, below: 1 if the neighbour row is included, 0 at the edge.
     """
 
     data: Tensor
@@ -57,12 +57,12 @@ class Rows:
 
     @property
     def core(self) -> Tensor:
-        """The band alone: [batch, channels, rows, width]."""
+        """The band without neighbour rows: [batch, channels, rows, width]."""
         return self.data[:, :, self.above : self.data.shape[2] - self.below]
 
 
 def drain(bands: Bands) -> Iterator[Rows]:
-    """Hand out each band with its neighbour rows, forgetting what no later band needs."""
+    """Yield each band with its neighbour rows; bands are freed as soon as they are no longer needed."""
     first = 0
     above: Tensor | None = None
     while bands:
@@ -73,12 +73,12 @@ def drain(bands: Bands) -> Iterator[Rows]:
         halo = 0 if above is None else 1
         yield Rows(data, first - halo, halo, 0 if below is None else 1)
         first += band.shape[2]
-        # a copy, for a view would keep the complete band alive
+        # a copy, because a view would keep the whole band alive
         above = band[:, :, -1:].clone() if bands else None
 
 
 def convolve(conv: nn.Conv2d, features: Tensor, rows: Rows) -> Tensor:
-    """Apply a 3x3 convolution with padding 1 to features that were made from `rows.data`.
+    """Apply a 3x3 convolution with padding 1 to features that were computed from `rows.data`.
 
     Returns [batch, out_channels, rows, width], without the neighbour rows.
     """

@@ -13,7 +13,7 @@ from torch import Tensor
 from services.tokenizer.movqgan.checkpoint_file import read_pickle, read_safetensors
 from services.tokenizer.movqgan.config import MoVQGANConfig
 from services.tokenizer.movqgan.config_inference import infer_config
-from services.tokenizer.movqgan.errors import MoVQGANConfigError, WeightsMismatchError
+from services.tokenizer.movqgan.errors import CheckpointError, MoVQGANConfigError, WeightsMismatchError
 from services.tokenizer.movqgan.model import MoVQGAN
 
 CONFIG_FILE = "config.json"
@@ -21,21 +21,24 @@ WEIGHTS_FILE = "model.safetensors"
 
 TRAINING_LEFT_OVERS = re.compile(
     r"loss\."  # perceptual loss, discriminator and logvar
-    r"|ema_(encoder|decoder|quantize|quant_conv|post_quant_conv)\."  # averages beside the weights
+    r"|ema_(encoder|decoder|quantize|quant_conv|post_quant_conv)\."  # moving averages of the weights
     r"|colorize$"  # a random projection for segmentation maps
 )
-"""Keys of the public training code that no picture depends on; every other extra key is an error."""
+"""Keys of the public training code that inference does not use; every other extra key is an error."""
+
+
+ConfigSource = Literal["given", "file", "inferred"]
 
 
 @dataclass(frozen=True)
 class LoadReport:
-    """How a checkpoint was understood.
+    """Details about a loaded checkpoint.
 
-    config_source: where the configuration came from.
-    left_overs: keys of the file that only training needs and that were passed over.
+    config_source: source of the configuration.
+    left_overs: ignored keys of the file, which only training uses.
     """
 
-    config_source: Literal["given", "file", "inferred"]
+    config_source: ConfigSource
     left_overs: tuple[str, ...]
 
 
@@ -57,12 +60,40 @@ def load_movqgan_with_report(
     dtype: torch.dtype = torch.float32,
     config: MoVQGANConfig | None = None,
 ) -> tuple[MoVQGAN, LoadReport]:
-    """Load a checkpoint strictly, and say what was passed over.
+    """Load a checkpoint strictly, and report the ignored keys.
 
-    path: a folder that `save_movqgan` wrote, or a pickled state dict. The configuration of a state
-    dict is `config`, else NAME.json or movqgan_config.json beside NAME.ckpt, else what the shapes tell.
+    path: a folder that `save_movqgan` wrote, or a pickled state dict. The configuration of a state dict is
+    `config`, or NAME.json or movqgan_config.json in the folder of NAME.ckpt, or is inferred from the shapes.
     Raises CheckpointError and MoVQGANConfigError.
     """
+    opened = _open(path, config)
+    state, model = opened.state, opened.model
+    # copies, so that the file may be changed or deleted afterwards
+    owned = {key: state.pop(key).to(device, dtype, copy=True) for key in list(state)}
+    _require_finite(path, owned)
+    model.load_state_dict(owned, assign=True)
+    return model.eval(), LoadReport(opened.config_source, opened.left_overs)
+
+
+def check_movqgan(path: Path) -> MoVQGANConfig:
+    """Check a checkpoint without reading the weights' values; returns its configuration.
+
+    Raises CheckpointError and MoVQGANConfigError as `load_movqgan` does, except for NaN and infinity.
+    """
+    return _open(path, None).model.config
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A checked checkpoint: its weights, still in the mapped file, and a model without weights."""
+
+    state: dict[str, Tensor]
+    model: MoVQGAN
+    config_source: ConfigSource
+    left_overs: tuple[str, ...]
+
+
+def _open(path: Path, config: MoVQGANConfig | None) -> _Opened:
     if path.is_dir():
         state = read_safetensors(path / WEIGHTS_FILE)
         config_files = [path / CONFIG_FILE]
@@ -73,7 +104,7 @@ def load_movqgan_with_report(
     for key in left_overs:
         del state[key]
 
-    source: Literal["given", "file", "inferred"] = "given"
+    source: ConfigSource = "given"
     if config is None:
         found = next((file for file in config_files if path.is_dir() or file.is_file()), None)
         source = "inferred" if found is None else "file"
@@ -81,14 +112,18 @@ def load_movqgan_with_report(
     with torch.device("meta"):
         model = MoVQGAN(config)
     _require_same_weights(_shapes(state), _shapes(model.state_dict()))
-    # a copy of each, so that the file may change or vanish afterwards
-    owned = {key: state.pop(key).to(device, dtype, copy=True) for key in list(state)}
-    model.load_state_dict(owned, assign=True)
-    return model.eval(), LoadReport(source, left_overs)
+    return _Opened(state, model, source, left_overs)
+
+
+def _require_finite(path: Path, weights: dict[str, Tensor]) -> None:
+    """Raise CheckpointError for NaN and infinity, which would give black pictures."""
+    for name, weight in weights.items():
+        if weight.is_floating_point() and not all(map(torch.isfinite, weight.aminmax())):
+            raise CheckpointError(f"{path.name}: {name} contains NaN or infinity")
 
 
 def save_movqgan(model: MoVQGAN, folder: Path) -> None:
-    """Write config.json and model.safetensors into `folder`, which is created if need be."""
+    """Write config.json and model.safetensors into `folder`, which is created if it does not exist."""
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(model.config.to_dict(), indent=2)
     (folder / CONFIG_FILE).write_text(text + "\n", encoding="utf-8")
@@ -102,7 +137,7 @@ def _read_config(file: Path) -> MoVQGANConfig:
     except (OSError, ValueError) as error:
         raise MoVQGANConfigError(f"{file.name} cannot be read: {error}") from error
     if not isinstance(document, dict):
-        raise MoVQGANConfigError(f"{file.name} holds no object")
+        raise MoVQGANConfigError(f"{file.name} is not a JSON object")
     return MoVQGANConfig.from_dict(cast("dict[str, object]", document))
 
 
