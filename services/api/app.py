@@ -6,34 +6,51 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from services.api.body_limits import BodyLimit
-from services.api.gateway import open_gateway
-from services.api.metrics import Metrics
+from services.api.auth.middleware import Authentication, PrivateAnswers, project_of
+from services.api.events import endpoints as events
+from services.api.events.feed import open_feed
+from services.api.http.body_limits import BodyLimit, BodyLimits
+from services.api.http.body_room import BodyRoom
+from services.api.http.error_handlers import ProblemAnswers, leave_exceptions_to_problem_answers
+from services.api.http.head_requests import HeadAsGet
+from services.api.http.metrics import Metrics
+from services.api.http.request_headers import HeaderRules
+from services.api.images import endpoints as images
+from services.api.jobs import endpoints as jobs
+from services.api.models import endpoints as models
 from services.api.openapi import REFUSALS, describe_api
-from services.api.problem_handlers import install_problem_handlers
-from services.api.request_ids import RequestIds
-from services.api.routes import health, images, jobs, models, problems
-from shared.settings import Settings, load_settings
+from services.api.operations import endpoints as health
+from services.api.operations import problem_pages as problems
+from services.api.operations import reference
+from services.api.process.gateway import open_gateway
+from services.api.sessions import endpoints as sessions
+from services.api.sessions import head_endpoints as session_heads
+from services.api.sessions import turn_endpoints as session_turns
+from services.api.settings import GatewayProcessSettings, GatewaySettings
+from services.api.webhooks import delivery_endpoints as deliveries
+from services.api.webhooks import endpoints as webhooks
+from shared.request_ids import RequestIds
+from shared.settings import load_settings
 from shared.telemetry import configure_logging
 
 DESCRIPTION = """
 Luminary draws pictures with Lumina-mGPT 2.0. Post a job, then poll it, wait for it (`Prefer: wait=30`) or
-give it a webhook. The same seed gives the same picture. Every refusal is an RFC 9457 problem with a stable
-`code`.
+let a webhook report its end. The same seed gives the same picture. Every error response is an RFC 9457
+problem with a stable `code`.
 """
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
-    """The application; without settings they come from the environment."""
+def create_app(settings: GatewayProcessSettings | None = None) -> FastAPI:
+    """Make the application. Settings that are not passed are read from the environment."""
     if settings is None:
-        settings = load_settings()
-        configure_logging("gateway", json_lines=not sys.stderr.isatty())
+        settings = load_settings(GatewayProcessSettings)
+        configure_logging("gateway", settings.log, json_lines=not sys.stderr.isatty())
     metrics = Metrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        async with open_gateway(settings, metrics) as gateway:
-            app.state.gateway = gateway
+        async with open_gateway(settings, metrics) as gateway, open_feed(gateway) as feed:
+            app.state.gateway, app.state.feed = gateway, feed
             yield
 
     app = FastAPI(
@@ -43,11 +60,36 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
         responses=REFUSALS,
         generate_unique_id_function=lambda route: route.name,
+        redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
     )
     app.openapi = lambda: describe_api(app)
-    app.add_middleware(BodyLimit, max_bytes=settings.gateway.max_body_bytes)
-    app.add_middleware(RequestIds)
-    install_problem_handlers(app, settings.gateway.public_url, metrics)
-    for routes in (jobs, images, models, problems, health):
+    install_middleware(app, settings.gateway, metrics)
+    resources = (
+        *(events, jobs, sessions, session_turns, session_heads),
+        *(images, models, webhooks, deliveries),
+    )
+    for routes in (*resources, problems, health, reference):
         app.include_router(routes.router)
     return app
+
+
+def end_streams(app: FastAPI) -> None:
+    """End the event streams of an application that stops; they have no end of their own."""
+    app.state.feed.leave()
+
+
+def install_middleware(app: FastAPI, settings: GatewaySettings, metrics: Metrics) -> None:
+    """Add the middleware from the innermost to the outermost: a request meets the last one added first."""
+    limits = BodyLimits(settings.max_body_bytes, settings.body_idle_seconds, settings.body_seconds)
+    app.add_middleware(
+        BodyLimit, limits=limits, room=BodyRoom(settings.max_bodies_bytes), owner_of=project_of
+    )
+    app.add_middleware(Authentication)
+    app.add_middleware(HeaderRules)
+    app.add_middleware(ProblemAnswers, public_url=settings.public_url, metrics=metrics)
+    app.add_middleware(HeadAsGet)
+    app.add_middleware(PrivateAnswers)
+    app.add_middleware(RequestIds)
+    leave_exceptions_to_problem_answers(app)

@@ -1,4 +1,4 @@
-"""The OpenAPI document, completed by what the framework cannot know or leaves out."""
+"""The OpenAPI document of FastAPI, completed with schemas and examples that it leaves out."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,27 +7,79 @@ from fastapi import FastAPI
 from fastapi.openapi.constants import REF_TEMPLATE
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode
 
-from services.api.problem_documents import MEDIA_TYPE, ProblemDocument, example_document, problem_response
-from services.api.problems import ProblemCode
-from services.api.schemas import ImageResponse
+from services.api.events.schemas import EventBody, PartialBody, ProgressBody
+from services.api.images.schemas import ImageResponse
+from services.api.problems.codes import ProblemCode
+from services.api.problems.documents import example_document, problem_response
+from services.api.sessions.requests import (
+    HeadChange,
+    SessionChange,
+    SessionRequest,
+    TurnChange,
+    TurnRequest,
+)
+from services.api.sessions.responses import HeadResponse, SessionList, SessionResponse, TurnResponse
+from services.api.webhooks.delivery_schemas import DeliveryDetails, DeliveryResponse, RedeliveryResponse
+from services.api.webhooks.schemas import (
+    WebhookEndpointResponse,
+    WebhookEndpointWithSecret,
+    WebhookSecret,
+)
+from shared.problem_documents import MEDIA_TYPE, ProblemDocument
 from shared.schemas.job_response import JobResponse
+from shared.schemas.jobs import JobRequest
 
-ANY_ROUTE = (ProblemCode.INTERNAL_ERROR, ProblemCode.METHOD_NOT_ALLOWED)
-"""Refusals that every path may give. With a default, the framework tells of no 422 of its own."""
+ANY_ROUTE = (
+    ProblemCode.MALFORMED_REQUEST,
+    ProblemCode.METHOD_NOT_ALLOWED,
+    ProblemCode.REQUEST_TIMEOUT,
+    ProblemCode.GATEWAY_BUSY,
+    ProblemCode.INTERNAL_ERROR,
+)
+"""Problems that every path may answer."""
 REFUSALS: dict[int | str, dict[str, Any]] = {"default": problem_response(*ANY_ROUTE)}
-WITH_NULLS: tuple[type[BaseModel], ...] = (JobResponse, ImageResponse)
-"""Models whose examples hold null, which the framework drops from the document."""
+"""Because of the key `default`, FastAPI does not add its own 422 response to every route."""
+BODIES: tuple[type[BaseModel], ...] = (
+    JobRequest,
+    SessionRequest,
+    SessionChange,
+    TurnRequest,
+    TurnChange,
+    HeadChange,
+)
+"""Request bodies that the gateway reads itself, so that FastAPI does not know them."""
+WITH_NULLS: tuple[type[BaseModel], ...] = (
+    JobResponse,
+    ImageResponse,
+    SessionResponse,
+    SessionList,
+    TurnResponse,
+    HeadResponse,
+    WebhookEndpointResponse,
+    WebhookEndpointWithSecret,
+    WebhookSecret,
+    DeliveryResponse,
+    DeliveryDetails,
+    RedeliveryResponse,
+    EventBody,
+)
+"""Models whose examples contain null, which FastAPI drops from the document."""
 
 
 def describe_api(app: FastAPI) -> dict[str, Any]:
-    """The document of the application's routes, made once."""
+    """The OpenAPI document of the application, made on the first call."""
     if app.openapi_schema is None:
         document = get_openapi(
             title=app.title, version=app.version, description=app.description, routes=app.routes
         )
         schemas = document["components"]["schemas"]
-        schemas |= problem_schemas()
+        schemas |= schemas_of(ProblemDocument, "serialization")
+        for body in BODIES:
+            schemas |= schemas_of(body, "validation")
+        for sent in (EventBody, ProgressBody, PartialBody):
+            schemas |= schemas_of(sent, "serialization")
         for model in WITH_NULLS:
             schemas[model.__name__]["examples"] = model.model_json_schema()["examples"]
         for examples in problem_examples(document):
@@ -36,16 +88,16 @@ def describe_api(app: FastAPI) -> dict[str, Any]:
     return app.openapi_schema
 
 
-def problem_schemas() -> dict[str, Any]:
-    """The problem document and its parts as components."""
-    schema = ProblemDocument.model_json_schema(mode="serialization", ref_template=REF_TEMPLATE)
-    return {**schema.pop("$defs"), ProblemDocument.__name__: schema}
+def schemas_of(model: type[BaseModel], mode: JsonSchemaMode) -> dict[str, Any]:
+    """JSON schemas of a model and its parts, by component name, for models that no route declares."""
+    schema = model.model_json_schema(mode=mode, ref_template=REF_TEMPLATE)
+    return {**schema.pop("$defs", {}), model.__name__: schema}
 
 
 def problem_examples(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The examples of every refusal in the document, by code."""
+    """The examples of each error response in the document, by problem code."""
     for operations in document["paths"].values():
         for operation in operations.values():
             for response in operation["responses"].values():
-                if told := response.get("content", {}).get(MEDIA_TYPE):
-                    yield told["examples"]
+                if content := response.get("content", {}).get(MEDIA_TYPE):
+                    yield content["examples"]

@@ -1,0 +1,24 @@
+"""The dependency that gives a route its caller; the `Authentication` middleware has found it before."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPBearer
+
+from services.api.auth.api_keys import Caller
+from services.api.auth.middleware import caller_of
+
+bearer = HTTPBearer(auto_error=False, description="An API key: `Authorization: Bearer lum_...`")
+"""Says in the OpenAPI document that the route needs a key; it checks nothing itself."""
+
+
+async def authenticated_caller(request: Request, _: Annotated[object, Depends(bearer)]) -> Caller:
+    """The caller of this request."""
+    caller = caller_of(request.scope)
+    if caller is None:
+        raise RuntimeError(f"{request.url.path} needs a caller but is not below /v1")
+    return caller
+
+
+CallerDep = Annotated[Caller, Depends(authenticated_caller)]
+"""A route with this parameter works for a project; its path must be below /v1."""

@@ -1,0 +1,80 @@
+"""Authentication from the headers alone, before the body is read and before anything is stored."""
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.api.auth.api_keys import Caller, find_caller, unauthenticated
+
+if TYPE_CHECKING:
+    from services.api.process.gateway import Gateway
+
+CLOSED_PREFIX = "/v1"
+"""Every path below it needs an API key; the other paths show nothing of any project."""
+CALLER = "luminary.caller"
+LONGEST_TOKEN = 200
+
+
+class Authentication:
+    """ASGI middleware: finds the caller of every request below /v1, or refuses the request."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Find the caller. Raises Problem before any of the body has been received."""
+        if scope["type"] != "http" or not is_closed(scope["path"]):
+            await self._app(scope, receive, send)
+            return
+        gateway: Gateway = scope["app"].state.gateway
+        token = bearer_token(Headers(scope=scope).get("authorization"))
+        async with gateway.database.transaction() as session:
+            scope[CALLER] = await session.run_sync(find_caller, token)
+        await self._app(scope, receive, send)
+
+
+class PrivateAnswers:
+    """ASGI middleware: caches do not store responses below /v1, unless the route says otherwise."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Add `Cache-Control: no-store` where the route has set no Cache-Control."""
+
+        async def send_privately(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        private = scope["type"] == "http" and is_closed(scope["path"])
+        await self._app(scope, receive, send_privately if private else send)
+
+
+def is_closed(path: str) -> bool:
+    """Whether the path needs a key."""
+    return path == CLOSED_PREFIX or path.startswith(CLOSED_PREFIX + "/")
+
+
+def bearer_token(authorization: str | None) -> str:
+    """The token of `Authorization: Bearer ...`. Raises Problem."""
+    scheme, _, token = (authorization or "").partition(" ")
+    token = token.strip()
+    if scheme.lower() != "bearer" or not token:
+        raise unauthenticated("Send an API key as `Authorization: Bearer lum_...`.")
+    if len(token) > LONGEST_TOKEN:
+        raise unauthenticated("The API key is unknown, revoked or expired.")
+    return token
+
+
+def caller_of(scope: Scope) -> Caller | None:
+    """The authenticated caller; None on a path that needs no key."""
+    return scope.get(CALLER)
+
+
+def project_of(scope: Scope) -> UUID | None:
+    """The project that the request belongs to; None on a path that needs no key."""
+    caller = caller_of(scope)
+    return caller.project_id if caller else None

@@ -1,0 +1,127 @@
+"""Limits of a request body's length and of the time it takes; a body too long is never held in memory."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.api.http.body_room import BodyRoom
+from services.api.problems.codes import Problem, ProblemCode
+
+CLOSE = {"Connection": "close"}
+
+
+@dataclass(frozen=True)
+class BodyLimits:
+    """Limits of one body."""
+
+    max_bytes: int
+    idle_seconds: float
+    """Longest pause between two chunks."""
+    total_seconds: float
+    """Longest time for the whole body."""
+
+
+class BodyLimit:
+    """ASGI middleware: reading a body that is too long or arrives too slowly raises Problem."""
+
+    def __init__(
+        self, app: ASGIApp, limits: BodyLimits, room: BodyRoom, owner_of: Callable[[Scope], UUID | None]
+    ) -> None:
+        self._app = app
+        self._limits = limits
+        self._room = room
+        self._owner_of = owner_of
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Reserve memory when the body is first read; free it on `release`, or when the request ends."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        body = IncomingBody(scope, receive, self._limits, self._room, self._owner_of(scope))
+        scope[BODY] = body
+        try:
+            await self._app(scope, body.receive, send)
+        finally:
+            await body.release()
+
+
+class IncomingBody:
+    """The body of one request while it is received."""
+
+    def __init__(
+        self, scope: Scope, receive: Receive, limits: BodyLimits, room: BodyRoom, owner: UUID | None
+    ) -> None:
+        headers = Headers(scope=scope)
+        self._announced = announced_length(headers)
+        self._receive = receive
+        self._limits = limits
+        self._hold = room.hold(owner, limits.max_bytes if self._announced is None else self._announced)
+        self._began: float | None = None
+        self._holding = False
+        self._seen = 0
+        self._whole = False
+
+    async def receive(self) -> Message:
+        """The next ASGI message. Raises Problem when the body is too long, too slow, or memory is short."""
+        if self._whole:  # the only message after the body is `http.disconnect`
+            return await self._receive()
+        if self._began is None:
+            await self._begin()
+        message = await self._next_piece()
+        self._seen += len(message.get("body", b""))
+        if self._seen > self._limits.max_bytes:
+            raise self._too_large()
+        self._whole = message["type"] == "http.request" and not message.get("more_body", False)
+        return message
+
+    async def _begin(self) -> None:
+        if (self._announced or 0) > self._limits.max_bytes:
+            raise self._too_large()
+        await self._hold.__aenter__()
+        self._holding = True
+        self._began = asyncio.get_running_loop().time()
+
+    async def _next_piece(self) -> Message:
+        began = self._began or 0.0
+        left = began + self._limits.total_seconds - asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout(min(self._limits.idle_seconds, left)):
+                return await self._receive()
+        except TimeoutError as error:
+            raise Problem(
+                ProblemCode.REQUEST_TIMEOUT,
+                f"The body did not arrive in time: a pause may last {self._limits.idle_seconds:g} s, the "
+                f"whole body {self._limits.total_seconds:g} s.",
+                param="body",
+                headers=CLOSE,
+            ) from error
+
+    def _too_large(self) -> Problem:
+        detail = f"The body has more than {self._limits.max_bytes} bytes."
+        return Problem(ProblemCode.BODY_TOO_LARGE, detail, param="body")
+
+    async def release(self) -> None:
+        """Free the reserved memory: the caller keeps no part of the body any more."""
+        if self._holding:
+            self._holding = False
+            await self._hold.__aexit__(None, None, None)
+
+
+BODY = "luminary.body"
+
+
+def body_of(scope: Scope) -> IncomingBody:
+    """The body of this request."""
+    return scope[BODY]
+
+
+def announced_length(headers: Headers) -> int | None:
+    """Content-Length; None for a chunked body, whose length is unknown until its end."""
+    if "transfer-encoding" in headers:
+        return None
+    text = headers.get("content-length", "")
+    return int(text[:20]) if text.isdecimal() else 0

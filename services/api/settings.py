@@ -1,0 +1,68 @@
+"""The gateway's settings, read from environment variables."""
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from shared.settings import (
+    CLOUD_NETWORKS,
+    BrokerSettings,
+    DatabaseSettings,
+    JobSettings,
+    Networks,
+    Ports,
+    ProcessSettings,
+    PublicAddress,
+    StorageSettings,
+    WebhookSettings,
+)
+
+
+class GatewaySettings(PublicAddress):
+    """Settings of the HTTP gateway."""
+
+    model_config = SettingsConfigDict(env_prefix="GATEWAY_", use_attribute_docstrings=True)
+
+    host: str = "127.0.0.1"
+    """Address to listen on; 0.0.0.0 means all IPv4 addresses of the machine."""
+    port: int = Field(default=8000, ge=1, le=65_535)
+    """Port to listen on."""
+    max_body_bytes: int = Field(default=32 * 1024 * 1024, ge=1024)
+    """Maximum size of a request body, and of a picture fetched from a URL, in bytes."""
+    max_queued_jobs: int = Field(default=1000, ge=1)
+    """Maximum number of waiting jobs of one project, unless the project has its own limit."""
+    decoders: int = Field(default=2, ge=1)
+    """Number of processes that decode clients' pictures; one project can occupy all but one of them."""
+    decode_seconds: float = Field(default=10.0, gt=0)
+    """CPU seconds for decoding one picture; a picture that takes longer is refused."""
+    max_connections: int = Field(default=1024, ge=8)
+    """Maximum number of open connections; above it, the connection idle for the longest time is closed."""
+    max_bodies_bytes: int = Field(default=48 * 1024 * 1024, ge=1024)
+    """Memory for request bodies in bytes, half of it per project; further bodies wait 10 s, then get 503."""
+    header_seconds: float = Field(default=10.0, gt=0)
+    """Maximum seconds for a client to send the headers of a request."""
+    body_idle_seconds: float = Field(default=10.0, gt=0)
+    """Maximum seconds that a client may pause while it sends a body or reads a response."""
+    body_seconds: float = Field(default=120.0, gt=0)
+    """Maximum seconds for a client to send a whole body."""
+    fetch_ports: Ports = Field(default=[80, 443])
+    """Ports from which pictures may be fetched, separated by commas."""
+    fetch_refused: Networks = CLOUD_NETWORKS
+    """Networks from which no picture is fetched, in addition to non-public ones, separated by commas."""
+
+    max_streams: int = Field(default=500, ge=1)
+    """Maximum number of open event streams; further ones get 503. Each takes one of the connections."""
+    max_streams_per_project: int = Field(default=100, ge=1)
+    """Maximum number of open event streams of one project; further ones get 429."""
+    stream_seconds: float = Field(default=3600.0, gt=0)
+    """Seconds after which an event stream ends; the client opens it again, and its key is checked again."""
+
+
+class GatewayProcessSettings(ProcessSettings):
+    """All settings of a gateway process."""
+
+    database: DatabaseSettings
+    broker: BrokerSettings
+    storage: StorageSettings
+    jobs: JobSettings
+    gateway: GatewaySettings
+    webhooks: WebhookSettings = Field(default_factory=WebhookSettings)
