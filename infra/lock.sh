@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Resolve the newest versions that pyproject.toml allows in a fresh environment and pin them.
-# The result names no index: it is a constraints file for pip, not a list of addresses.
+# Install the newest versions that pyproject.toml allows in a fresh environment and write them as pins.
+# The result is a constraints file for pip, without index addresses.
 set -euo pipefail
 target=${1:?usage: infra/lock.sh CONSTRAINTS_FILE}
 scratch=$(mktemp -d)
@@ -10,6 +10,6 @@ python3 -m venv "$scratch/venv"
 "$scratch/venv/bin/python" -m pip install --quiet --disable-pip-version-check '.[api,worker,tokenizer,local,train,dev]'
 {
     echo "# Exact versions for every environment of this project; written by \`make lock\`."
-    # A local version label (+cpu) would exclude the builds for other machines.
+    # A local version label (+cpu) would exclude builds for other hardware.
     "$scratch/venv/bin/python" -m pip freeze --exclude luminary | grep -v '@' | sed 's/+cpu$//'
 } >"$target"

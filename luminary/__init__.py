@@ -1,0 +1,1 @@
+"""The command line. `luminary --help` imports no model and no service."""

@@ -1,19 +1,25 @@
-"""The command line. Commands are imported when they are called, so that `luminary --help` is quick."""
+"""The command line. A command's module is imported only when it runs, so that `luminary --help` is quick."""
 
-import sys
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib import import_module
+from typing import Any
 
 import click
+
+from luminary.one_line_errors import ProgramGroup
 
 
 @dataclass(frozen=True)
 class LazyCommand:
-    """Where a command is defined, and what it does, told without importing it."""
+    """The import path of a command and its summary, so that the help can list it without an import."""
 
     module: str
     attribute: str
     summary: str
+
+    extra: str = ""
+    """The extra of this package that the command needs, if the bare package does not suffice."""
 
     def load(self) -> click.Command:
         return getattr(import_module(self.module), self.attribute)
@@ -21,29 +27,81 @@ class LazyCommand:
 
 COMMANDS = {
     "generate": LazyCommand(
-        "luminary.local.generate_command", "command", "Draw pictures with a model folder, without a server."
+        "luminary.local.generate_command",
+        "command",
+        "Draw pictures with a model folder, without a server.",
+        extra="generate",
     ),
-    "up": LazyCommand("infra.local.commands", "up", "Start everything and show its logs; Ctrl-C stops it."),
+    "up": LazyCommand(
+        "infra.local.commands",
+        "up",
+        "Start all servers and services and show the services' logs; Ctrl-C stops them.",
+        extra="local",
+    ),
     "down": LazyCommand(
-        "infra.local.commands", "down", "Stop what `up` started, in order, and wait until it is gone."
+        "infra.local.commands",
+        "down",
+        "Stop everything that `up` started, and wait until all processes have ended.",
     ),
-    "status": LazyCommand("infra.local.commands", "status", "Show the address and every process."),
-    "key": LazyCommand("infra.local.commands", "key", "Make a further API key and show it, once."),
-    "logs": LazyCommand("infra.local.commands", "logs", "Show the logs of all processes, or of those named."),
+    "status": LazyCommand(
+        "infra.local.commands",
+        "status",
+        "Show the address and the state of every process; the exit status is 0 when all of them run.",
+    ),
+    "draw": LazyCommand(
+        "luminary.remote.draw_command",
+        "command",
+        "Draw with the running platform, save and open the picture.",
+    ),
+    "keys": LazyCommand(
+        "infra.local.key_commands", "keys", "List, create and revoke API keys.", extra="local"
+    ),
+    "logs": LazyCommand(
+        "infra.local.commands", "logs", "Show the logs of all processes, or only of the NAMES given."
+    ),
+    "psql": LazyCommand(
+        "infra.local.psql_command",
+        "psql",
+        "Open the platform's database in psql; all other arguments are passed to psql.",
+        extra="local",
+    ),
 }
-"""Every command by its name, in the order of the help."""
+"""All commands by name, in the order of the help."""
+EXTRA = f"{__name__}.extra"
+"""Key of the context under which the running command's extra is kept."""
 
 
-class LazyGroup(click.Group):
-    """A group that knows its commands by name and imports one only to run it."""
+class LazyGroup(ProgramGroup):
+    """A command group that imports a command only when it runs."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        del ctx
-        return COMMANDS[cmd_name].load() if cmd_name in COMMANDS else None
+        if cmd_name not in COMMANDS:
+            return None
+        ctx.meta[EXTRA] = COMMANDS[cmd_name].extra
+        return COMMANDS[cmd_name].load()
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ModuleNotFoundError as error:
+            if not ctx.meta.get(EXTRA):
+                raise
+            raise click.ClickException(
+                f"this command needs the package {error.name}, which is not installed: "
+                f"pip install 'luminary[{ctx.meta[EXTRA]}]'"
+            ) from error
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = get_close_matches(args[0], COMMANDS, n=1)
+            ctx.fail(f"there is no command '{args[0]}'" + (f"; did you mean '{near[0]}'?" if near else ""))
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
@@ -58,20 +116,5 @@ def program() -> None:
 
 
 def main() -> None:
-    """Run the program; what the user did wrong is one line on stderr and exit code 2."""
-    try:
-        program.main(standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except click.ClickException as error:
-        click.echo(f"luminary: {error.format_message()}", err=True)
-        sys.exit(error.exit_code)
-    except ModuleNotFoundError as error:
-        click.echo(f"luminary: this command needs the package {error.name}, which is not installed", err=True)
-        sys.exit(1)
-    except click.exceptions.Exit as leaving:
-        sys.exit(leaving.exit_code)
-    except click.Abort:
-        click.echo("luminary: interrupted", err=True)
-        sys.exit(130)
+    """Run the program; a wrong call prints one line to stderr and exits with status 2."""
+    program.main(prog_name="luminary")

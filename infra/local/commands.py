@@ -1,18 +1,20 @@
-"""`luminary up | down | status | key | logs`: the platform on this machine."""
+"""`luminary up | down | status | logs`: the platform on this machine."""
 
 import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 import click
 
 from infra.local.logs import LogFollower, LogPrinter
-from infra.local.process import ProcessError
-from infra.local.run_file import Run, is_held, read_run
+from infra.local.options import found_folder, running
+from infra.local.run_file import ProcessState, is_held
+from infra.local.whereabouts import DATA_VARIABLE, DEFAULT_FOLDER
 
-DEFAULT_FOLDER = ".luminary"
 STOP_SECONDS = 60.0
 POLL_SECONDS = 0.1
 
@@ -21,7 +23,7 @@ data_option = click.option(
     "folder",
     type=click.Path(file_okay=False, path_type=Path),
     default=DEFAULT_FOLDER,
-    envvar="LUMINARY_DATA",
+    envvar=DATA_VARIABLE,
     show_default=True,
     help="Folder of all data, logs and passwords.",
 )
@@ -32,31 +34,41 @@ data_option = click.option(
 @click.option(
     "--model",
     type=click.Path(path_type=Path),
-    help="Folder of the model, with its image tokenizer inside; WORKER_MODEL and TOKENIZER_MODEL without it.",
+    help="Model folder with its image tokenizer inside. [default: WORKER_MODEL and TOKENIZER_MODEL]",
 )
-def up(folder: Path, model: Path | None) -> None:
-    """Start everything and show its logs; Ctrl-C stops it.
+@click.option(
+    "--frozen-seconds",
+    type=click.FloatRange(min=1.0),
+    default=30.0,
+    envvar="LUMINARY_FROZEN_SECONDS",
+    show_default=True,
+    help="Restart a process that is stopped or does not answer for this long.",
+)
+def up(folder: Path, model: Path | None, frozen_seconds: float) -> None:
+    """Start all servers and services and show the services' logs; Ctrl-C stops them.
 
-    DATABASE_URL, BROKER_URL, S3_ENDPOINT_URL or TOKENIZER_URL in the environment replace what would be
-    started here, each alone.
+    Each of DATABASE_URL, BROKER_URL, S3_ENDPOINT_URL and TOKENIZER_URL in the environment replaces one
+    server by an external one, independently of the others.
     """
-    from infra.local.preflight import check_environment
+    from infra.local.preflight import check_environment, check_models
+    from infra.local.settings_table import SECTIONS
     from infra.local.supervisor import Supervisor
+    from shared.misspelt_variables import misspelt_variables
 
     if model is not None:
         os.environ["WORKER_MODEL"] = str(model)
         os.environ.pop("TOKENIZER_MODEL", None)
-    try:
-        check_environment(os.environ)
-        Supervisor(folder, report).run()
-    except ProcessError as error:
-        raise click.ClickException(str(error)) from error
+    check_environment(os.environ)
+    check_models(os.environ)
+    for sentence in misspelt_variables(os.environ, SECTIONS.values()):
+        report(sentence)
+    Supervisor(folder, report, frozen_seconds=frozen_seconds).run()
 
 
 @click.command()
-@data_option
+@found_folder
 def down(folder: Path) -> None:
-    """Stop what `up` started, in order, and wait until it is gone."""
+    """Stop everything that `up` started, and wait until all processes have ended."""
     run = running(folder)
     os.kill(run.pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS
@@ -68,43 +80,29 @@ def down(folder: Path) -> None:
 
 
 @click.command()
-@data_option
-@click.option("--project", default="default", show_default=True, help="Whose key it is; made if need be.")
-@click.option("--name", default="another key", show_default=True, help="What the key is for.")
-def key(folder: Path, project: str, name: str) -> None:
-    """Make a further API key and show it, once."""
-    from infra.local.installation import another_api_key
-    from infra.local.postgres import PostgresServer
-    from infra.local.state import read_state
-
-    running(folder)
-    database_url = os.environ.get("DATABASE_URL")
-    if not database_url:
-        state = read_state(folder)
-        if state is None:
-            raise click.ClickException(f"{folder} has no database; set DATABASE_URL as for `luminary up`")
-        ports, secrets = state.ports, state.secrets
-        database_url = PostgresServer(folder / "postgres", ports.postgres, secrets.postgres_password).url()
-    click.echo(another_api_key(database_url, project, name))
-
-
-@click.command()
-@data_option
+@found_folder
 def status(folder: Path) -> None:
-    """Show the address and every process."""
+    """Show the address and the state of every process; the exit status is 0 when all of them run."""
     run = running(folder)
-    click.echo(run.url)
-    for process in run.processes:
+    click.echo(f"{run.url}  ({folder.absolute()})")
+    states = [(process, process.now()) for process in run.processes]
+    for process, state in states:
         restarts = f"  restarted {process.restarts} times" if process.restarts else ""
-        click.echo(f"  {process.name:<12} pid {process.pid}{restarts}")
+        click.echo(f"  {process.name:<12} {state:<10} pid {process.pid}{restarts}")
+    if not states or any(state is not ProcessState.RUNNING for _, state in states):
+        sys.exit(1)
 
 
 @click.command()
-@data_option
-@click.option("--follow", "-f", is_flag=True, help="Go on showing new lines.")
+@found_folder
+@click.option("--follow", "-f", is_flag=True, help="Keep showing new lines.")
 @click.argument("names", nargs=-1)
 def logs(folder: Path, *, follow: bool, names: tuple[str, ...]) -> None:
-    """Show the logs of all processes, or of those named."""
+    """Show the logs of all processes, or only of the NAMES given."""
+    known = sorted(file.stem for file in (folder / "logs").glob("*.log"))
+    for name in names:
+        if name not in known:
+            raise click.UsageError(no_such_log(name, known))
     follower = LogFollower(folder / "logs", names=names, from_start=True)
     printer = LogPrinter()
     printer.show(follower.new_lines())
@@ -113,18 +111,15 @@ def logs(folder: Path, *, follow: bool, names: tuple[str, ...]) -> None:
         printer.show(follower.new_lines())
 
 
-def running(folder: Path) -> Run:
-    """The run in this folder, or a clear end of the command."""
-    run = read_run(folder)
-    if run is None:
-        click.echo(f"Luminary does not run on {folder}.", err=True)
-        sys.exit(1)
-    return run
+def no_such_log(name: str, known: Sequence[str]) -> str:
+    """The error message for an unknown log name, with the closest known name."""
+    if not known:
+        return "there are no logs: nothing has been started in this folder yet"
+    near = get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+    return f"there is no log {name}; {hint}"
 
 
 def report(message: str) -> None:
-    """One line of the supervisor's own."""
+    """Print one message of the supervisor."""
     click.secho(f"luminary: {message}", bold=True)
-
-
-COMMANDS = (up, down, status, key, logs)

@@ -1,4 +1,4 @@
-"""Log files of the processes, followed together and shown with a coloured name before each line."""
+"""Follow the log files of several processes and print each line after the coloured name of its process."""
 
 import itertools
 from collections.abc import Iterable, Iterator
@@ -20,10 +20,10 @@ class LogLine:
 
 
 class LogFollower:
-    """Reads what was appended to the log files of a folder since it last looked, also to new files."""
+    """Reads the lines appended to the log files of a folder since the last call, new files included."""
 
     def __init__(self, folder: Path, *, names: Iterable[str] = (), from_start: bool = False) -> None:
-        """`names` limits it to some processes; `from_start` shows what was written before, too."""
+        """`names` selects processes (empty: all); `from_start` includes lines that exist already."""
         self._folder = folder
         self._names = frozenset(names)
         self._offsets: dict[Path, int] = {}
@@ -35,10 +35,10 @@ class LogFollower:
         return [file for file in files if not self._names or file.stem in self._names]
 
     def new_lines(self) -> Iterator[LogLine]:
-        """Every complete line that was added; a half-written one comes the next time."""
+        """Every complete new line; a half-written line is returned by a later call."""
         for file in self._files():
             offset = self._offsets.get(file, 0)
-            if offset > file.stat().st_size:  # rotated since
+            if offset > file.stat().st_size:  # the file was rotated
                 offset = 0
             with file.open("rb") as log:
                 log.seek(offset)
@@ -50,14 +50,14 @@ class LogFollower:
 
 
 class LogPrinter:
-    """Writes lines to the terminal; each process keeps the colour that it gets first."""
+    """Writes lines to the terminal; a process keeps its colour."""
 
     def __init__(self) -> None:
         self._palette = itertools.cycle(COLOURS)
         self._colours: dict[str, str] = {}
 
     def show(self, lines: Iterable[LogLine]) -> None:
-        """Print the lines; without a terminal, without colours."""
+        """Print the lines; colours appear only on a terminal."""
         for line in lines:
             if line.name not in self._colours:
                 self._colours[line.name] = next(self._palette)

@@ -1,7 +1,7 @@
-"""Free TCP ports of this machine, and how several platforms share them without a race.
+"""Find and reserve free TCP ports, without races between several platforms on one machine.
 
-A server from a wheel cannot be given an open socket: between the choice of its port and its start, another
-platform or an outgoing connection could take the port. So a port is reserved before it is used.
+The embedded servers cannot inherit an open socket: between the choice of a port and the start of its server,
+another platform or an outgoing connection could take the port. So each port is reserved before it is used.
 """
 
 import socket
@@ -15,11 +15,11 @@ from infra.local.process import ProcessError
 
 HOST = "127.0.0.1"
 LISTEN = "0A"
-"""TCP_LISTEN in /proc/net/tcp."""
+"""The state TCP_LISTEN in /proc/net/tcp."""
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on the port now."""
+    """Whether a server could listen on the port at this moment."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -30,7 +30,7 @@ def is_free(port: int) -> bool:
 
 
 def free_ports(count: int) -> list[int]:
-    """Distinct ports that were free a moment ago; all are held until the last is found."""
+    """Distinct ports that were free a moment ago."""
     with ExitStack() as held:
         probes = [held.enter_context(socket.socket()) for _ in range(count)]
         for probe in probes:
@@ -39,9 +39,9 @@ def free_ports(count: int) -> list[int]:
 
 
 def is_listening(pid: int, port: int) -> bool:
-    """Whether this very process listens on the port: another program may have taken it a moment before.
+    """Whether this process itself listens on the port, and not another program that took it first.
 
-    Source: proc(5) and the kernel's proc_net_tcp.rst. On other systems than Linux nothing is known: True.
+    Source: proc(5) and the kernel's proc_net_tcp.rst. Always True on systems other than Linux.
     """
     try:
         tables = [Path(f"/proc/{pid}/net/{name}").read_text() for name in ("tcp", "tcp6")]
@@ -56,7 +56,7 @@ def is_listening(pid: int, port: int) -> bool:
 
 
 def opened_file(link: Path) -> str:
-    """What a file descriptor leads to; empty when it was closed meanwhile."""
+    """The target of a link in /proc/PID/fd; empty when the file was closed in the meantime."""
     try:
         return str(link.readlink())
     except FileNotFoundError:
@@ -64,7 +64,7 @@ def opened_file(link: Path) -> str:
 
 
 class PortReservations:
-    """Context manager: ports that are one platform's until the block ends, also before it listens there."""
+    """Context manager that holds the reserved ports of one platform until the block ends."""
 
     def __init__(self) -> None:
         self._held = ExitStack()
@@ -78,7 +78,7 @@ class PortReservations:
         self._held.close()
 
     def reserve(self, *ports: int) -> bool:
-        """Reserve all of the ports, or none when another program has one of them or reserves it."""
+        """Reserve all ports and return True; reserve none and return False when one of them is not free."""
         with ExitStack() as held:
             try:
                 for port in ports:
@@ -89,30 +89,31 @@ class PortReservations:
         return True
 
     def reserve_named(self, variable: str, port: int) -> int:
-        """Reserve the port that a variable of the environment names. Raises ProcessError."""
+        """Reserve the port given by an environment variable. Raises ProcessError when it is not free."""
         if not self.reserve(port):
             raise port_is_taken(variable, port)
         return port
 
     def choose(self) -> int:
-        """Reserve any port that is free."""
+        """Reserve and return any free port."""
         while not self.reserve(port := free_ports(1)[0]):
             pass
         return port
 
     def prefer(self, port: int) -> int:
-        """Reserve the port if it is free, otherwise one that is."""
+        """Reserve this port if it is free, otherwise another one; return the reserved port."""
         return port if self.reserve(port) else self.choose()
 
 
 def reserve_port(port: int, held: ExitStack) -> None:
-    """Take the port for this process as long as `held` is open. Raises OSError when it is not free.
+    """Reserve the port for this process as long as `held` is open. Raises OSError when it is not free.
 
-    Two sockets do it on Linux, and the kernel lets go of both when we die. An abstract Unix name is what
-    platforms compete for; like a port, it belongs to the network namespace (unix(7)). A socket that is bound
-    and does not listen keeps outgoing connections, and programs that ask for any port, away from the port,
-    while a server that sets SO_REUSEADDR, as all of ours do, may still listen on it (socket(7)).
-    Elsewhere the port is only looked at.
+    On Linux two sockets reserve it, and the kernel closes both when this process ends. The first is an
+    abstract Unix socket that only one platform can bind; like a port, its name belongs to the network
+    namespace (unix(7)). The second is a TCP socket that is bound but does not listen: the kernel then gives
+    the port neither to outgoing connections nor to programs that ask for any port, while a server that sets
+    SO_REUSEADDR, as all embedded ones do, can still listen on it (socket(7)).
+    On other systems the port is checked but not reserved.
     """
     linux = sys.platform == "linux"
     if linux:
@@ -124,7 +125,8 @@ def reserve_port(port: int, held: ExitStack) -> None:
 
 
 def port_is_taken(variable: str, port: int) -> ProcessError:
-    """The refusal of a port that the environment names."""
+    """The error for a port from the environment that is not free."""
     return ProcessError(
-        f"{variable}={port} is taken by another program; choose another, or leave it out to get a free one."
+        f"{variable}={port} is in use by another program; set another port, or unset {variable} to get a "
+        "free one."
     )

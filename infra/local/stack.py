@@ -1,12 +1,12 @@
-"""The embedded stack: PostgreSQL, Valkey and S3 without a container, started together and stopped together.
+"""The embedded stack: PostgreSQL, Valkey and S3 without containers, started and stopped together.
 
-Each of the three is left out when the environment names a server of one's own:
-DATABASE_URL for PostgreSQL, BROKER_URL for Valkey, S3_ENDPOINT_URL for S3. Beside a broker that does not
-speak the Redis protocol, Valkey runs for progress events unless REDIS_URL names another.
+An environment variable replaces each of the three by an external server:
+DATABASE_URL for PostgreSQL, BROKER_URL for Valkey, S3_ENDPOINT_URL for S3. With a broker that does not use
+the Redis protocol, Valkey still runs for progress events unless REDIS_URL is set.
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -16,40 +16,57 @@ from infra.local import postgres, seaweedfs, valkey
 from infra.local.ports import PortReservations
 from infra.local.postgres import PostgresServer
 from infra.local.process import ManagedProcess, ProcessSpec
+from infra.local.run_file import kill_leftovers
 from infra.local.seaweedfs import SeaweedPorts, SeaweedServer
 from infra.local.state import StackState, exclusive, load_state
 from infra.local.valkey import ValkeyServer
+from infra.local.watched import FROZEN_SECONDS, Questions, WatchedProcess
 
 BUCKET = "luminary"
 REDIS_SCHEMES = ("redis://", "rediss://")
 
 
 class EmbeddedStack:
-    """Context manager: inside it the servers answer, and `environment` says where."""
+    """Context manager that runs the servers; `environment` then has their addresses."""
 
     def __init__(
-        self, folder: Path, *, environment: Mapping[str, str] | None = None, durable: bool = True
+        self,
+        folder: Path,
+        *,
+        environment: Mapping[str, str] | None = None,
+        durable: bool = True,
+        frozen_seconds: float = FROZEN_SECONDS,
     ) -> None:
-        """Keep all data, logs and passwords below `folder`; the same folder later finds them again.
+        """Keep all data, logs and passwords below `folder`; later starts on the same folder reuse them.
 
-        `environment` replaces os.environ when deciding what is external.
+        environment: replaces os.environ in the choice between embedded and external servers.
+        frozen_seconds: a server that does not answer for this long counts as frozen.
         """
         self._folder = folder.absolute()
         self._given = os.environ if environment is None else environment
         self._durable = durable
+        self._frozen_seconds = frozen_seconds
         self._exit = ExitStack()
-        self.processes: list[ManagedProcess] = []
+        self.postgres: PostgresServer | None = None
+        """The embedded database; None when DATABASE_URL is set."""
+        self.servers: list[WatchedProcess] = []
         self.environment: dict[str, str] = {}
-        """The variables that shared.settings reads, for the servers of this stack."""
+        """The servers' addresses and passwords, in the variables that shared.settings reads."""
+
+    @property
+    def processes(self) -> list[ManagedProcess]:
+        """The processes of the servers, in the order of their start."""
+        return [server.process for server in self.servers]
 
     @property
     def log_folder(self) -> Path:
-        """Where each server writes `<name>.log`."""
+        """Folder of the logs; each server writes `<name>.log`."""
         return self._folder / "logs"
 
     def __enter__(self) -> Self:
         with ExitStack() as starting:
             starting.enter_context(exclusive(self._folder))
+            kill_leftovers(self._folder)
             state = load_state(self._folder, starting.enter_context(PortReservations()))
             if not self._given.get("DATABASE_URL"):
                 self._start_postgres(state, starting)
@@ -66,26 +83,27 @@ class EmbeddedStack:
         self._exit.close()
 
     def _needs_valkey(self) -> bool:
-        """Without a broker of one's own, or with one that cannot carry progress events."""
+        """True without an external broker, or with one that cannot carry progress events."""
         broker = self._given.get("BROKER_URL", "")
         return not broker or not (self._given.get("REDIS_URL") or broker.startswith(REDIS_SCHEMES))
 
     def _start_postgres(self, state: StackState, starting: ExitStack) -> None:
-        server = PostgresServer(
-            self._folder / "postgres",
-            state.ports.postgres,
-            state.secrets.postgres_password,
-            durable=self._durable,
-        )
+        server = embedded_postgres(self._folder, state, durable=self._durable)
+        starting.callback(server.close)
         server.prepare()
-        self._run(server.spec(), server.is_ready, postgres.READY_SECONDS, starting)
-        server.create_database()
+        questions = Questions(
+            server.is_ready, postgres.READY_SECONDS, server.is_ready, before_start=server.clear_away
+        )
+        self._run(server.spec(), questions, starting)
+        server.set_up()
+        self.postgres = server
         self.environment["DATABASE_URL"] = server.url()
 
     def _start_valkey(self, state: StackState, starting: ExitStack) -> None:
         server = ValkeyServer(self._folder / "valkey", state.ports.valkey, state.secrets.valkey_password)
         server.prepare()
-        self._run(server.spec(), server.is_ready, valkey.READY_SECONDS, starting)
+        questions = Questions(server.is_ready, valkey.READY_SECONDS, server.is_ready)
+        self._run(server.spec(), questions, starting)
         self.environment["BROKER_URL"] = self._given.get("BROKER_URL") or server.url(0)
         self.environment["REDIS_URL"] = self._given.get("REDIS_URL") or server.url(1)
 
@@ -105,11 +123,15 @@ class EmbeddedStack:
             ),
             access_key_id=state.secrets.s3_access_key_id,
             secret_access_key=state.secrets.s3_secret_access_key,
+            token_key=state.secrets.s3_token_key,
             bucket=BUCKET,
         )
         server.prepare()
         starting.callback(server.remove_sockets)
-        self._run(server.spec(), server.is_ready, seaweedfs.READY_SECONDS, starting)
+        questions = Questions(
+            server.is_ready, seaweedfs.READY_SECONDS, server.answers, before_start=server.remove_sockets
+        )
+        self._run(server.spec(), questions, starting)
         self.environment |= {
             "S3_ENDPOINT_URL": server.endpoint_url,
             "S3_ACCESS_KEY_ID": state.secrets.s3_access_key_id,
@@ -117,11 +139,22 @@ class EmbeddedStack:
             "S3_BUCKET": BUCKET,
         }
 
-    def _run(
-        self, spec: ProcessSpec, is_ready: Callable[[], bool], seconds: float, starting: ExitStack
-    ) -> None:
+    def _run(self, spec: ProcessSpec, questions: Questions, starting: ExitStack) -> None:
         process = ManagedProcess(spec, self.log_folder / f"{spec.name}.log")
         starting.callback(process.stop)
-        process.start()
-        self.processes.append(process)
-        process.wait_until(is_ready, seconds)
+        server = WatchedProcess(process, questions, frozen_seconds=self._frozen_seconds)
+        server.start()
+        self.servers.append(server)
+        server.wait_until_ready()
+
+
+def embedded_postgres(folder: Path, state: StackState, *, durable: bool = True) -> PostgresServer:
+    """The embedded database of a data folder; this does not start it."""
+    return PostgresServer(
+        folder / "postgres",
+        state.ports.postgres,
+        password=state.secrets.postgres_password,
+        owner_password=state.secrets.postgres_owner_password,
+        services_password=state.secrets.postgres_services_password,
+        durable=durable,
+    )

@@ -1,4 +1,4 @@
-"""What a data folder remembers between two runs: ports and passwords, and who holds it now."""
+"""Ports and passwords that a data folder keeps between runs, and the lock of the folder."""
 
 import fcntl
 import json
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from infra.local.ports import PortReservations
+from infra.local.private_folder import make_private, write_private
 from infra.local.process import ProcessError
 
 NAME = "stack.json"
@@ -18,7 +19,7 @@ NAME = "stack.json"
 
 @dataclass(frozen=True)
 class StackPorts:
-    """One port for every door of the embedded servers."""
+    """The ports of the embedded servers."""
 
     postgres: int
     valkey: int
@@ -33,71 +34,78 @@ class StackPorts:
 
     @classmethod
     def choose(cls, reservations: PortReservations) -> Self:
-        """Reserve as many ports as are needed."""
+        """Choose and reserve free ports."""
         return cls(*(reservations.choose() for _ in fields(cls)))
 
     def reserve(self, reservations: PortReservations) -> bool:
-        """Reserve these very ports again; returns whether that was possible."""
+        """Reserve these ports; return False and reserve none if one of them is not free."""
         return reservations.reserve(*asdict(self).values())
 
 
 @dataclass(frozen=True)
 class StackSecrets:
-    """Passwords made once for this folder; they never leave this machine."""
+    """Passwords of the embedded servers, generated once for each folder; they never leave this machine."""
 
     postgres_password: str
     valkey_password: str
     s3_access_key_id: str
     s3_secret_access_key: str
+    postgres_owner_password: str
+    postgres_services_password: str
+    s3_token_key: str
 
     @classmethod
     def generate(cls) -> Self:
-        """Fresh random secrets."""
-        return cls(*(secrets.token_hex(size) for size in (16, 16, 10, 20)))
+        """New random secrets."""
+        return cls(*(secrets.token_hex(size) for size in (16, 16, 10, 20, 16, 16, 32)))
 
 
 @dataclass(frozen=True)
 class StackState:
-    """The remembered ports and secrets."""
+    """The ports and secrets of a data folder."""
 
     ports: StackPorts
     secrets: StackSecrets
 
 
 def read_state(folder: Path) -> StackState | None:
-    """The folder's ports and secrets as they were written down; None before the first use."""
+    """The folder's stored ports and secrets; None before the first start.
+
+    Secrets that an earlier version did not have are generated; the next start stores them.
+    """
     file = folder / NAME
     if not file.exists():
         return None
     stored = json.loads(file.read_text())
-    return StackState(StackPorts(**stored["ports"]), StackSecrets(**stored["secrets"]))
+    known = asdict(StackSecrets.generate()) | stored["secrets"]
+    return StackState(StackPorts(**stored["ports"]), StackSecrets(**known))
 
 
 def load_state(folder: Path, reservations: PortReservations) -> StackState:
-    """The state to start with, made on first use; its ports are reserved.
+    """Return the state for a start, created at the first one, with its ports reserved.
 
-    When someone took a port, all are chosen anew.
+    If one of the stored ports is not free, all ports are chosen again.
     """
     known = read_state(folder)
     if known is not None and known.ports.reserve(reservations):
-        return known
-    state = StackState(StackPorts.choose(reservations), known.secrets if known else StackSecrets.generate())
-    # in one step: half a file would lock its owner out of the data
-    fresh = folder / f"{NAME}.new"
-    fresh.touch(mode=0o600)
-    fresh.write_text(json.dumps(asdict(state), indent=2))
-    fresh.replace(folder / NAME)
+        state = known
+    else:
+        chosen = StackPorts.choose(reservations)
+        state = StackState(chosen, known.secrets if known else StackSecrets.generate())
+    # atomic: with half a file the passwords, and so the data, would be lost
+    write_private(folder / NAME, json.dumps(asdict(state), indent=2))
     return state
 
 
 @contextmanager
 def exclusive(folder: Path) -> Generator[None]:
-    """Hold the folder; ProcessError when another stack runs on it, or when it cannot be written.
+    """Lock the folder and make it private to its owner.
 
-    The kernel lets go when we die.
+    Raises ProcessError when another stack has locked it, when it cannot be written, or when it has other
+    content. The kernel releases the lock when this process ends.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private(folder)
         descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise ProcessError(f"The data folder {folder} cannot be written: {error.strerror}.") from error

@@ -1,115 +1,81 @@
-"""The whole platform on one machine: servers, migrations, services; watched, restarted, stopped in order."""
+"""The supervisor: starts servers and services in order, runs migrations, restarts what fails, stops all."""
 
 import os
 import signal
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
-from urllib.parse import urlsplit
 
-from infra.local.installation import first_api_key, has_registered, migrate
+from infra.local.disk import DiskWatch, check_disk
+from infra.local.health import questions_for, watched_environment
+from infra.local.installation import keep_api_key, migrate
+from infra.local.introduction import introduce
+from infra.local.kept_key import read_kept_key
 from infra.local.logs import LogFollower, LogPrinter
-from infra.local.ports import PortReservations, is_listening
+from infra.local.ports import PortReservations
 from infra.local.process import ManagedProcess
 from infra.local.rotation import rotate_logs
-from infra.local.run_file import Run, RunningProcess, write_run
-from infra.local.services import Platform, Service, define_platform
+from infra.local.run_file import ProcessState, Run, boot_id, write_run
+from infra.local.services import Platform, define_platform
 from infra.local.stack import EmbeddedStack
+from infra.local.watched import FROZEN_SECONDS, WatchedProcess
 
-READY_SECONDS = 120.0
-MODEL_SECONDS = 1800.0
-"""A large model may take long to load."""
-ROTATE_SECONDS = 10.0
-PLAIN_LOGS = {"LOG_FORMAT": "plain"}
-"""The reader is a person, unless the environment says otherwise."""
 WATCH_SECONDS = 0.2
-HTTP_PORT = 80
-FIRST_RESTART_SECONDS = 1.0
-LONGEST_RESTART_SECONDS = 30.0
+HOUSEKEEPING_SECONDS = 10.0
+LOST_SECONDS = 5.0
+"""After a pause of the supervisor itself longer than this, unanswered checks are not counted."""
+PRIVATE_UMASK = 0o077
 
 
 class StopRequested(BaseException):
-    """SIGINT or SIGTERM came; raised in the main thread, so that every `finally` runs in order."""
+    """SIGINT or SIGTERM has arrived; raised in the main thread, so that every `finally` runs in order."""
 
 
 def raise_stop(_signal: int, _frame: FrameType | None) -> None:
-    """Signal handler. Further signals are ignored: stopping is already on its way."""
+    """Signal handler: raise StopRequested, and ignore further signals while the platform stops."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     raise StopRequested
 
 
-def answers(url: str) -> bool:
-    """Whether a GET is answered with 200."""
-    try:
-        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310  (our own http:// address)
-            return answer.status == 200
-    except (urllib.error.URLError, OSError):
-        return False
-
-
-class WatchedService:
-    """A service that is started again when it ends by itself, later each time."""
-
-    def __init__(self, service: Service, environment: Mapping[str, str], log_folder: Path) -> None:
-        spec = service.spec.with_environment(environment)
-        self.service = service
-        self.process = ManagedProcess(spec, log_folder / f"{spec.name}.log")
-        self.restarts = 0
-        self._restart_at: float | None = None
-
-    def wait_until_ready(self, database_url: str) -> None:
-        """Return when it serves; ProcessError when it does not come up."""
-        url = self.service.ready_url
-        if url is not None:
-            self.process.wait_until(lambda: self._listens(url) and answers(url), READY_SECONDS)
-        if self.service.registers:
-            self.process.wait_until(
-                lambda: has_registered(database_url, self.process.pid or 0), MODEL_SECONDS
-            )
-
-    def _listens(self, url: str) -> bool:
-        return is_listening(self.process.pid or 0, urlsplit(url).port or HTTP_PORT)
-
-    def watch(self, report: Callable[[str], None]) -> bool:
-        """Start it again if it has ended and its pause is over; returns whether it was started."""
-        status = self.process.exit_status()
-        if status is None:
-            return False
-        if self._restart_at is None:
-            pause = min(FIRST_RESTART_SECONDS * 2.0**self.restarts, LONGEST_RESTART_SECONDS)
-            report(f"{self.process.name} ended with status {status}; starts again in {pause:.0f} s")
-            self._restart_at = time.monotonic() + pause
-        if time.monotonic() < self._restart_at:
-            return False
-        self._restart_at = None
-        self.restarts += 1
-        self.process.start()
-        return True
-
-
 class Supervisor:
-    """Runs everything until SIGINT or SIGTERM; afterwards no process is left."""
+    """Runs the platform until SIGINT or SIGTERM, then stops every process."""
 
     def __init__(
         self,
         folder: Path,
         report: Callable[[str], None],
         define: Callable[[Mapping[str, str], PortReservations], Platform] = define_platform,
+        *,
+        frozen_seconds: float = FROZEN_SECONDS,
     ) -> None:
-        """All data lies below `folder`; `report` shows one line to the user; `define` says what to run."""
+        """folder: holds all data and logs.
+
+        report: shows one line to the user.
+        define: returns the services to run.
+        frozen_seconds: a process that is stopped or does not answer for this long is killed and restarted.
+        """
         self._folder = folder.absolute()
         self._report = report
         self._define = define
-        self._watched: list[WatchedService] = []
-        self._stack = EmbeddedStack(self._folder)
+        self._frozen_seconds = frozen_seconds
+        self._services: list[WatchedProcess] = []
+        self._stack = EmbeddedStack(self._folder, frozen_seconds=frozen_seconds)
+        self._disk = DiskWatch(self._folder, report)
+        self._last_look = 0.0
+        self._next_housekeeping = 0.0
+        self._url = ""
+
+    @property
+    def _watched(self) -> list[WatchedProcess]:
+        """All processes, in the order of their start."""
+        return [*self._stack.servers, *self._services]
 
     def run(self) -> None:
-        """Start, watch, stop. Raises ProcessError when something does not start."""
+        """Start, watch and stop the platform. Raises ProcessError when a process does not start."""
+        os.umask(PRIVATE_UMASK)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, raise_stop)
         try:
@@ -123,74 +89,82 @@ class Supervisor:
             self._report("stopped")
 
     def _run(self, running: ExitStack) -> None:
-        """Everything up to the signal; `running` stops in the opposite order what was started."""
+        """Start and watch everything until a signal arrives; `running` stops it in reverse order."""
         started = time.monotonic()
+        check_disk(self._folder)
         self._report(f"data and logs in {self._folder}; starting the servers")
-        # before the servers choose theirs: a port that the environment names comes first
+        # before the servers choose ports, so that none takes a port that the environment names
         platform = self._define(os.environ, running.enter_context(PortReservations()))
+        self._url = platform.gateway_url
         running.enter_context(self._stack)
         database_url = self._stack.environment.get("DATABASE_URL") or os.environ["DATABASE_URL"]
-        migrate(database_url)
+        migrate(self._stack.postgres.owner_url() if self._stack.postgres else database_url)
+        key = keep_api_key(database_url, read_kept_key(self._folder))
         self._report(f"starting {', '.join(service.spec.name for service in platform.services)}")
         self._start(platform, database_url, running)
+        while any(service.state is ProcessState.STARTING for service in self._services):
+            self._look()
+            time.sleep(WATCH_SECONDS)
         seconds = time.monotonic() - started
-        self._report(f"Luminary is ready after {seconds:.0f} s: {platform.gateway_url}")
-        self._introduce(platform.gateway_url, database_url)
-        self._watch(platform)
-
-    def _introduce(self, gateway_url: str, database_url: str) -> None:
-        """Hand a new installation its first API key, once, with a request to try it on."""
-        self._report(f"reference of the API: {gateway_url}/docs; Ctrl-C stops everything")
-        key = first_api_key(database_url)
-        if key is None:
-            self._report("your API key is the one of the first start; `luminary key` makes another")
-            return
-        self._report(f"API key, shown only now (`luminary key` makes another): {key}")
-        self._report(
-            f"try: curl {gateway_url}/v1/jobs -H 'Authorization: Bearer {key}' "
-            "-H 'Content-Type: application/json' -H 'Prefer: wait=60' "
-            """-d '{"prompt": "a red ball", "seed": 7}'"""
-        )
-        self._report("the answer has the address of the picture in outputs[0].url; it takes the same key")
+        self._report(f"Luminary is ready after {seconds:.0f} s: {self._url}")
+        introduce(self._folder, self._url, key, self._report)
+        self._watch()
 
     def _start(self, platform: Platform, database_url: str, running: ExitStack) -> None:
-        environment = {**self._stack.environment, **platform.environment}
-        if not os.environ.get("LOG_FORMAT"):
-            environment |= PLAIN_LOGS
+        environment = watched_environment(os.environ, {**self._stack.environment, **platform.environment})
         for service in platform.services:
-            watched = WatchedService(service, environment, self._stack.log_folder)
-            running.callback(watched.process.stop)
-            watched.process.start()
-            self._watched.append(watched)
-            self._write_run(platform)
+            spec = service.spec.with_environment(environment)
+            process = ManagedProcess(spec, self._stack.log_folder / f"{spec.name}.log")
+            running.callback(process.stop)
+            questions = questions_for(service, process, database_url)
+            watched = WatchedProcess(process, questions, frozen_seconds=self._frozen_seconds)
+            watched.start()
+            self._services.append(watched)
         running.callback(self._request_stop)
         for watched in self._watched:
-            watched.wait_until_ready(database_url)
+            watched.begin()
+        self._write_run()
 
     def _request_stop(self) -> None:
-        """Tell all services at once: each takes its time, and none needs another to leave."""
+        """Send the stop signal to all services at once; their stops do not depend on each other."""
         for watched in self._watched:
+            watched.close()
+        for watched in self._services:
             watched.process.request_stop()
 
-    def _watch(self, platform: Platform) -> None:
-        """Show what the services log; the servers' lines are for their files."""
-        names = [watched.process.name for watched in self._watched]
+    def _watch(self) -> None:
+        """Watch all processes and show the services' logs; the servers' logs stay in their files."""
+        names = [watched.name for watched in self._services]
         follower, printer = LogFollower(self._stack.log_folder, names=names), LogPrinter()
-        rotate_at = time.monotonic()
         while True:
             printer.show(follower.new_lines())
-            started = [watched for watched in self._watched if watched.watch(self._report)]
-            if started:
-                self._write_run(platform)
-            if time.monotonic() >= rotate_at:
-                rotate_logs(self._stack.log_folder)
-                rotate_at = time.monotonic() + ROTATE_SECONDS
+            self._look()
             time.sleep(WATCH_SECONDS)
 
-    def _write_run(self, platform: Platform) -> None:
-        servers = [RunningProcess(process.name, process.pid or 0) for process in self._stack.processes]
-        services = [
-            RunningProcess(watched.process.name, watched.process.pid or 0, watched.restarts)
-            for watched in self._watched
-        ]
-        write_run(self._folder, Run(os.getpid(), platform.gateway_url, (*servers, *services)))
+    def _look(self) -> None:
+        """Check all processes once, and do the housekeeping when it is due."""
+        now = time.monotonic()
+        if self._last_look and now - self._last_look > LOST_SECONDS:
+            for watched in self._watched:
+                watched.forgive()
+        changed = [watched for watched in self._watched if watched.watch(self._report)]
+        if changed:
+            self._write_run()
+        if now >= self._next_housekeeping:
+            self._next_housekeeping = now + HOUSEKEEPING_SECONDS
+            self._keep_house()
+        self._last_look = time.monotonic()
+
+    def _keep_house(self) -> None:
+        self._disk.look()
+        try:
+            rotate_logs(self._stack.log_folder)
+        except OSError as error:
+            self._report(f"the logs could not be rotated: {error.strerror}")
+
+    def _write_run(self) -> None:
+        processes = tuple(watched.describe() for watched in self._watched)
+        try:
+            write_run(self._folder, Run(os.getpid(), self._url, processes, boot_id()))
+        except OSError as error:
+            self._report(f"`luminary status` may be out of date: {error.strerror}")

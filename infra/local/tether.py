@@ -1,75 +1,83 @@
-"""Start a command that cannot outlive its parent; run as a script, it replaces itself by the command.
+"""Script that replaces itself by a command which has no privileges and gets a signal when its parent dies.
 
-Usage: python tether.py PARENT_PID SIGNAL UID:GID COMMAND [ARGUMENT ...]
+Usage: python tether.py PARENT_PID SIGNAL UID:GID FOLDER COMMAND [ARGUMENT ...]
 
-Linux sends SIGNAL to the command when its parent dies, however it dies (prctl(2), PR_SET_PDEATHSIG).
-The setting survives execve but not a change of user, so the user is changed first. PostgreSQL refuses to
-run as root: UID:GID names the account to become ("-" keeps the caller's). The command keeps the right to
-pass through folders of other users (CAP_DAC_OVERRIDE), since a data folder below a private home or
-temporary folder would be out of its reach. On other systems the command runs untethered.
+SIGNAL: Linux sends it to the command when the parent dies for any reason (prctl(2), PR_SET_PDEATHSIG). The
+setting survives execve but not a change of user, so the user is changed first.
+UID:GID: the account of the command, without supplementary groups and capabilities; "-" keeps the caller's.
+FOLDER: the working directory; "-" keeps the caller's.
 
-Imports only the standard library and nothing of this project: it starts in milliseconds.
+The script enters the folder and opens the program's file before it changes the user, so that the account
+needs no access to the folders above them; the command finds its folder as /proc/self/cwd. Only the command's
+user can read the files that it creates (umask 077), and set-user-id programs give it no privileges
+(PR_SET_NO_NEW_PRIVS). On systems other than Linux the command gets no signal when the parent dies.
+
+The script imports only the standard library, so that it starts in milliseconds.
 """
 
 import ctypes
 import os
 import sys
-from typing import ClassVar
 
 PR_SET_PDEATHSIG = 1
-PR_SET_KEEPCAPS = 8
-PR_CAP_AMBIENT = 47
-PR_CAP_AMBIENT_RAISE = 2
-CAP_DAC_OVERRIDE = 1
-LINUX_CAPABILITY_VERSION_3 = 0x20080522
+PR_CAPBSET_DROP = 24
+PR_SET_NO_NEW_PRIVS = 38
+MOST_CAPABILITIES = 64
+PRIVATE_UMASK = 0o077
 
 
-class CapabilityHeader(ctypes.Structure):
-    """`struct __user_cap_header_struct` of capset(2)."""
-
-    _fields_: ClassVar = [("version", ctypes.c_uint32), ("pid", ctypes.c_int)]
-
-
-class CapabilityData(ctypes.Structure):
-    """`struct __user_cap_data_struct` of capset(2); version 3 takes an array of two."""
-
-    _fields_: ClassVar = [
-        ("effective", ctypes.c_uint32),
-        ("permitted", ctypes.c_uint32),
-        ("inheritable", ctypes.c_uint32),
-    ]
+def control(option: int, value: int) -> None:
+    """Call prctl(2); an option that this kernel does not support has no effect."""
+    ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
 
 
 def become(user: int, group: int) -> None:
-    """Change to another account, and keep passage through private folders where the kernel grants it."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)
+    """Change to another account permanently; with the change of user the kernel removes all capabilities."""
+    for capability in range(MOST_CAPABILITIES):
+        control(PR_CAPBSET_DROP, capability)
     os.setgroups([])
     os.setresgid(group, group, group)
     os.setresuid(user, user, user)
-    mask = 1 << CAP_DAC_OVERRIDE
-    header = CapabilityHeader(LINUX_CAPABILITY_VERSION_3, 0)
-    data = (CapabilityData * 2)(CapabilityData(mask, mask, mask))
-    if libc.capset(ctypes.byref(header), data) == 0:
-        libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_OVERRIDE, 0, 0)
 
 
 def tether(parent: int, signal_number: int) -> None:
-    """Ask the kernel for SIGNAL at the parent's death; leave at once when it has died already."""
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal_number, 0, 0, 0)
+    """Ask the kernel for a signal at the parent's death; exit at once when the parent is already dead."""
+    control(PR_SET_NO_NEW_PRIVS, 1)
+    control(PR_SET_PDEATHSIG, signal_number)
     if os.getppid() != parent:
         sys.exit(1)
 
 
+def execute(command: list[str], program: int) -> None:
+    """Replace this process by the command.
+
+    program: open file descriptor of the program, used when its path is not accessible; -1 without one.
+    """
+    try:
+        os.execvp(command[0], command)  # noqa: S606  (the whole point: no shell, no second process)
+    except PermissionError:
+        if program < 0:
+            raise
+        os.execve(program, command, os.environ)  # noqa: S606  (as above)
+
+
 def main(arguments: list[str]) -> None:
-    """Become the command named by the arguments."""
-    parent, signal_number, account, *command = arguments
-    if account != "-":
-        user, group = account.split(":")
-        become(int(user), int(group))
-    if sys.platform == "linux":
-        tether(int(parent), int(signal_number))
-    os.execvp(command[0], command)  # noqa: S606  (the whole point: no shell, no second process)
+    """Replace this process by the command in the arguments; exit with a one-line error if that fails."""
+    parent, signal_number, account, folder, *command = arguments
+    os.umask(PRIVATE_UMASK)
+    program = -1
+    try:
+        if folder != "-":
+            os.chdir(folder)
+        if account != "-":
+            program = os.open(command[0], os.O_RDONLY | os.O_CLOEXEC)
+            user, group = account.split(":")
+            become(int(user), int(group))
+        if sys.platform == "linux":
+            tether(int(parent), int(signal_number))
+        execute(command, program)
+    except OSError as error:
+        sys.exit(f"cannot start {command[0]} as {account} in {folder}: {error.strerror}")
 
 
 if __name__ == "__main__":

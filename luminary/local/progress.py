@@ -1,4 +1,4 @@
-"""A progress bar for pictures that are being drawn: tokens, speed, forward passes, time left."""
+"""A progress bar for drawing: tokens, speed, forward passes, time left."""
 
 import time
 from types import TracebackType
@@ -11,7 +11,7 @@ from services.worker.engine.handle import Handle
 
 
 class ProgressBar:
-    """On a terminal's stderr; silent elsewhere."""
+    """A progress bar on stderr; it prints nothing if stderr is not a terminal."""
 
     def __init__(self) -> None:
         console = Console(stderr=True)
@@ -25,7 +25,7 @@ class ProgressBar:
             console=console,
             disable=not console.is_terminal,
         )
-        # Hidden until the first pass has said how many tokens there are.
+        # hidden until the total is known, after the first pass
         self._task = self._progress.add_task("", total=0, speed=0.0, passes=0, visible=False)
         self._started = time.perf_counter()
 
@@ -39,12 +39,12 @@ class ProgressBar:
         self._progress.stop()
 
     def update(self, handles: list[Handle]) -> None:
-        """Show how far the pictures are."""
-        drawn = sum(handle.progress.codes_drawn for handle in handles)
+        """Show the progress of all pictures together."""
+        drawn = sum(handle.progress.tokens_done for handle in handles)
         self._progress.update(
             self._task,
             completed=drawn,
-            total=sum(handle.progress.codes_total for handle in handles),
+            total=sum(handle.progress.tokens_total for handle in handles),
             speed=drawn / (time.perf_counter() - self._started),
             passes=max(handle.progress.forward_passes for handle in handles),
             visible=True,

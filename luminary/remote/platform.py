@@ -1,0 +1,92 @@
+"""HTTP client for a running platform: post a job, read its progress, fetch its pictures."""
+
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping
+from http.client import HTTPException
+from typing import Any
+
+import click
+
+SHORT_SECONDS = 30.0
+WAIT_SECONDS = 20
+"""Time for which the gateway keeps the submission open, in case the job ends soon."""
+
+Json = dict[str, Any]
+
+
+class Platform:
+    """A client with one gateway and one API key. All methods raise ClickException with a one-line message."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self._url = url.rstrip("/")
+        self._key = key
+
+    def submit(self, request: Mapping[str, Any]) -> Json:
+        """Submit a job; return it when it has ended, or as it is after WAIT_SECONDS."""
+        body = json.dumps(dict(request)).encode()
+        headers = {"Content-Type": "application/json", "Prefer": f"wait={WAIT_SECONDS}"}
+        return self._json("/v1/jobs", "POST", body, headers, WAIT_SECONDS + SHORT_SECONDS)
+
+    def job(self, job_id: str) -> Json:
+        """The current state of the job."""
+        return self._json(f"/v1/jobs/{job_id}")
+
+    def cancel(self, job_id: str) -> None:
+        """Request cancellation of the job."""
+        self._json(f"/v1/jobs/{job_id}/cancel", "POST", b"")
+
+    def picture(self, address: str) -> bytes:
+        """Fetch a picture. Only path and query of `address` are used: its host may be the public name."""
+        parts = urllib.parse.urlsplit(address)
+        return self._ask(urllib.parse.urlunsplit(("", "", parts.path, parts.query, "")), "GET", None, {})
+
+    def _json(
+        self,
+        path: str,
+        method: str = "GET",
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        seconds: float = SHORT_SECONDS,
+    ) -> Json:
+        answer = self._ask(path, method, body, headers or {}, seconds)
+        try:
+            return json.loads(answer)
+        except ValueError as error:
+            raise click.ClickException(f"{self._url} is not Luminary: its answer is not JSON") from error
+
+    def _ask(
+        self,
+        path: str,
+        method: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        seconds: float = SHORT_SECONDS,
+    ) -> bytes:
+        request = urllib.request.Request(  # noqa: S310  (http or https, from our own run file or --url)
+            self._url + path,
+            data=body,
+            method=method,
+            headers={**headers, "Authorization": f"Bearer {self._key}"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=seconds) as answer:  # noqa: S310
+                return answer.read()
+        except urllib.error.HTTPError as error:
+            raise click.ClickException(problem(error.code, error.read())) from error
+        except (OSError, HTTPException) as error:
+            reason = getattr(error, "reason", None) or error
+            raise click.ClickException(f"{self._url} does not answer: {reason}") from error
+
+
+def problem(status: int, body: bytes) -> str:
+    """A problem document (RFC 9457) as one line of text."""
+    try:
+        document: Json = json.loads(body)
+        text = str(document.get("detail") or document["title"])
+        more = [f"{fault['param']}: {fault['message']}" for fault in document.get("errors", [])[:3]]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return f"the platform answered {status}"
+    return " ".join("; ".join([text, *(line for line in more if line not in text)]).split())
