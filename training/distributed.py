@@ -1,6 +1,6 @@
-"""Several processes that train one model: what torchrun started, and tensors that are spread over them.
+"""Training with several processes: the group that torchrun started, and tensors that are sharded over it.
 
-A process that torchrun did not start is a group of one; everything here is then the identity.
+A process that torchrun did not start is a group of one, and the functions here leave its tensors as they are.
 """
 
 import os
@@ -16,12 +16,12 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
-from services.worker.engine.transformer import Transformer
+from services.worker.engine.model.transformer import Transformer
 
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """This process among those that train together. device: its own."""
+    """This process and the group that it trains with. device: the device of this process."""
 
     rank: int
     count: int
@@ -29,21 +29,21 @@ class Workers:
 
     @property
     def is_first(self) -> bool:
-        """Whether this is the process that writes files and speaks."""
+        """Whether this is the process that writes files and prints."""
         return self.rank == 0
 
     def sum(self, value: Tensor) -> Tensor:
-        """The sum of a tensor over all processes, on each of them."""
+        """Sum a tensor over all processes, in place; every process gets the sum."""
         if self.count > 1:
             dist.all_reduce(value)
         return value
 
     def first_says(self, answer: bool) -> bool:
-        """The first process's answer to a question, on all of them."""
+        """Send the first process's answer to all processes."""
         return bool(self.sum(torch.tensor(int(answer and self.is_first), device=self.device)).item())
 
     def shard(self, model: Transformer, *, bf16: bool) -> None:
-        """Spread the float32 weights over the processes; layers are gathered one by one to compute.
+        """Shard the float32 weights over the processes; a layer is gathered while it computes.
 
         bf16: gather and compute in bfloat16. Gradients are averaged in float32.
         """
@@ -52,7 +52,7 @@ class Workers:
         for layer in model.layers:
             fully_shard(layer, mesh=mesh, mp_policy=policy)
         if not model.config.tie_word_embeddings:
-            # it runs after the forward pass of the whole model, so it is gathered by itself
+            # the head is called outside the model's forward pass, so it needs a shard group of its own
             fully_shard(model.lm_head, mesh=mesh, mp_policy=policy)
         fully_shard(model, mesh=mesh, mp_policy=policy)
 
@@ -64,7 +64,7 @@ def is_first_process() -> bool:
 
 @contextmanager
 def join_workers(device: torch.device) -> Generator[Workers]:
-    """Join the processes that torchrun started, one GPU each or all on the CPU."""
+    """Join the group that torchrun started; each process has one GPU, or all use the CPU."""
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
         yield Workers(0, 1, device)
@@ -75,12 +75,14 @@ def join_workers(device: torch.device) -> Generator[Workers]:
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield Workers(dist.get_rank(), count, device)
+        # a process that leaves while another is in its last exchange makes that one abort
+        dist.barrier()
     finally:
         dist.destroy_process_group()
 
 
 def gathered(value: Any) -> Any:
-    """A state with every spread tensor whole and on the CPU; all processes have to take part."""
+    """A copy of a state with every sharded tensor whole and on the CPU; all processes must call this."""
     match value:
         case dict():
             return {key: gathered(part) for key, part in cast("dict[Any, Any]", value).items()}
@@ -93,12 +95,12 @@ def gathered(value: Any) -> Any:
 
 
 def whole(tensor: Tensor) -> Tensor:
-    """The whole of a tensor that may be spread over processes."""
+    """The full tensor; it is gathered if it is sharded."""
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
 def spread_like(tensor: Tensor, example: Tensor) -> Tensor:
-    """A whole tensor in the form, dtype and place of another of its shape."""
+    """A full tensor with the device, dtype and sharding of `example`, which has the same shape."""
     tensor = tensor.to(example.device, example.dtype)
     if not isinstance(example, DTensor):
         return tensor

@@ -1,8 +1,9 @@
-"""Evaluate the bundled model: `python -m training.evaluate --model models/tiny --output report`.
+"""Evaluate a model on the scene world: `python -m training.evaluate --model models/tiny --output report`.
 
-Every table holds three columns: the judge on true pictures (its own errors), the judge on their
-reconstructions (the ceiling that the image tokenizer sets) and the model. Without a model only the first
-is made. Writes evaluation.json, evaluation.md and contact_sheet.png.
+Every table has three columns. `truth` has the scores of the true pictures, which show the judge's own errors;
+`reconstruction` has those of the true pictures after encoding and decoding, the ceiling that the image
+tokenizer sets; `model` has those of the model's pictures. Without --model there is only `truth`. Writes
+evaluation.json, evaluation.md and contact_sheet.png.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ from training.judging.sections.dense import judge_dense
 from training.judging.sections.editing import judge_chains, judge_edits
 from training.judging.sections.text_to_image import judge_text_to_image
 from training.judging.table import Column, as_json, as_markdown
+from training.program import FOLDER, FOLDER_THERE, NOT_NEGATIVE, SEED, TrainingProgram, check_writable
 from training.scenes.world import CELL
 
 Judge = Callable[[PictureGenerator, EvaluationPlan], SectionReport]
@@ -35,19 +37,17 @@ SECTIONS: Final[dict[str, Judge]] = {
 }
 
 
-@click.command()
-@click.option("--model", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Model folder.")
+@click.command(cls=TrainingProgram)
+@click.option("--model", type=FOLDER_THERE, help="Model folder.")
 @click.option("--adapter", metavar="NAME", help="LoRA adapter: a name in MODEL/adapters, or a folder.")
-@click.option(
-    "--output", type=click.Path(file_okay=False, path_type=Path), required=True, help="Report folder."
-)
-@click.option("--per-row", type=click.IntRange(min=1), default=100, show_default=True)
-@click.option("--seed", type=int, default=1, show_default=True)
-@click.option("--side", type=click.Choice(["64", "96"]), default="64", show_default=True, help="Pixels.")
-@click.option("--section", "sections", type=click.Choice(list(SECTIONS)), multiple=True, help="Only these.")
-@click.option("--guidance-scale", type=float, help="The model's own without it.")
-@click.option("--temperature", type=float, default=1.0, show_default=True)
-@click.option("--top-k", type=click.IntRange(min=1), help="Keep the k likeliest codes; all without it.")
+@click.option("--output", type=FOLDER, required=True, help="Report folder.")
+@click.option("--per-row", type=click.IntRange(min=1), default=100, show_default=True, help="Questions.")
+@click.option("--seed", type=SEED, default=1, show_default=True)
+@click.option("--side", type=click.Choice(["64", "96"]), default="64", show_default=True, help="In pixels.")
+@click.option("--section", "sections", type=click.Choice(list(SECTIONS)), multiple=True, help="Default: all.")
+@click.option("--guidance-scale", type=NOT_NEGATIVE, help="Default: what the model recommends.")
+@click.option("--temperature", type=NOT_NEGATIVE, default=1.0, show_default=True)
+@click.option("--top-k", type=click.IntRange(min=1), help="Draw from the k likeliest codes. Default: all.")
 def main(
     *,
     model: Path | None,
@@ -62,12 +62,13 @@ def main(
     top_k: int | None,
 ) -> None:
     """Measure the model on every task and write the report."""
+    check_writable(output)
     plan = EvaluationPlan(per_row=per_row, seed=seed, cells=int(side) // CELL)
     judges = [SECTIONS[name] for name in sections or SECTIONS]
     settings: dict[str, str] = {}
     reports = {"truth": _judge_all(judges, TrueAnswers(), plan, "truth")}
     if model is not None:
-        # The engine needs torch, the judge does not.
+        # the engine is slow to import, and without a model it is not needed
         from training.judging.engine_generator import load_generator
 
         generator = load_generator(
@@ -98,7 +99,7 @@ def main(
 def _judge_all(
     judges: Sequence[Judge], generator: PictureGenerator, plan: EvaluationPlan, name: str
 ) -> SectionReport:
-    """All chosen sections of one generator in one report."""
+    """Judge one generator in the chosen sections; returns a joint report."""
     whole = SectionReport()
     for judge in judges:
         click.echo(f"{name}: {judge.__name__.removeprefix('judge_')}", err=True)

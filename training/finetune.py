@@ -1,8 +1,8 @@
-"""Train a model folder on pre-tokenised sequences: `python -m training.finetune --help`.
+"""Train a model folder on tokenized sequences: `python -m training.finetune --help`.
 
-From random weights (`training.scratch`) this is pre-training, from a published model it is fine-tuning, of
-all weights or of an adapter. The same command resumes a run that was cut off; RUN/checkpoints has its
-state, `training.export` makes a model folder of it. Under torchrun several processes train together.
+From random weights (`training.scratch`) this is pre-training; from a published model it is fine-tuning, of
+all weights or of an adapter. The same command resumes an interrupted run. RUN/checkpoints holds the run's
+state; `training.export` makes a model folder from it. Under torchrun several processes train together.
 """
 
 import time
@@ -14,14 +14,26 @@ from pathlib import Path
 import click
 import torch
 
-from services.worker.engine.config import ModelConfig
-from services.worker.engine.errors import EngineError
+from services.worker.engine.loading.auto_precision import choose_device
+from services.worker.engine.loading.weights_fingerprint import fingerprint_model
+from services.worker.engine.model.config import ModelConfig
 from training.data.batches import ShuffledBatches
 from training.data.requests import read_vocabulary
 from training.data.sequences import SequenceStore
-from training.devices import choose_device
 from training.distributed import Workers, is_first_process, join_workers
+from training.errors import TrainingError
 from training.export import ADAPTER
+from training.program import (
+    FOLDER,
+    FOLDER_THERE,
+    NOT_NEGATIVE,
+    POSITIVE,
+    SEED,
+    SHARE,
+    THREADS,
+    TrainingProgram,
+    check_writable,
+)
 from training.progress import RunProgress
 from training.samples import read_prompts, write_run_sheet
 from training.transformer.lora import write_adapter
@@ -34,13 +46,14 @@ CPU = torch.device("cpu")
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How a run goes on beside its steps.
+    """Options of a run in addition to `TrainingOptions`.
 
-    lora: rank of the adapter that is trained alone; None trains all weights.
-    recompute: see `load_for_training`. seed: of fresh adapters.
-    samples_every: steps from one sheet of samples to the next; 0 draws none.
-    prompts: what the sheets show, instead of scenes. movqgan_run: has the decoder that draws them, instead
-    of the one in the model folder. save_seconds: from one checkpoint to the next.
+    lora: rank of the adapter to train; None trains all weights.
+    recompute: see `load_for_training`. seed: seed of a new adapter's weights.
+    samples_every: steps between sample sheets; 0 draws none.
+    prompts: prompts that the sheets show instead of scenes.
+    movqgan_run: run whose image tokenizer draws the sheets, instead of the one in the model folder.
+    save_seconds: seconds between checkpoints. line_every: steps between lines in the log.
     """
 
     lora: int | None = None
@@ -56,15 +69,16 @@ class RunOptions:
 def open_batches(
     model: Path, data: tuple[Path, ...], *, size: int, seed: int, dropout: float
 ) -> ShuffledBatches:
-    """The sequences of some folders as batches, for the model of a folder.
+    """Open folders of sequences as batches for the model in folder `model`.
 
-    Raises ValueError for a folder that was made for another model, OSError for one without sequences.
+    size: sequences of a batch. dropout: see `ShuffledBatches.prompt_dropout`.
+    Raises TrainingError for a folder that was made for another model or has no sequences.
     """
     vocabulary, _ = read_vocabulary(model)
     stores = [SequenceStore.read(folder) for folder in data]
     for folder, store in zip(data, stores, strict=True):
         if not store.fits(vocabulary):
-            raise ValueError(f"{folder} was made for another model; make it again for {model}")
+            raise TrainingError(f"{folder} was made for another model; make it again for {model}")
     return ShuffledBatches(
         SequenceStore.join(stores),
         size,
@@ -84,13 +98,15 @@ def finetune(
     *,
     device: torch.device = CPU,
 ) -> None:
-    """Train a folder's model until all steps are done, saving now and then and at the end.
+    """Train the model of a folder to the last step; writes checkpoints regularly and at the end.
 
-    Continues from the run's last checkpoint, if it has one. Raises ValueError for a checkpoint that does
-    not fit, EngineError for a folder that cannot be loaded.
+    Continues from the run's last checkpoint, if it has one. Raises TrainingError if that checkpoint does not
+    fit or the batch cannot be split evenly, EngineError if the model folder cannot be loaded.
     """
     choices = choices or RunOptions()
     with join_workers(device) as workers:
+        if source.size % (parts := workers.count * options.accumulate):
+            raise TrainingError(f"a batch of {source.size} sequences does not split into {parts} equal parts")
         transformer = load_for_training(
             model,
             workers,
@@ -99,21 +115,23 @@ def finetune(
             recompute=choices.recompute,
             seed=choices.seed,
         )
-        trainer = TransformerTrainer(transformer, source, options, workers)
+        # an adapter's checkpoints do not hold the base weights, so they name the model that they belong to
+        base = {} if choices.lora is None else {"--model": fingerprint_model(model)}
+        trainer = TransformerTrainer(transformer, source, options, workers, base)
         trainer.resume(run / CHECKPOINTS)
         _train(trainer, workers, _Run(model, run, choices.lora), options.steps, choices)
 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """What a run reads and writes."""
+    """Folders of a run, and the rank of its adapter."""
 
     model: Path
     folder: Path
     lora: int | None
 
     def save(self, trainer: TransformerTrainer, workers: Workers) -> None:
-        """A checkpoint, and the adapter as it is; all workers have to take part."""
+        """Write a checkpoint, and the adapter if one is trained; all workers must call this."""
         averaged = trainer.save(self.folder / CHECKPOINTS)
         if workers.is_first and self.lora is not None:
             dtype = ModelConfig.from_folder(self.model).torch_dtype
@@ -142,41 +160,43 @@ def _train(trainer: TransformerTrainer, workers: Workers, run: _Run, steps: int,
                 progress.say(f"samples: {sheet}")
 
 
-@click.command()
-@click.option("--model", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True)
-@click.option(
-    "--data", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True, multiple=True
-)
-@click.option("--run", type=click.Path(file_okay=False, path_type=Path), required=True, help="Run folder.")
+@click.command(cls=TrainingProgram)
+@click.option("--model", type=FOLDER_THERE, required=True)
+@click.option("--data", type=FOLDER_THERE, required=True, multiple=True, help="Folder of sequences.")
+@click.option("--run", type=FOLDER, required=True, help="Run folder.")
 @click.option("--steps", type=click.IntRange(min=1), default=2000, show_default=True)
 @click.option("--batch", type=click.IntRange(min=1), default=32, show_default=True)
-@click.option("--learning-rate", type=float, default=3e-3, show_default=True)
+@click.option("--learning-rate", type=POSITIVE, default=3e-3, show_default=True)
 @click.option("--warmup", type=click.IntRange(min=0), default=100, show_default=True)
-@click.option("--decay", type=float, default=0.25, show_default=True, help="Share of the run at its end.")
-@click.option("--prompt-dropout", type=float, default=0.1, show_default=True)
-@click.option("--muon/--adamw", default=None, help="Muon unless an adapter is trained.")
+@click.option("--decay", type=SHARE, default=0.25, show_default=True, help="Share of the run, at its end.")
+@click.option("--prompt-dropout", type=SHARE, default=0.1, show_default=True)
+@click.option("--muon/--adamw", default=None, help="Default: Muon, AdamW for an adapter.")
 @click.option("--bf16/--fp32", default=True, show_default=True)
-@click.option("--seed", type=int, default=1, show_default=True)
-@click.option("--threads", type=click.IntRange(min=1), default=2, show_default=True)
-@click.option("--save-seconds", type=float, default=180.0, show_default=True)
+@click.option("--seed", type=SEED, default=1, show_default=True)
+@click.option("--threads", type=THREADS, default=2, show_default=True)
+@click.option("--save-seconds", type=NOT_NEGATIVE, default=180.0, show_default=True)
 @click.option("--lora", type=click.IntRange(min=1), metavar="RANK", help="Train an adapter of this rank.")
 @click.option(
-    "--accumulate", type=click.IntRange(min=1), default=1, show_default=True, help="Parts of a batch."
+    "--accumulate",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Compute each batch in this many parts, which saves memory.",
 )
-@click.option("--recompute", is_flag=True, help="Take less memory and more time in the backward pass.")
+@click.option("--recompute", is_flag=True, help="Use less memory and more time for the backward pass.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
-@click.option("--samples-every", type=click.IntRange(min=0), default=0, help="Steps; 0 draws none.")
+@click.option("--samples-every", type=click.IntRange(min=0), default=0, help="In steps; 0 draws none.")
 @click.option(
     "--sample-prompts",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="What samples show, one a line, instead of scenes.",
+    help="Prompts of the samples, one per line. Default: scenes.",
 )
 @click.option(
     "--movqgan-run",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Its decoder draws the samples.",
+    type=FOLDER_THERE,
+    help="Run of training.movqgan whose image tokenizer draws the samples.",
 )
-@click.option("--line-every", type=click.IntRange(min=1), default=20, show_default=True, help="Steps.")
+@click.option("--line-every", type=click.IntRange(min=1), default=20, show_default=True, help="In steps.")
 def main(
     *,
     model: Path,
@@ -202,7 +222,7 @@ def main(
     movqgan_run: Path | None,
     line_every: int,
 ) -> None:
-    """Train the model."""
+    """Train or fine-tune a model."""
     torch.set_num_threads(threads)
     options = TrainingOptions(
         steps,
@@ -223,13 +243,11 @@ def main(
         save_seconds=save_seconds,
         line_every=line_every,
     )
-    try:
-        source = open_batches(model, data, size=batch, seed=seed, dropout=prompt_dropout)
-        if is_first_process():
-            click.echo(f"{len(source.store)} sequences, {source.batches_per_epoch} batches an epoch")
-        finetune(model, source, run, options, choices, device=choose_device(device))
-    except (ValueError, OSError, EngineError) as error:
-        raise click.ClickException(str(error)) from error
+    check_writable(run)
+    source = open_batches(model, data, size=batch, seed=seed, dropout=prompt_dropout)
+    if is_first_process():
+        click.echo(f"{len(source.store)} sequences, {source.batches_per_epoch} batches per epoch")
+    finetune(model, source, run, options, choices, device=choose_device(device))
 
 
 if __name__ == "__main__":

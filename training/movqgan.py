@@ -1,7 +1,8 @@
-"""Make the image tokenizer of the scene world: `python -m training.movqgan --run runs/movqgan`.
+"""Train the image tokenizer of the scene world: `python -m training.movqgan --run runs/movqgan`.
 
-The codes are given by the world (`training.scenes.cell_codes`), so pre-tokenisation and the transformer
-need not wait for it. RUN/start is untrained, RUN/model the result. The same command resumes a run.
+The codes are computed from the scenes (`training.scenes.cell_codes`), so pre-tokenisation and transformer
+training can start at once with the untrained tokenizer, RUN/start. The trained one is RUN/model. The same
+command resumes a run.
 """
 
 from pathlib import Path
@@ -10,6 +11,8 @@ import click
 import torch
 
 from services.tokenizer.movqgan import MoVQGAN, MoVQGANConfig, load_movqgan, save_movqgan
+from training.errors import TrainingError
+from training.program import FOLDER, POSITIVE, SEED, THREADS, TrainingProgram, check_writable
 from training.scenes.cell_codes import alphabet
 from training.tokenizer.codebook import first_codebook
 from training.tokenizer.measures import TokenizerFigures, measure
@@ -23,11 +26,11 @@ from training.tokenizer.trainer import (
 )
 
 _MEASURED_STEP = 1 << 40
-"""Its pictures are for measuring: no run gets so far."""
+"""Step index of the pictures that measure the tokenizer; no run trains that long."""
 
 
 def tiny_config(*, ch: int = 16, components: int = 32) -> MoVQGANConfig:
-    """Eight pixels a token, and no attention: what a cell needs to know stands within two cells of it."""
+    """Eight pixels per token and no attention, since a cell depends only on cells at most two away."""
     return MoVQGANConfig(
         ch=ch,
         ch_mult=(1, 2, 4, 8),
@@ -43,8 +46,10 @@ def tiny_config(*, ch: int = 16, components: int = 32) -> MoVQGANConfig:
 
 
 def begin(run: Path, config: MoVQGANConfig, *, seed: int) -> None:
-    """Write RUN/start, unless it is there."""
+    """Write RUN/start if it does not exist. Raises TrainingError if it has another configuration."""
     if (run / START).exists():
+        if load_movqgan(run / START).config != config:
+            raise TrainingError(f"{run} was started with other --channels; choose another run folder")
         return
     torch.manual_seed(seed)
     fresh = MoVQGAN(config)
@@ -56,7 +61,7 @@ def begin(run: Path, config: MoVQGANConfig, *, seed: int) -> None:
 def make_tokenizer(
     run: Path, config: MoVQGANConfig, options: TokenizerOptions, *, measured: int
 ) -> dict[str, TokenizerFigures]:
-    """Train and write RUN/model; returns its figures by split, from `measured` fresh pictures each."""
+    """Train and write RUN/model; returns its figures for each split, measured on `measured` new pictures."""
     begin(run, config, seed=options.seed)
     train_tokenizer(TokenizerTrainer(load_movqgan(run / START), options), run)
     model = latest_movqgan(run).eval()
@@ -69,14 +74,14 @@ def make_tokenizer(
     }
 
 
-@click.command()
-@click.option("--run", type=click.Path(file_okay=False, path_type=Path), required=True, help="Run folder.")
+@click.command(cls=TrainingProgram)
+@click.option("--run", type=FOLDER, required=True, help="Run folder.")
 @click.option("--steps", type=click.IntRange(min=1), default=6000, show_default=True)
 @click.option("--batch", type=click.IntRange(min=2), default=16, show_default=True)
 @click.option("--channels", type=click.IntRange(min=16), default=16, show_default=True)
-@click.option("--learning-rate", type=float, default=2e-3, show_default=True)
-@click.option("--seed", type=int, default=1, show_default=True)
-@click.option("--threads", type=click.IntRange(min=1), default=2, show_default=True)
+@click.option("--learning-rate", type=POSITIVE, default=2e-3, show_default=True)
+@click.option("--seed", type=SEED, default=1, show_default=True)
+@click.option("--threads", type=THREADS, default=2, show_default=True)
 @click.option("--bf16/--fp32", default=True, show_default=True)
 def main(
     *,
@@ -89,8 +94,11 @@ def main(
     threads: int,
     bf16: bool,
 ) -> None:
-    """Make the tokenizer and say how good it is."""
+    """Train the image tokenizer and print how well it reconstructs pictures."""
     torch.set_num_threads(threads)
+    if channels % 8:
+        raise TrainingError(f"--channels {channels} is not a multiple of 8")
+    check_writable(run)
     options = TokenizerOptions(steps, batch, learning_rate=learning_rate, seed=seed, bf16=bf16)
     for split, figures in make_tokenizer(run, tiny_config(ch=channels), options, measured=1000).items():
         click.echo(f"{split}: {figures}")

@@ -10,16 +10,18 @@ from torch import Tensor, nn
 from training.distributed import spread_like, whole
 
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
-"""Of the quintic iteration; they trade exactness for speed and leave singular values within 0.7 to 1.2."""
+"""Coefficients of the quintic iteration. They make it fast; singular values end between 0.7 and 1.2."""
 _ITERATIONS = 5
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum whose update is made orthogonal, so that every direction of a matrix moves alike.
+    """Momentum whose update is made orthogonal, so that all directions of a matrix get updates of equal size.
 
-    Source: Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks"; the scale that
-    lets a rate suit all shapes is Liu et al. 2025 (Moonlight), arXiv 2502.16982, section 2.2: an update
-    has the root mean square of an AdamW update, so both optimizers share one learning rate's meaning.
+    Source: Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks". The scale of an
+    update is that of Liu et al. 2025 (Moonlight), arXiv 2502.16982, section 2.2: its root mean square is that
+    of an AdamW update, so one learning rate suits both optimizers and all shapes.
+    The steps are those of `torch.optim.Muon` with `match_rms_adamw`, up to the rounding of bfloat16. That
+    class does not support sharded matrices: docs/decisions/0014-libraries-and-our-own.md.
     """
 
     def __init__(
@@ -29,7 +31,7 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # pyright: ignore[reportIncompatibleMethodOverride] (the base class's overloads say float even without a closure)
-        """Move all matrices that have a gradient; equal shapes are made orthogonal together."""
+        """Update all matrices that have a gradient; those of equal shape are made orthogonal as one batch."""
         value = None if closure is None else closure()
         for group in self.param_groups:
             by_shape: defaultdict[torch.Size, list[Tensor]] = defaultdict(list)
@@ -45,7 +47,7 @@ class Muon(torch.optim.Optimizer):
         return value
 
     def _momentum(self, matrix: Tensor, momentum: float) -> Tensor:
-        """The Nesterov momentum after this step's gradient, whole."""
+        """The Nesterov momentum after this step's gradient; gathered if the matrix is sharded."""
         gradient = matrix.grad
         if gradient is None:
             raise ValueError("a matrix without gradient has no momentum")
@@ -56,9 +58,9 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonalise(matrices: Tensor) -> Tensor:
-    """The nearest matrices with orthonormal rows or columns, roughly: [count, rows, columns] float32.
+    """Approximate the nearest matrices with orthonormal rows or columns: [count, rows, columns] float32.
 
-    A Newton-Schulz iteration in bfloat16.
+    It is computed by a Newton-Schulz iteration in bfloat16.
     """
     a, b, c = _COEFFICIENTS
     tall = matrices.shape[1] > matrices.shape[2]
@@ -71,7 +73,7 @@ def orthogonalise(matrices: Tensor) -> Tensor:
 
 
 class HybridOptimizer:
-    """Muon and AdamW over one model: which weight goes where is decided by its name and shape."""
+    """Muon for the matrices of a model's layers, AdamW for its other weights; name and shape decide."""
 
     def __init__(
         self, parameters: dict[str, nn.Parameter], *, lr: float, weight_decay: float, muon: bool
@@ -79,7 +81,7 @@ class HybridOptimizer:
         matrices = [p for name, p in parameters.items() if muon and p.ndim == 2 and ".layers." in f".{name}"]
         chosen = {id(matrix) for matrix in matrices}
         rest = [p for p in parameters.values() if id(p) not in chosen]
-        # a norm's gains and the vocabulary are not pulled to zero
+        # weight decay would pull the gains of norms and the vocabulary to zero
         self._parts: list[torch.optim.Optimizer] = [
             torch.optim.AdamW(rest, lr=lr, betas=(0.9, 0.95), weight_decay=0.0)
         ]
@@ -88,7 +90,7 @@ class HybridOptimizer:
         self._lr = lr
 
     def step(self, factor: float) -> None:
-        """One step at `factor` times the peak learning rate, then forget the gradients."""
+        """Make one step at `factor` times the peak learning rate, then delete the gradients."""
         for part in self._parts:
             for group in part.param_groups:
                 group["lr"] = self._lr * factor
@@ -96,11 +98,11 @@ class HybridOptimizer:
             part.zero_grad()
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint needs."""
+        """The state to save in a checkpoint."""
         return {"parts": [part.state_dict() for part in self._parts]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from `state_dict`, whose tensors are whole."""
+        """Continue from the result of `state_dict`; its tensors are not sharded."""
         for part, saved in zip(self._parts, state["parts"], strict=True):
             parameters = [p for group in part.param_groups for p in group["params"]]
             spread = {
@@ -111,7 +113,7 @@ class HybridOptimizer:
 
 
 def _state_like(value: Any, parameter: Tensor) -> Any:
-    """A parameter's state in its form, where it is a tensor of its shape and not a count."""
+    """The state of a parameter, sharded like it if it is a tensor of its shape; other values unchanged."""
     if isinstance(value, Tensor) and value.shape == parameter.shape:
         return spread_like(value, parameter)
     return value

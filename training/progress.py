@@ -1,4 +1,4 @@
-"""What a run shows while it lasts: a progress bar, a line now and then, TensorBoard curves."""
+"""Progress of a training run: a bar on a terminal, lines in a log, TensorBoard curves."""
 
 import time
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 
 class RunProgress:
-    """Use as a context around the loop and call `advance` after every step."""
+    """Use as a context manager around the loop, and call `advance` after every step."""
 
     def __init__(self, folder: Path, total: int, start: int, *, unit: str, line_every: int) -> None:
         self._console = Console(soft_wrap=True)
@@ -34,7 +34,7 @@ class RunProgress:
         self._amount = 0
 
     def advance(self, step: int, amount: int, figures: Mapping[str, float]) -> None:
-        """Report that `step` steps are done, of which the last one handled `amount` units."""
+        """Report that `step` steps are done; the last one processed `amount` units."""
         self._amount += amount
         self._bar.update(self._task, completed=step)
         if step % self._line_every and step != self._total:

@@ -1,6 +1,6 @@
-"""Both trainings in seconds, to see that they work: `python -m training.smoke --out runs/smoke`.
+"""Check that every training stage works: `python -m training.smoke --out runs/smoke`.
 
-Every stage of the real run, with toy sizes; the result, OUT/model, loads and draws, if only noise.
+All sizes are tiny, so it takes seconds. The resulting model, OUT/model, loads and draws, but only noise.
 """
 
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from training.export import export_model
 from training.finetune import RunOptions, finetune, open_batches
 from training.movqgan import make_tokenizer, tiny_config
 from training.pretokenize import tokenize_scenes
+from training.program import FOLDER, THREADS, TrainingProgram
 from training.scratch import ModelShape, make_model
 from training.tokenizer.trainer import TokenizerOptions
 from training.transformer.trainer import TrainingOptions
@@ -20,7 +21,7 @@ from training.transformer.trainer import TrainingOptions
 
 @dataclass(frozen=True, slots=True)
 class SmokeSizes:
-    """How much of everything."""
+    """Sizes and step counts of a smoke run."""
 
     tokenizer_steps: int = 20
     hidden: int = 64
@@ -31,7 +32,7 @@ class SmokeSizes:
 
 
 def smoke(out: Path, sizes: SmokeSizes) -> Path:
-    """Train both models; returns the model folder."""
+    """Train the image tokenizer and the transformer; returns the model folder."""
     model, start, run, data = out / "model", out / "start", out / "run", out / "data"
     options = TokenizerOptions(sizes.tokenizer_steps, batch=4, bf16=False)
     for split, figures in make_tokenizer(out / "movqgan", tiny_config(), options, measured=32).items():
@@ -46,11 +47,11 @@ def smoke(out: Path, sizes: SmokeSizes) -> Path:
     return model
 
 
-@click.command()
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("runs/smoke"))
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
+@click.command(cls=TrainingProgram)
+@click.option("--out", type=FOLDER, default=Path("runs/smoke"))
+@click.option("--threads", type=THREADS, default=1, show_default=True)
 def main(*, out: Path, threads: int) -> None:
-    """Run all stages; a second call continues where the first one ended."""
+    """Run all stages; a second call resumes the first one."""
     torch.set_num_threads(threads)
     click.echo(f"trained {smoke(out, SmokeSizes())}")
 

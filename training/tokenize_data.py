@@ -1,6 +1,6 @@
-"""Turn your own pictures and words into sequences: `python -m training.tokenize_data --help`.
+"""Turn your own pictures and words into training sequences: `python -m training.tokenize_data --help`.
 
-Everything is checked before the first picture is encoded, and training itself meets nothing but numbers.
+All records are checked before the first picture is encoded. Training then reads only token ids.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,23 +12,27 @@ from pathlib import Path
 import click
 import torch
 
-from luminary.local.pipeline import find_image_tokenizer
+from luminary.local.folder_check import find_image_tokenizer
 from services.tokenizer.image_codec import encode_pixels, pixels_from_image
 from services.tokenizer.movqgan import MoVQGAN, load_movqgan
-from services.worker.engine.config import ModelConfig
-from services.worker.engine.loading import default_size
+from services.worker.engine.loading.auto_precision import choose_device
+from services.worker.engine.loading.model_folder import default_size
+from services.worker.engine.model.config import ModelConfig
+from training.data.records import Record, UserExample
 from training.data.requests import complete_sequence, read_vocabulary
 from training.data.sequences import SequenceStore, TrainingSequence
-from training.data.user_data import BadDataError, BadRecordError, Record, UserExample, read_records
+from training.data.tokenizer_fit import KNOWN_DB, reconstruction_db
+from training.data.user_data import read_records
 from training.data.user_pictures import Fit, SequenceLimits, check_example, panel_request, read_panels
-from training.devices import choose_device
+from training.errors import TrainingError
+from training.program import FOLDER, FOLDER_THERE, THREADS, TrainingProgram, keep_output, overwrite_option
 
 _PACKED = 256
-"""Sequences that are packed together; as Python objects they take ten times the memory."""
+"""Number of sequences that are packed at a time; as Python objects they take ten times the memory."""
 
 
 class OnBad(StrEnum):
-    """What becomes of a data set with bad records."""
+    """Treatment of bad records: refuse the whole data set, or leave them out."""
 
     REFUSE = "refuse"
     SKIP = "skip"
@@ -36,14 +40,14 @@ class OnBad(StrEnum):
 
 @dataclass(frozen=True)
 class CheckedData:
-    """records: those that are good, with their examples. faults: what is wrong with each of the others."""
+    """records: the good records with their examples. faults: one message for each bad record."""
 
     records: list[tuple[Record, list[UserExample]]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
 
 def check_records(records: Sequence[Record], fit: Fit, limits: SequenceLimits) -> CheckedData:
-    """Read every record and decode every picture, as encoding will."""
+    """Read every record and open its pictures, without encoding them."""
     checked = CheckedData()
     with click.progressbar(records, label="checking") as bar:
         for record in bar:
@@ -51,7 +55,7 @@ def check_records(records: Sequence[Record], fit: Fit, limits: SequenceLimits) -
                 examples = record.examples()
                 for example in examples:
                     check_example(example, fit, limits)
-            except BadRecordError as error:
+            except TrainingError as error:
                 checked.faults.append(f"{record.name}: {error}")
             else:
                 checked.records.append((record, examples))
@@ -61,7 +65,7 @@ def check_records(records: Sequence[Record], fit: Fit, limits: SequenceLimits) -
 def tokenize_example(
     example: UserExample, fit: Fit, limits: SequenceLimits, movqgan: MoVQGAN
 ) -> TrainingSequence:
-    """Encode the panels and lay them out. Raises BadRecordError for a picture that has changed since."""
+    """Encode the panels and lay out the sequence. Raises BadRecordError if a picture is not readable now."""
     panels = read_panels(example, fit)
     codes = [encode_pixels(movqgan, pixels_from_image(panel))[0].tokens for panel in panels]
     given = codes.pop(0) if example.asked.task.takes_image else None
@@ -73,24 +77,33 @@ def tokenize_example(
 def encode_records(
     checked: CheckedData, fit: Fit, limits: SequenceLimits, movqgan: MoVQGAN
 ) -> Iterator[TrainingSequence]:
-    """The sequences of all good records, in order; a fault that appears only now joins the others."""
+    """The sequences of all good records, in order; new faults are appended to `checked.faults`."""
     with click.progressbar(checked.records, label="encoding") as bar:
         for record, examples in bar:
             try:
                 yield from [tokenize_example(example, fit, limits, movqgan) for example in examples]
-            except BadRecordError as error:
+            except TrainingError as error:
                 checked.faults.append(f"{record.name}: {error}")
 
 
 def tokenize_data(
-    model: Path, data: Path, out: Path, *, fit: Fit | None, on_bad: OnBad, most: int | None, device: str
+    model: Path,
+    data: Path,
+    out: Path,
+    *,
+    fit: Fit | None,
+    on_bad: OnBad,
+    most: int | None,
+    device: str,
+    allow_unknown_pictures: bool,
 ) -> SequenceStore:
-    """Write the sequences of a data set for the model of a folder; each bad record is named on stderr.
+    """Write the sequences of a data set for the model in folder `model`; prints each bad record on stderr.
 
-    fit: as in `Fit`; None takes the model's own size. most: tokens of a sequence; None is what the model
-    was made for.
-    Raises ClickException for a data set that is refused: unreadable, without a good record, or, with
-    OnBad.REFUSE, with a bad one.
+    fit: see `Fit`; None is the model's default size.
+    most: maximum number of tokens in a sequence; None is the model's `max_position_embeddings`.
+    Raises TrainingError if the data set has no good record or, with OnBad.REFUSE, a bad one, and unless
+    allow_unknown_pictures if the image tokenizer cannot reconstruct its pictures; OSError if `data` cannot
+    be read.
     """
     vocabulary, text_tokenizer = read_vocabulary(model)
     limits = SequenceLimits(
@@ -98,23 +111,34 @@ def tokenize_data(
     )
     own_size = default_size(model)
     fit = fit or (own_size.width, own_size.height)
-    try:
-        records = read_records(data)
-    except (OSError, BadDataError) as error:
-        raise click.ClickException(str(error)) from error
+    records = read_records(data)
     checked = check_records(records, fit, limits)
     _report(checked, len(records), on_bad)
 
     movqgan = load_movqgan(find_image_tokenizer(model)).to(choose_device(device))
+    if not allow_unknown_pictures:
+        _refuse_unknown_pictures(checked, fit, movqgan)
     known = len(checked.faults)
     stores = list(_packed(encode_records(checked, fit, limits, movqgan), vocabulary.size))
     for fault in checked.faults[known:]:
         click.echo(fault, err=True)
     if not stores or (on_bad is OnBad.REFUSE and len(checked.faults) > known):
-        raise click.ClickException("nothing was written: pictures changed while they were encoded")
+        raise TrainingError("nothing was written: pictures changed while they were encoded")
     store = SequenceStore.join(stores)
     store.save(out)
     return store
+
+
+def _refuse_unknown_pictures(checked: CheckedData, fit: Fit, movqgan: MoVQGAN) -> None:
+    quality = reconstruction_db(
+        [example for _, examples in checked.records for example in examples], fit, movqgan
+    )
+    if quality < KNOWN_DB:
+        raise TrainingError(
+            "nothing was written: the image tokenizer cannot reconstruct these pictures: "
+            f"their PSNR is {quality:.0f} dB, at least {KNOWN_DB:.0f} dB are required; use a model whose "
+            "image tokenizer was trained on such pictures, or --allow-unknown-pictures"
+        )
 
 
 def _packed(sequences: Iterator[TrainingSequence], vocabulary_size: int) -> Iterator[SequenceStore]:
@@ -127,14 +151,14 @@ def _report(checked: CheckedData, records: int, on_bad: OnBad) -> None:
         click.echo(fault, err=True)
     bad = f"{len(checked.faults)} of {records} records are bad"
     if not checked.records or (checked.faults and on_bad is OnBad.REFUSE):
-        hint = ", use --on-bad skip to leave them out" if checked.records else ""
-        raise click.ClickException(f"nothing was written: {bad}{hint}")
+        hint = "; use --on-bad skip to leave them out" if checked.records else ""
+        raise TrainingError(f"nothing was written: {bad}{hint}")
     if checked.faults:
-        click.echo(f"{bad} and left out", err=True)
+        click.echo(f"{bad} and were left out", err=True)
 
 
 class _FitType(click.ParamType[Fit]):
-    """Reads "768" or "768x512"."""
+    """Parses "768" or "768x512"."""
 
     name = "size"
 
@@ -146,46 +170,64 @@ class _FitType(click.ParamType[Fit]):
         return (sides[0], sides[1]) if times else sides[0]
 
 
-@click.command()
-@click.option("--model", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True)
+@click.command(cls=TrainingProgram)
+@click.option("--model", type=FOLDER_THERE, required=True)
 @click.option(
     "--data",
     type=click.Path(exists=True, path_type=Path),
     required=True,
-    help="JSON file of conversations, or a folder of pictures with .txt captions.",
+    help="JSON or JSON lines of conversations, or a folder of pictures with .txt captions.",
 )
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True)
+@click.option("--out", type=FOLDER, required=True)
+@overwrite_option
 @click.option(
     "--size",
     "fit",
     type=_FitType(),
-    help="Of a panel: WxH exactly, or the side of a square whose area fits every shape. "
-    "The model's own without it.",
+    help="Size of a panel: WxH crops every picture to this size; N keeps each picture's shape at about "
+    "NxN pixels. Default: the model's size.",
 )
 @click.option(
     "--on-bad",
     type=click.Choice([*map(str, OnBad)]),
     default="refuse",
     show_default=True,
-    help="Bad records.",
+    help="Refuse the whole data set if a record is bad, or skip bad records.",
 )
-@click.option("--max-tokens", type=click.IntRange(min=8), help="Longer sequences are bad.")
-@click.option("--threads", type=click.IntRange(min=1), default=2, show_default=True)
+@click.option(
+    "--allow-unknown-pictures",
+    is_flag=True,
+    help="Encode the pictures even if the model's image tokenizer cannot reconstruct them.",
+)
+@click.option("--max-tokens", type=click.IntRange(min=8), help="A record with a longer sequence is bad.")
+@click.option("--threads", type=THREADS, default=2, show_default=True)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
 def main(
     *,
     model: Path,
     data: Path,
     out: Path,
+    overwrite: bool,
     fit: Fit | None,
     on_bad: str,
+    allow_unknown_pictures: bool,
     max_tokens: int | None,
     threads: int,
     device: str,
 ) -> None:
-    """Check a data set, encode its pictures and write its sequences."""
+    """Check a data set, encode its pictures and write the sequences."""
     torch.set_num_threads(threads)
-    store = tokenize_data(model, data, out, fit=fit, on_bad=OnBad(on_bad), most=max_tokens, device=device)
+    keep_output(out, overwrite=overwrite)
+    store = tokenize_data(
+        model,
+        data,
+        out,
+        fit=fit,
+        on_bad=OnBad(on_bad),
+        most=max_tokens,
+        device=device,
+        allow_unknown_pictures=allow_unknown_pictures,
+    )
     click.echo(f"{len(store)} sequences, {len(store.tokens)} tokens")
 
 

@@ -1,4 +1,4 @@
-"""Batches of sequences: the same ones for the same seed and step, whatever happened before."""
+"""Batches of sequences; a batch depends only on the seed and the step."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
@@ -9,16 +9,17 @@ from numpy.random import Generator
 from torch import Tensor
 
 from training.data.sequences import SequenceStore
+from training.errors import TrainingError
 
 _BATCHES_SORTED = 64
-"""Batches whose sequences are sorted by length together: more pad less, fewer mix better."""
+"""Number of batches that are sorted by length together: more need less padding, fewer mix better."""
 
 
 class Batch(NamedTuple):
-    """Sequences of one batch, filled up on the right to the longest.
+    """The sequences of one batch, padded on the right to the length of the longest.
 
-    tokens: [batch, length] int64, where padding repeats the last token; nothing looks back at it.
-    drawn: indices of [batch * length] rows whose *next* token is one that the model draws.
+    tokens: [batch, length] int64; padding repeats the last token, and no drawn token attends to it.
+    drawn: [drawn] int64, indices into the [batch * length] rows whose *next* token the model draws.
     targets: [drawn] int64, those next tokens.
     """
 
@@ -27,14 +28,14 @@ class Batch(NamedTuple):
     targets: Tensor
 
     def to(self, device: torch.device) -> "Batch":
-        """The batch on a device."""
+        """The same batch on another device."""
         return Batch(*(tensor.to(device) for tensor in self))
 
     def split(self, parts: int) -> list["Batch"]:
-        """Its rows dealt out evenly, in order. Raises ValueError where they cannot be."""
+        """Split the sequences evenly, in order. Raises TrainingError if they do not divide by `parts`."""
         rows, length = self.tokens.shape
         if rows % parts:
-            raise ValueError(f"a batch of {rows} sequences cannot be dealt out to {parts}")
+            raise TrainingError(f"a batch of {rows} sequences does not split into {parts} equal parts")
         size = rows // parts
         part = self.drawn // (size * length)
         return [
@@ -48,20 +49,26 @@ class Batch(NamedTuple):
 
 
 class BatchSource(Protocol):
-    """What a training run reads from."""
+    """Source of a training run's batches."""
 
     def batch(self, step: int) -> Batch:
-        """The batch of the step with this index; a function of the step alone."""
+        """The batch of the step with this index; it depends only on the step."""
+        ...
+
+    def identity(self) -> dict[str, int | float | str]:
+        """The settings that decide all batches; a resumed run must not change them."""
         ...
 
 
 @dataclass
 class ShuffledBatches:
-    """Every sequence once an epoch, in an order of chance, neighbours in length together.
+    """Batches that show every sequence once per epoch, in random order, with similar lengths together.
 
-    size: sequences of a batch. prompt_dropout: share of sequences that begin at START, position 0; they
-    teach the unconditional stream of classifier-free guidance (Ho and Salimans 2022, arXiv 2207.12598).
-    first_code, codes: the range of image codes; of the tokens from `result_start` on, these are drawn.
+    size: sequences of a batch. prompt_dropout: share of sequences without their prompt, so that they begin
+    with START at position 0; they teach the stream without words that classifier-free guidance needs (Ho and
+    Salimans 2022, arXiv 2207.12598).
+    first_code, codes: token of image code 0 and number of image codes; the model draws the image codes from
+    `result_start` on.
     """
 
     store: SequenceStore
@@ -73,13 +80,23 @@ class ShuffledBatches:
     _order: tuple[int, list[list[int]]] = field(default_factory=lambda: (-1, []), init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a store with fewer sequences than a batch."""
+        """Raises TrainingError if the store has fewer sequences than one batch."""
         if len(self.store) < self.size:
-            raise ValueError(f"{len(self.store)} sequences do not fill a batch of {self.size}")
+            raise TrainingError(
+                f"{len(self.store)} sequences do not fill a batch of {self.size}; choose a smaller --batch"
+            )
+
+    def identity(self) -> dict[str, int | float | str]:
+        return {
+            "--batch": self.size,
+            "--seed": self.seed,
+            "--prompt-dropout": self.prompt_dropout,
+            "--data": self.store.fingerprint(),
+        }
 
     @property
     def batches_per_epoch(self) -> int:
-        """Batches of one pass; the last few sequences that fill none are left out of it."""
+        """Number of batches in an epoch; remaining sequences that do not fill a batch are left out."""
         return len(self.store) // self.size
 
     def batch(self, step: int) -> Batch:
@@ -109,7 +126,7 @@ class ShuffledBatches:
 
 
 def _epoch_order(store: SequenceStore, size: int, rng: Generator) -> list[list[int]]:
-    """The batches of one epoch: shuffle, sort pieces of many batches by length, shuffle the batches."""
+    """The batches of one epoch: shuffle, sort pieces of several batches by length, shuffle the batches."""
     numbers = rng.permutation(len(store))[: len(store) // size * size].reshape(-1, size)
     batches: list[list[int]] = []
     for piece in np.array_split(numbers, -(-len(numbers) // _BATCHES_SORTED)):

@@ -1,35 +1,33 @@
-"""The panels of the user's pictures, fitted to the model, and the requests that they answer."""
+"""Fit a user's pictures to the model's panels, and make the requests that they answer."""
 
 from pathlib import Path
 from typing import NamedTuple
 
 from PIL import Image
 
-from services.tokenizer.preprocessing import (
-    ImageError,
-    Size,
-    center_crop,
-    choose_crop_size,
-    generate_crop_sizes,
-    open_image,
-    whiten_transparency,
-)
 from services.worker.engine.errors import EngineError
-from services.worker.engine.prompts import PictureRequest
-from services.worker.engine.sequence_plan import plan_sequence
-from services.worker.engine.tasks import PictureSize, Task
-from services.worker.engine.text_tokenizer import TextTokenizer
-from services.worker.engine.vocabulary import Vocabulary
-from training.data.user_data import BadRecordError, UserExample
+from services.worker.engine.layout.picture_size import PictureSize
+from services.worker.engine.layout.prompts import PictureRequest
+from services.worker.engine.layout.sequence_plan import plan_sequence
+from services.worker.engine.layout.text_tokenizer import TextTokenizer
+from services.worker.engine.layout.vocabulary import Vocabulary
+from shared.pictures.crop_sizes import Size, choose_crop_size, generate_crop_sizes
+from shared.pictures.errors import ImageError
+from shared.pictures.fitting import center_crop
+from shared.pictures.opening import open_image
+from shared.pictures.whitening import whiten_transparency
+from shared.tasks import Task
+from training.data.records import UserExample
+from training.errors import BadRecordError
 
 MAX_PIXELS = 200_000_000
 
 Fit = int | Size
-"""A target side, for the best size of about that square; or the exact (width, height) of a panel."""
+"""Size of a panel: (width, height), or N for about N x N pixels in the shape that suits the picture best."""
 
 
 class SequenceLimits(NamedTuple):
-    """What lays sequences out, and how long they may be. tokens: the most of one sequence."""
+    """Vocabulary and text tokenizer that lay out sequences. tokens: maximum length of a sequence."""
 
     vocabulary: Vocabulary
     text_tokenizer: TextTokenizer
@@ -37,7 +35,7 @@ class SequenceLimits(NamedTuple):
 
 
 def read_panels(example: UserExample, fit: Fit) -> list[Image.Image]:
-    """The panels from above, all of one size. Raises BadRecordError naming the file."""
+    """The panels from top to bottom, all of one size. Raises BadRecordError, which names the file."""
     panels = [_read(path) for path in example.pictures]
     two = example.asked.task is not Task.TEXT_TO_IMAGE
     if two and len(panels) == 1:
@@ -45,7 +43,7 @@ def read_panels(example: UserExample, fit: Fit) -> list[Image.Image]:
         half = whole.height // 2
         panels = [whole.crop((0, top, whole.width, top + half)) for top in (0, half)]
     if len(panels) != 1 + two:
-        raise BadRecordError(f"task '{example.asked.task}' has {1 + two} panels, not {len(panels)}")
+        raise BadRecordError(f"task '{example.asked.task}' needs {1 + two} panels, not {len(panels)}")
     size = choose_crop_size(panels[0].size, generate_crop_sizes(fit)) if isinstance(fit, int) else fit
     try:
         return [panel if panel.size == size else center_crop(panel, size) for panel in panels]
@@ -58,8 +56,8 @@ def panel_request(
 ) -> PictureRequest:
     """The request that the example answers.
 
-    size: of one panel. given_codes: of the upper panel, where the task takes one.
-    Raises PromptError when text and task do not fit, ImageSizeError for a size off the grid.
+    size: (width, height) of one panel. given_codes: codes of the upper panel, if the task takes one.
+    Raises PromptError if text and task do not fit, ImageSizeError if the size is not on the grid.
     """
     asked = example.asked
     panels = 2 if asked.task is Task.IMAGE_PAIR else 1
@@ -74,7 +72,7 @@ def panel_request(
 
 
 def check_example(example: UserExample, fit: Fit, limits: SequenceLimits) -> None:
-    """Everything that can be wrong with an example, short of encoding it. Raises BadRecordError."""
+    """Check everything about an example that can be checked without encoding it. Raises BadRecordError."""
     size = read_panels(example, fit)[0].size
     cells = size[0] // 8 * (size[1] // 8)
     try:
@@ -83,11 +81,11 @@ def check_example(example: UserExample, fit: Fit, limits: SequenceLimits) -> Non
     except EngineError as error:
         raise BadRecordError(str(error)) from error
     if length > limits.tokens:
-        raise BadRecordError(f"the sequence is too long: {length} tokens, and at most {limits.tokens} fit")
+        raise BadRecordError(f"the sequence is too long: {length} tokens, but at most {limits.tokens} fit")
 
 
 def _read(path: Path) -> Image.Image:
     try:
         return whiten_transparency(open_image(path.read_bytes(), MAX_PIXELS))
-    except (ImageError, OSError) as error:
+    except (ImageError, OSError, ValueError) as error:  # ValueError: a path with a NUL
         raise BadRecordError(f"{path.name} cannot be read: {error}") from error

@@ -1,1 +1,1 @@
-"""Judging pictures of the scene world by programs: readers, measures, tables."""
+"""Evaluation of pictures of the scene world by programs: recognition, metrics, scores, tables."""

@@ -1,8 +1,8 @@
-"""What a tokenizer does to the scene world: how true its pictures and how quiet its codes are.
+"""Quality of an image tokenizer on the scene world: reconstruction, and noise in its codes.
 
-A transformer has to learn every bit of the codes. An empty cell of a known background and row carries no
-information at all, so what entropy its codes have is noise, and noise is what a small model wastes itself
-on; reconstruction error alone does not show it.
+A transformer has to learn every bit of the codes. An empty cell carries no information if its background and
+row are known, so any entropy of its codes is noise, on which a small model wastes its capacity. The
+reconstruction error does not show this noise.
 """
 
 from collections import Counter, defaultdict
@@ -22,7 +22,7 @@ from training.scenes.scene import Scene
 
 
 def judge_tokenizer(codec: PictureCodec, plan: EvaluationPlan) -> SectionReport:
-    """Reconstruction, recognition on reconstructions, and the statistics of the codes."""
+    """Score reconstruction, recognition on reconstructions, and statistics of the codes."""
     report = SectionReport()
     for split in SPLITS:
         row = Row("tokenizer", "pictures", split)
@@ -51,12 +51,12 @@ def judge_tokenizer(codec: PictureCodec, plan: EvaluationPlan) -> SectionReport:
 
 
 def code_entropy(codes: Sequence[CodeGrid]) -> float:
-    """Entropy in nats of the codes of all cells, each cell by itself."""
+    """Entropy in nats of the distribution of the codes over all cells."""
     return _entropy(Counter(np.stack(codes).reshape(-1).tolist()).values())
 
 
 def empty_cell_entropy(codes: Sequence[CodeGrid], scenes: Sequence[Scene]) -> float:
-    """Mean entropy in nats of an empty cell's code when background and row are known."""
+    """Mean entropy in nats of an empty cell's code, given its background and row."""
     groups: defaultdict[tuple[str, int], Counter[int]] = defaultdict(Counter)
     for grid, scene in zip(codes, scenes, strict=True):
         empty = _empty_cells(scene)
@@ -75,7 +75,7 @@ def _empty_cells(scene: Scene) -> NDArray[np.bool_]:
 
 
 def _entropy(counts: Iterable[int]) -> float:
-    """Entropy of a histogram in nats, without a correction for small samples."""
+    """Entropy of a histogram in nats, without correction for small samples."""
     shares = np.array(list(counts), np.float64)
     shares = shares[shares > 0] / shares.sum()
     return float(-(shares * np.log(shares)).sum())

@@ -1,4 +1,4 @@
-"""Many small pictures with their words on one large one."""
+"""Contact sheet: many small pictures with their captions on one large picture."""
 
 import textwrap
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ _PAPER: Final = (250, 249, 246)
 
 
 def contact_sheet(exhibits: Sequence[Exhibit]) -> Image.Image:
-    """All exhibits in reading order, each a row of pictures at twice their size above its words."""
+    """All exhibits in reading order, each a row of pictures at twice their size with the words below."""
     font = ImageFont.load_default(size=11)
     cards = [_card(exhibit, font) for exhibit in exhibits]
     places: list[tuple[int, int]] = []
@@ -48,6 +48,6 @@ def _card(exhibit: Exhibit, font: ImageFont.ImageFont | ImageFont.FreeTypeFont) 
 
 
 def _framed(picture: Picture) -> Picture:
-    """The picture with a narrow margin of paper at its right."""
+    """The picture with a narrow margin at its right."""
     margin = np.full((picture.shape[0], 2, 3), _PAPER, np.uint8)
     return np.concatenate([picture, margin], axis=1)

@@ -1,4 +1,4 @@
-"""The model under test: engine and image tokenizer in this process, behind the evaluation's protocol."""
+"""Picture generator for the evaluation that runs the engine and the image tokenizer in this process."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,24 +10,24 @@ from PIL import Image
 from luminary.local.pipeline import LocalPipeline, drawn_grid
 from services.tokenizer.image_codec import decode_grids, encode_pixels, pixels_from_image
 from services.tokenizer.movqgan import MoVQGAN
-from services.worker.engine.prompts import PictureRequest
+from services.worker.engine.layout.picture_size import PictureSize
+from services.worker.engine.layout.prompts import PictureRequest
 from services.worker.engine.request import GenerationRequest
-from services.worker.engine.sampling import SamplingParameters
-from services.worker.engine.tasks import MapKind, PictureSize, Task
+from services.worker.engine.sampling.filters import SamplingParameters
 from shared.token_grid import TokenGrid
 from training.judging.generator import CodeGrid, Drawing, Question
 from training.scenes.rendering import Picture
 
 
 class MoVQGANCodec:
-    """The image tokenizer over pictures and code grids in numpy."""
+    """The image tokenizer, for pictures and code grids as numpy arrays."""
 
     def __init__(self, model: MoVQGAN) -> None:
         self._model = model
 
     @property
     def codebook_size(self) -> int:
-        """How many codes there are."""
+        """Number of codes."""
         return self._model.config.n_embed
 
     def encode(self, pictures: Sequence[Picture]) -> list[CodeGrid]:
@@ -41,7 +41,7 @@ class MoVQGANCodec:
 
 
 class EngineGenerator:
-    """Draws every question with the engine, all of them batched as the engine sees fit."""
+    """Draws questions with the engine, which batches them."""
 
     def __init__(self, pipeline: LocalPipeline, sampling: SamplingParameters) -> None:
         self.pipeline = pipeline
@@ -49,7 +49,7 @@ class EngineGenerator:
         self.codec = MoVQGANCodec(pipeline.movqgan)
 
     def generate(self, questions: Sequence[Question]) -> list[Drawing]:
-        """One drawing for each question; its seed takes the place of the sampling's."""
+        """One drawing per question, in order; the question's seed replaces that of `sampling`."""
         engine = self.pipeline.engine
         handles = [engine.submit(self.request(question)) for question in questions]
         engine.run_until_idle()
@@ -57,26 +57,25 @@ class EngineGenerator:
         return [self._drawing(question, grid) for question, grid in zip(questions, grids, strict=True)]
 
     def request(self, question: Question) -> GenerationRequest:
-        """The question as the engine takes it."""
+        """The engine's request for a question."""
         plan = self.pipeline.plan(self._picture_request(question))
         return GenerationRequest(plan, replace(self.sampling, seed=question.seed))
 
     def _picture_request(self, question: Question) -> PictureRequest:
-        """The question in the engine's words; the upper panel goes in as codes."""
+        """The picture request for a question; the upper panel is given as codes."""
         example = question.example
         height, width = example.result.shape[:2]
         panels = 1 if example.partner is None else 2
-        shown = example.control or example.target
         return PictureRequest(
-            task=Task(example.task),
+            task=example.task,
             prompt=example.prompt,
             size=PictureSize(width, height * panels),
-            map=None if shown is None else MapKind.parse(shown),
+            map=example.control or example.target,
             given_codes=self._given_codes(question),
         )
 
     def _given_codes(self, question: Question) -> tuple[int, ...] | None:
-        """The tokens that the model drew itself stay as they are; only true pictures are encoded."""
+        """Codes of the given panel: as the model drew them in the turn before, or of the true picture."""
         if question.given is not None and question.given.codes is not None:
             return tuple(question.given.codes.reshape(-1).tolist())
         if question.example.given is None:
@@ -99,10 +98,9 @@ def load_generator(
     top_k: int | None,
     adapter: str | None = None,
 ) -> EngineGenerator:
-    """The model of a folder with its image tokenizer. Raises EngineError or MoVQGANError.
+    """Load the generator of a model folder. Raises EngineError or MoVQGANError.
 
-    guidance_scale: what the model recommends, if None. adapter: the name or the path of a LoRA adapter to
-    merge in.
+    guidance_scale: None uses what the model recommends. adapter: name or path of a LoRA adapter to merge.
     """
     pipeline = LocalPipeline.load(folder, adapter=adapter)
     if guidance_scale is None:

@@ -1,4 +1,4 @@
-"""What the evaluation asks of whatever draws the pictures, and the two drawers that know the truth."""
+"""Protocols of picture generators and image tokenizers, and two generators that return true pictures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ CodeGrid = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A picture that was drawn; `partner` is the second panel of an image pair.
+    """A drawn picture; `partner` is the second panel of an image pair.
 
-    codes: the picture's tokens, if it was drawn from tokens; a next turn goes on from them.
+    codes: the picture's codes, if a model drew them; the next turn starts from them.
     """
 
     picture: Picture
@@ -28,10 +28,10 @@ class Drawing:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One thing to draw.
+    """One picture to draw.
 
-    example: its prompt and its given picture are for the drawer to see, its result and scene are not.
-    given:   the drawer's own picture of the turn before, which stands in for the example's given picture.
+    example: a generator may use its prompt and given picture, but not its result and scene.
+    given:   the generator's drawing of the turn before, which replaces the example's given picture.
     """
 
     example: TrainingExample
@@ -40,19 +40,19 @@ class Question:
 
 
 class PictureGenerator(Protocol):
-    """Anything that answers questions with pictures, in order."""
+    """Draws a picture for every question."""
 
     def generate(self, questions: Sequence[Question]) -> list[Drawing]:
-        """One drawing for each question."""
+        """One drawing per question, in order."""
         ...
 
 
 class PictureCodec(Protocol):
-    """An image tokenizer as the evaluation needs it."""
+    """An image tokenizer."""
 
     @property
     def codebook_size(self) -> int:
-        """How many codes there are."""
+        """Number of codes."""
         ...
 
     def encode(self, pictures: Sequence[Picture]) -> list[CodeGrid]:
@@ -65,7 +65,7 @@ class PictureCodec(Protocol):
 
 
 class TrueAnswers:
-    """Answers with the true picture, which shows what the judge itself gets wrong."""
+    """Returns the true pictures; their scores show the errors of the judge itself."""
 
     def generate(self, questions: Sequence[Question]) -> list[Drawing]:
         """The exact result of every question."""
@@ -73,7 +73,7 @@ class TrueAnswers:
 
 
 class TokenizedAnswers:
-    """Answers with the true picture after encoding and decoding: the ceiling that the tokenizer sets."""
+    """Returns the true pictures, encoded and decoded; their scores are the ceiling set by the tokenizer."""
 
     def __init__(self, codec: PictureCodec) -> None:
         self._codec = codec

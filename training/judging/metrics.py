@@ -1,4 +1,4 @@
-"""Distances between pictures, edges, depths and class maps."""
+"""Metrics that compare pictures, edges, depth maps and class maps."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -11,18 +11,18 @@ from training.scenes.rendering import Picture
 from training.scenes.world import CELL
 
 _ROUNDING: Final = 1 / 12
-"""Mean squared error of rounding to integers: no 8-bit picture can be told to be closer than this."""
+"""Mean squared error of rounding to integers; smaller errors of 8-bit pictures mean nothing."""
 
 
 def psnr(picture: Picture, truth: Picture, where: NDArray[np.bool_] | None = None) -> float:
-    """Peak signal-to-noise ratio in dB, at most 58.9, of all pixels or of a mask [H, W]."""
+    """Peak signal-to-noise ratio in dB over all pixels or over a mask [H, W]; at most 58.9."""
     squares = _squared_error(picture, truth)
     error = float(squares.mean() if where is None else squares[where].mean())
     return float(10 * np.log10(255**2 / max(error, _ROUNDING)))
 
 
 def ssim(picture: Picture, truth: Picture) -> float:
-    """Structural similarity of the grey pictures, Gaussian window of 1.5 pixels.
+    """Structural similarity (SSIM) of the grey pictures, with a Gaussian window of 1.5 pixels.
 
     Source: Wang, Bovik, Sheikh, Simoncelli, IEEE TIP 2004, section III-B.
     """
@@ -38,7 +38,7 @@ def ssim(picture: Picture, truth: Picture) -> float:
 
 
 def worst_cell(picture: Picture, truth: Picture, where: NDArray[np.bool_]) -> float:
-    """Largest root mean square error of the masked pixels of any token cell, in grey levels."""
+    """Largest root mean square error of a cell, over its masked pixels, in grey levels."""
     cells = picture.shape[0] // CELL
     shape = (cells, CELL, cells, CELL)
     squares = (_squared_error(picture, truth) * where).reshape(shape).sum(axis=(1, 3))
@@ -47,7 +47,7 @@ def worst_cell(picture: Picture, truth: Picture, where: NDArray[np.bool_]) -> fl
 
 
 def edge_f1(edges: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
-    """Harmonic mean of precision and recall of edges, where one pixel away still counts as met."""
+    """Harmonic mean of precision and recall of edges, with a tolerance of one pixel."""
     if not edges.any() or not truth.any():
         return float(edges.any() == truth.any())
     precision = float(near(truth)[edges].mean())
@@ -58,12 +58,15 @@ def edge_f1(edges: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
 def relative_error(
     depth: NDArray[np.floating], truth: NDArray[np.floating], where: NDArray[np.bool_]
 ) -> float:
-    """Mean of |depth - truth| / truth over a mask: abs-rel of the depth literature."""
+    """Mean of |depth - truth| / truth over a mask, called abs-rel in the literature."""
     return float((np.abs(depth - truth)[where] / truth[where]).mean())
 
 
 def mean_iou(pairs: Iterable[tuple[NDArray[np.intp], NDArray[np.intp]]], classes: int) -> float:
-    """Mean intersection over union of the classes that occur, over all (predicted, true) maps together."""
+    """Mean intersection over union of the classes that occur; counts are summed over all pairs.
+
+    pairs: (predicted, true) class maps.
+    """
     confusion = np.zeros((classes, classes), np.int64)
     for predicted, truth in pairs:
         flat = (truth * classes + predicted).reshape(-1)
@@ -74,5 +77,5 @@ def mean_iou(pairs: Iterable[tuple[NDArray[np.intp], NDArray[np.intp]]], classes
 
 
 def _squared_error(picture: Picture, truth: Picture) -> NDArray[np.float64]:
-    """Per pixel, the mean over the channels: [H, W]."""
+    """Squared error of each pixel, averaged over the channels: [H, W]."""
     return ((picture.astype(np.float64) - truth) ** 2).mean(axis=2)

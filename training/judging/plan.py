@@ -1,4 +1,4 @@
-"""How large an evaluation is, which fixed seeds it uses, and what a section hands back."""
+"""Size and seeds of an evaluation, and the report of one of its sections."""
 
 import zlib
 from collections.abc import Callable, Sequence
@@ -20,7 +20,10 @@ SPLITS: Final[tuple[Split, ...]] = ("train", "held_out")
 
 @dataclass(frozen=True, slots=True)
 class EvaluationPlan:
-    """per_row: questions a row and split. exhibits: how many of each row come into the contact sheet."""
+    """per_row: questions per row and split. exhibits: questions per row on the contact sheet.
+
+    cells: side of the pictures in cells.
+    """
 
     per_row: int = 100
     seed: int = 1
@@ -28,14 +31,14 @@ class EvaluationPlan:
     cells: int = DEFAULT_CELLS
 
     def chance(self, row: Row) -> Generator:
-        """The row's own source of chance, which no other row can shift."""
+        """The random generator of a row; it does not depend on other rows."""
         name = f"{row.section}/{row.name}/{row.split}"
         return np.random.default_rng([self.seed, zlib.crc32(name.encode())])
 
     def ask(
         self, generator: PictureGenerator, row: Row, sample: Callable[[Generator], TrainingExample]
     ) -> tuple[list[TrainingExample], list[Drawing]]:
-        """The row's examples and what the generator drew for them."""
+        """Draw the row's examples; returns them with the generator's drawings."""
         rng = self.chance(row)
         examples = [sample(rng) for _ in range(self.per_row)]
         questions = [Question(example, self.seed + index) for index, example in enumerate(examples)]
@@ -44,7 +47,7 @@ class EvaluationPlan:
 
 @dataclass(frozen=True, slots=True)
 class Exhibit:
-    """One line of the contact sheet: words and the pictures beside each other."""
+    """One entry of the contact sheet: words, and pictures side by side."""
 
     words: str
     pictures: tuple[Picture, ...]
@@ -52,13 +55,13 @@ class Exhibit:
 
 @dataclass(slots=True)
 class SectionReport:
-    """The figures of a section and a few of its pictures."""
+    """The scores of a section and a few of its pictures."""
 
     scores: list[Score] = field(default_factory=list)
     exhibits: list[Exhibit] = field(default_factory=list)
 
     def show(self, examples: Sequence[TrainingExample], drawings: Sequence[Drawing], most: int) -> None:
-        """Add the first few questions with what was given and what was drawn."""
+        """Add the first `most` examples with their given and drawn pictures."""
         for example, drawing in list(zip(examples, drawings, strict=True))[:most]:
             given = () if example.given is None else (example.given,)
             partner = () if drawing.partner is None else (drawing.partner,)

@@ -1,9 +1,9 @@
-"""Reading a picture: which objects stand where, before which background.
+"""Recognise the background and the objects of a picture, with their positions.
 
-The reader was not learned. It knows every stamp of the scene world and explains the picture with them, by
-matching pursuit (Mallat and Zhang 1993): it takes the object that explains most of what the scenery leaves
-unexplained, sets its pixels aside, and looks again. So it reads the pictures of any generator, as long as
-their objects stand on the token grid, and its errors on true pictures can be measured.
+Nothing here is learned. The recogniser compares the picture with every stamp of the scene world by matching
+pursuit (Mallat and Zhang 1993): it takes the object that explains most of the difference from the background,
+excludes its pixels, and repeats. It works for the pictures of any generator whose objects are aligned to
+cells, and its own errors can be measured on true pictures.
 """
 
 from typing import Final, NamedTuple
@@ -19,16 +19,16 @@ from training.scenes.stamps import silhouette
 from training.scenes.world import CELL, SCENERIES, SIZES, Background, Size
 
 _OUTLIER: Final = 60.0
-"""Colour distance beyond which a pixel counts no more against a background: an object hides it."""
+"""Maximum colour distance that a pixel counts against a background; beyond it an object hides it."""
 
 _EXPLAINED: Final = 0.75
-"""Share of the squared difference from the scenery that an object must explain to be seen."""
+"""Share of the squared difference from the background that an object must explain to be accepted."""
 
 _NOISE: Final = 12.0
-"""Differences from the scenery up to this root mean square per channel are no object."""
+"""Root mean square difference from the background, per channel, up to which there is no object."""
 
 _VISIBLE: Final = 0.4
-"""Share of an object that must not be hidden by others for it to be looked for."""
+"""Share of an object that must be visible for it to be considered."""
 
 _MOST_OBJECTS: Final = 8
 
@@ -39,9 +39,9 @@ class _Match(NamedTuple):
 
 
 def recognise(picture: Picture) -> Scene:
-    """The scene that a square picture [side, side, 3] of the world's style shows.
+    """The scene that a square picture [side, side, 3] in the style of the scene world shows.
 
-    Objects that look like no stamp are left out.
+    Objects that match no stamp are left out.
     """
     cells = picture.shape[0] // CELL
     background = recognise_background(picture)
@@ -65,7 +65,7 @@ def recognise(picture: Picture) -> Scene:
 
 
 def recognise_background(picture: Picture, *, choices: tuple[Background, ...] = SCENERIES) -> Background:
-    """The scenery whose colours most pixels have."""
+    """The background with the smallest mean colour distance, where large distances are capped."""
     cells = picture.shape[0] // CELL
     pixels = picture.astype(np.float32)
 
@@ -83,7 +83,7 @@ def _best_in_row(
     size: Size,
     row: int,
 ) -> _Match | None:
-    """The best explanation among all boxes of a size that start in a row of cells, if one is good enough."""
+    """The best match of all boxes of a size that start in a row of cells, or None if none is good enough."""
     cells = difference.shape[0] // CELL
     looks, squares, shapes = bank(background, size, row, cells)
     rows = slice(row * CELL, row * CELL + size.pixels)

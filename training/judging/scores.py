@@ -1,4 +1,4 @@
-"""One figure of the evaluation, with its uncertainty."""
+"""Scores of the evaluation with their confidence intervals."""
 
 import math
 from collections.abc import Sequence
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from training.scenes.splits import Split
 
 _Z = 1.96
-"""Two-sided 95 %."""
+"""Quantile of the normal distribution for a two-sided 95 % interval."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Which line of the table a figure belongs to."""
+    """A row of a table in the report."""
 
     section: str
     name: str
@@ -21,7 +21,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A figure and its 95 % interval; `measure` names its unit: success, psnr_db, abs_rel, f1, ..."""
+    """A score and its 95 % interval. measure: success, psnr_db, abs_rel, f1, ... count: pictures judged."""
 
     row: Row
     measure: str
@@ -32,13 +32,13 @@ class Score:
 
 
 def success_score(row: Row, outcomes: Sequence[bool], measure: str = "success") -> Score:
-    """The share of successes with Wilson's interval."""
+    """The share of successes, with Wilson's interval."""
     hits, count = sum(outcomes), len(outcomes)
     return Score(row, measure, hits / count, *wilson_interval(hits, count), count)
 
 
 def mean_score(row: Row, measure: str, values: Sequence[float]) -> Score:
-    """The mean of one value a picture, with the normal interval of its standard error."""
+    """The mean of one value per picture, with the normal interval of its standard error."""
     count = len(values)
     mean = sum(values) / count
     variance = sum((value - mean) ** 2 for value in values) / max(count - 1, 1)
@@ -47,7 +47,7 @@ def mean_score(row: Row, measure: str, values: Sequence[float]) -> Score:
 
 
 def exact_score(row: Row, measure: str, value: float, count: int) -> Score:
-    """A figure of a whole set of pictures that has no interval of its own."""
+    """A score of a whole set of pictures, without an interval."""
     return Score(row, measure, value, value, value, count)
 
 

@@ -1,4 +1,4 @@
-"""The figures of an evaluation as JSON and as Markdown tables."""
+"""The scores of an evaluation as JSON and as Markdown tables."""
 
 import json
 from collections.abc import Iterable
@@ -17,14 +17,14 @@ _SPLIT_NAMES: dict[Split, str] = {"train": "seen", "held_out": "held out"}
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """All scores of one generator: the truth, its reconstructions or the model."""
+    """All scores of one generator: true pictures, reconstructions or the model."""
 
     name: str
     scores: list[Score]
 
 
 def as_json(plan: EvaluationPlan, settings: dict[str, str], columns: list[Column]) -> str:
-    """The plan, the model's settings and every score, one object each."""
+    """The plan, the model's settings and all scores; every score is one object."""
     document = {
         "plan": asdict(plan),
         "settings": settings,
@@ -34,12 +34,12 @@ def as_json(plan: EvaluationPlan, settings: dict[str, str], columns: list[Column
 
 
 def as_markdown(plan: EvaluationPlan, settings: dict[str, str], columns: list[Column]) -> str:
-    """One table a section, combinations seen in training beside held-out ones."""
+    """One table per section, with the splits side by side."""
     lines = [
         "# Evaluation",
         "",
-        f"{plan.per_row} questions a row and split, seed {plan.seed}, {plan.cells * CELL} pixels.",
-        "Brackets hold 95 % intervals (Wilson's for shares).",
+        f"{plan.per_row} questions per row and split, seed {plan.seed}, {plan.cells * CELL} pixels.",
+        "Brackets contain 95 % intervals (Wilson's for shares).",
         "",
         *(f"- {name}: {value}" for name, value in settings.items()),
     ]
@@ -49,7 +49,7 @@ def as_markdown(plan: EvaluationPlan, settings: dict[str, str], columns: list[Co
 
 
 def _section_table(section: str, columns: list[Column]) -> list[str]:
-    """The lines of one section's table; a column without figures here is left out."""
+    """The lines of one section's table; columns without scores in this section are left out."""
     present = [c for c in columns if any(score.row.section == section for score in c.scores)]
     lookup = {(c.name, score.row, score.measure): score for c in present for score in c.scores}
     keys = _ordered(

@@ -1,4 +1,4 @@
-"""What every possible object looks like before every background, as matrices to compare with."""
+"""Templates of every possible object on every background, as matrices for comparison."""
 
 from functools import cache
 from itertools import product
@@ -14,18 +14,18 @@ from training.scenes.stamps import colour_stamp, lay, silhouette
 from training.scenes.world import CELL, COLOURS, KINDS, Background, Colour, Kind, Size
 
 LOOKS: Final[tuple[tuple[Kind, Colour], ...]] = tuple(product(KINDS, COLOURS))
-"""The order of the rows of every bank."""
+"""All pairs of kind and colour; row i of every bank is look i."""
 
 
 SOFTNESS: Final = 0.7
-"""Blur in pixels of pictures and templates before they are compared, against a decoder's own blur."""
+"""Blur, in pixels, of pictures and templates before comparison, since a decoder blurs pictures too."""
 
 
 class Bank(NamedTuple):
-    """All looks of one size in one row of cells, as differences from the scenery.
+    """All looks of one size in one row of cells, as differences from the background.
 
-    looks:   [96, side * side * 3] float32, softened and flattened.
-    squares: the same, squared.
+    looks:   [96, side * side * 3] float32, blurred and flattened.
+    squares: `looks` squared.
     shapes:  [96, side * side * 3] float32, the silhouettes; each row sums to 1.
     """
 
@@ -43,7 +43,7 @@ def bank(background: Background, size: Size, row: int, cells: int) -> Bank:
 
 @cache
 def _bank(size: Size, scenery: bytes) -> Bank:
-    """Keyed by the scenery's pixels, since most rows of a background look the same."""
+    """Cached by the pixels of the background, since most of its rows look the same."""
     empty = np.frombuffer(scenery, np.uint8).reshape(size.pixels, size.pixels, 3)
     looks, shapes = np.empty((2, len(LOOKS), empty.size), np.float32)
     margin = ((CELL, CELL), (CELL, CELL), (0, 0))

@@ -1,4 +1,4 @@
-"""Whether one picture is what was asked for."""
+"""Verdicts on single pictures: whether an edit was made, and whether a scene is shown exactly."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -14,15 +14,15 @@ from training.scenes.rendering import Picture, render
 from training.scenes.scene import Scene
 
 KEPT_CELL_ERROR: Final = 40.0
-"""Root mean square error in grey levels that a kept token cell may have at most.
+"""Maximum root mean square error of a kept cell, in grey levels.
 
-A Gaussian blur of one pixel with noise at 30 dB stays below 38; half of all single wrong cells lie above 50.
+A Gaussian blur of one pixel with noise at 30 dB gives less than 38; half of all wrong cells give over 50.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class EditVerdict:
-    """An edit succeeds if the change was made and all the rest was kept."""
+    """An edit succeeds if the change was made and everything else was kept."""
 
     change_made: bool
     rest_kept: bool
@@ -30,15 +30,15 @@ class EditVerdict:
 
     @property
     def success(self) -> bool:
-        """Both halves together."""
+        """Whether the change was made and the rest kept."""
         return self.change_made and self.rest_kept
 
 
 def judge_edit(picture: Picture, step: EditStep) -> EditVerdict:
     """Compare a picture with the exact result of one edit.
 
-    The kept part is every pixel that the edit leaves as it was; it must look as before, cell by cell,
-    and the objects in it must be recognised.
+    The kept part consists of all pixels that the edit does not change: every cell of it must look as before,
+    and its objects must be recognised.
     """
     seen = recognise(picture)
     before, after = render(step.before), render(step.after)
@@ -56,7 +56,7 @@ def judge_edit(picture: Picture, step: EditStep) -> EditVerdict:
 
 
 def shows_exactly(picture: Picture, scene: Scene) -> bool:
-    """Whether a picture is this scene: every object, nothing else, and no cell far from its looks."""
+    """Whether a picture shows all objects of a scene, no others, and no cell that looks different."""
     if recognise(picture) != scene:
         return False
     everywhere = np.ones(picture.shape[:2], np.bool_)
@@ -64,7 +64,7 @@ def shows_exactly(picture: Picture, scene: Scene) -> bool:
 
 
 def _change_made(seen: Scene, step: EditStep) -> bool:
-    """Whether what had to go is gone and what had to come is there."""
+    """Whether the new background or object is there and the old object is gone."""
     edit = step.edit
     if edit.background is not None:
         return seen.background is edit.background

@@ -1,4 +1,4 @@
-"""Masks of plain shapes on a unit square, finely sampled, from which drawings are built."""
+"""Boolean masks of simple shapes in the unit square, from which drawings are built."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -10,7 +10,7 @@ Mask = NDArray[np.bool_]
 Point = tuple[float, float]
 
 SAMPLES = 8
-"""Samples along one side of a pixel; their mean is the pixel's coverage."""
+"""Samples along one side of a pixel; the mean of a pixel's samples is its coverage."""
 
 
 class Canvas:
@@ -26,12 +26,12 @@ class Canvas:
         self._x, self._y = np.meshgrid(centres, centres)
 
     def ellipse(self, centre: Point, radius_x: float, radius_y: float | None = None) -> Mask:
-        """An upright ellipse, a disc without `radius_y`."""
+        """An axis-parallel ellipse; a disc if `radius_y` is None."""
         vertical = radius_x if radius_y is None else radius_y
         return ((self._x - centre[0]) / radius_x) ** 2 + ((self._y - centre[1]) / vertical) ** 2 <= 1
 
     def rectangle(self, first: Point, last: Point, *, rounding: float = 0.0) -> Mask:
-        """The box between two corners, its corners rounded off with this radius."""
+        """The rectangle between two corners, with rounded corners of radius `rounding`."""
         middle_x, middle_y = (first[0] + last[0]) / 2, (first[1] + last[1]) / 2
         beyond_x = np.abs(self._x - middle_x) - (last[0] - first[0]) / 2 + rounding
         beyond_y = np.abs(self._y - middle_y) - (last[1] - first[1]) / 2 + rounding
@@ -64,9 +64,9 @@ class Canvas:
         return self._y >= y
 
     def rim(self, shape: Mask, right: float, down: float) -> Mask:
-        """The part of a shape that its own copy, moved by (-right, -down), leaves uncovered.
+        """The part of a shape that a copy of it, moved by (-right, -down), does not cover.
 
-        With positive values it is the crescent away from a lamp at the upper left.
+        With positive values it is a crescent at the lower right.
         """
         side = self.pixels * SAMPLES
         moved = np.roll(shape, (-round(down * side), -round(right * side)), axis=(0, 1))
@@ -74,14 +74,14 @@ class Canvas:
 
 
 def coverage(mask: Mask) -> NDArray[np.float32]:
-    """How much of each pixel a mask covers: [pixels, pixels] in 0..1."""
+    """The share of each pixel that a mask covers: [pixels, pixels] in 0..1."""
     pixels = mask.shape[0] // SAMPLES
     blocks = mask.reshape(pixels, SAMPLES, pixels, SAMPLES)
     return blocks.mean(axis=(1, 3), dtype=np.float32)
 
 
 def grown(mask: Mask, radius: int) -> Mask:
-    """The mask with everything within `radius` samples of it."""
+    """The mask, dilated by `radius` samples."""
     side = mask.shape[0]
     padded = np.pad(mask, radius)
     result = np.zeros_like(mask)

@@ -1,10 +1,9 @@
-"""The alphabet of the scene world: one code for every cell of a picture, from the scene's truth.
+"""The codes of the scene world: one code for every cell of a picture, computed from the scene.
 
-The cells of an object take turns, like the squares of a chessboard: one says what stands here (kind, size,
-and which cell of its box), the next how it is painted (its colour, or in a depth map its distance). So a
-thing in a colour that it never had is spelled with codes that are all well known, where one code for each
-look of a cell would need codes that nothing has shown yet. A decoder that sees a few cells around puts
-shape and paint together again.
+The cells of an object alternate like the squares of a chessboard: one code gives the shape (kind, size, and
+which cell of the box), the next the paint (the colour, or in a depth map the distance). So an object in a
+new colour needs only codes that training has shown. With one code for each look of a cell, it would need
+codes that never occurred. The decoder sees neighbouring cells and combines shape and paint again.
 """
 
 from functools import cache
@@ -14,33 +13,34 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.tasks import MapKind
 from training.scenes.maps import ground_greys, object_grey
 from training.scenes.palette import BANDS, Rgb
 from training.scenes.rendering import row_tones
 from training.scenes.scene import DEFAULT_CELLS, Scene, SceneObject
-from training.scenes.world import COLOURS, KINDS, SIZES, Background, Colour, Kind, MapKind, Size
+from training.scenes.world import COLOURS, KINDS, SIZES, Background, Colour, Kind, Size
 
 PHOTO: Final = "photo"
-_FLAT_MAPS: Final = (MapKind.SEGMENTATION, MapKind.CANNY, MapKind.HED, MapKind.POSE)
-"""Maps in which a kind looks the same wherever it stands; `edges` are drawn like canny's."""
+_FLAT_MAPS: Final = (MapKind.SEGMENTATION, MapKind.EDGES, MapKind.HED, MapKind.POSE)
+"""Maps in which a kind of object looks the same at every position."""
 
 
 class Ground(NamedTuple):
-    """A cell without an object. medium: PHOTO, depth, or "map" for the black that other maps share."""
+    """A cell without an object. medium: PHOTO, depth, or "map" for the black ground of all other maps."""
 
     medium: str
     tone: Rgb
 
 
 class Paint(NamedTuple):
-    """A cell of an object that says its paint: a colour, a grey of depth, or nothing but the medium."""
+    """A cell of an object that gives the paint. tone: colour, grey of a depth map, or None in other maps."""
 
     medium: str
     tone: Colour | int | None
 
 
 class Shape(NamedTuple):
-    """A cell of an object that says what the object is. row, column: of the cell in its box."""
+    """A cell of an object that gives the shape. row, column: position of the cell in the object's box."""
 
     medium: str
     kind: Kind
@@ -52,17 +52,17 @@ class Shape(NamedTuple):
 Meaning = Ground | Paint | Shape
 
 BLACK: Final = Ground("map", (0, 0, 0))
-"""The ground of every map but depth."""
+"""The ground of every map except depth."""
 
 
 def says_shape(row: int, column: int) -> bool:
-    """Whether this cell of a box says the shape; no column or row of a box is without such a cell."""
+    """Whether this cell of a box gives the shape; every row and every column of a box has such a cell."""
     return (row + column) % 2 == 0
 
 
 @cache
 def alphabet() -> tuple[Meaning, ...]:
-    """What each code means, in the order of the codes."""
+    """The meaning of each code, in the order of the codes."""
     media = (PHOTO, MapKind.DEPTH, *_FLAT_MAPS)
     tones = dict.fromkeys(tone for background in Background for tone in BANDS[background])
     grounds = [Ground(PHOTO, tone) for tone in tones]
@@ -80,7 +80,7 @@ def alphabet() -> tuple[Meaning, ...]:
 
 
 def label_cells(scene: Scene, shown: MapKind | None = None) -> NDArray[np.int64]:
-    """The code of every cell of a scene's picture, or of a map of it: [cells, cells].
+    """The code of every cell of a scene's picture, or of its map `shown`: [cells, cells].
 
     A cell that several boxes cover belongs to the nearest object.
     """
@@ -103,13 +103,11 @@ def _code_of_meaning() -> dict[Meaning, int]:
 
 
 def _medium(shown: MapKind | None) -> str:
-    if shown is None:
-        return PHOTO
-    return MapKind.CANNY if shown is MapKind.EDGES else shown
+    return PHOTO if shown is None else shown
 
 
 def _grounds(scene: Scene, medium: str) -> list[Ground]:
-    """The ground of each row of cells."""
+    """The meaning of empty cells in each row of cells."""
     if medium == PHOTO:
         return [Ground(medium, tone) for tone in row_tones(scene.background, scene.cells, scene.horizon)]
     if medium == MapKind.DEPTH:
@@ -128,14 +126,14 @@ def _paint(item: SceneObject, medium: str, cells: int) -> Paint:
 
 @cache
 def _depth_grounds() -> tuple[int, ...]:
-    """Greys of the ground in pictures of the usual size; other sizes take the nearest."""
+    """Greys of the ground in pictures of default size; other sizes use the nearest of these greys."""
     empty = Scene(Background.PLAIN, ())
     return tuple(dict.fromkeys(ground_greys(empty.cells, empty.horizon).tolist()))
 
 
 @cache
 def _depth_paints() -> tuple[int, ...]:
-    """Greys of objects in pictures of the usual size, from the farthest to the nearest."""
+    """Greys of objects in pictures of default size, from the farthest to the nearest object."""
     smallest = Size.SMALL.cells
     rows = range(DEFAULT_CELLS - smallest + 1)
     objects = (SceneObject(Kind.BALL, Colour.RED, Size.SMALL, row, 0) for row in rows)

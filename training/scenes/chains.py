@@ -1,4 +1,4 @@
-"""Single edits and chains of edits, each with its words and its exact scenes."""
+"""Single edits and chains of edits, each with its instruction and its exact scenes."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -14,12 +14,13 @@ from training.scenes.wording import instruction
 LONGEST_CHAIN: Final = 4
 EDIT_KINDS: Final = tuple(EditKind)
 
-_BRINGS_SOMETHING_IN: Final = {EditKind.ADD, EditKind.REPLACE, EditKind.RECOLOUR}
+_INTRODUCES_COMBINATION: Final = {EditKind.ADD, EditKind.REPLACE, EditKind.RECOLOUR}
+"""Edits that can lead from a scene of the training split to a held-out one."""
 
 
 @dataclass(frozen=True, slots=True)
 class EditStep:
-    """One turn: the scene as it was, the words, the change, and the scene as it must be."""
+    """One edit: the scene before, the instruction, the change, and the exact scene after."""
 
     before: Scene
     instruction: str
@@ -34,11 +35,11 @@ def sample_step(
     kind: EditKind | None = None,
     cells: int = DEFAULT_CELLS,
 ) -> EditStep:
-    """One edit of a fresh scene; held out means that it leads to a scene that training never shows."""
+    """One edit of a random scene; a held-out edit leads to a scene that training never shows."""
     while True:
         wanted = pick(rng, EDIT_KINDS) if kind is None else kind
-        brings = wanted in _BRINGS_SOMETHING_IN
-        scene = draw_scene(rng, "train" if brings else split, overlap=False, cells=cells)
+        start = "train" if wanted in _INTRODUCES_COMBINATION else split
+        scene = draw_scene(rng, start, overlap=False, cells=cells)
         step = _try_step(rng, scene, wanted, split)
         if step is not None:
             return step
@@ -47,7 +48,7 @@ def sample_step(
 def sample_chain(
     rng: Generator, length: int, split: Split, *, cells: int = DEFAULT_CELLS
 ) -> tuple[EditStep, ...]:
-    """`length` edits in a row, each of the scene that the last one left."""
+    """`length` edits in a row; each starts from the scene after the previous one."""
     steps = [sample_step(rng, split, cells=cells)]
     while len(steps) < length:
         step = _try_step(rng, steps[-1].after, pick(rng, EDIT_KINDS), "train" if split == "train" else None)
@@ -57,7 +58,7 @@ def sample_chain(
 
 
 def _try_step(rng: Generator, scene: Scene, kind: EditKind, split: Split | None) -> EditStep | None:
-    """An edit whose result belongs to the split (to any with None), if this draw gives one."""
+    """A random edit, or None if its result is not in the split. None as split allows any result."""
     brings_new = split == "held_out" and kind in {EditKind.ADD, EditKind.REPLACE} and rng.random() < 0.5
     edit = draw_edit(rng, kind, scene, new=brings_new)
     if edit is None:

@@ -1,6 +1,6 @@
-"""What a prompt says about a scene, and whether a scene keeps to it.
+"""The content of a prompt about a scene, and whether a scene matches it.
 
-The same description is put into words for the model and asked back by the judge.
+The same description is put into words for the model and checked by the judge.
 """
 
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from training.scenes.world import Background, Colour, Kind, Place, Relation, Siz
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """One noun phrase; what is None was left unsaid.
+    """One noun phrase; properties that it does not mention are None.
 
-    count: 1 asks for at least one, more ask for exactly so many.
+    count: 1 requires at least one object, a larger number exactly that many.
     """
 
     kind: Kind
@@ -24,7 +24,7 @@ class Mention:
     count: int = 1
 
     def means(self, item: SceneObject, cells: int) -> bool:
-        """Whether the phrase can point at this object."""
+        """Whether the phrase can refer to this object."""
         return (
             item.kind is self.kind
             and self.colour in {None, item.colour}
@@ -35,7 +35,7 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """A prompt's content: what is mentioned, how the first stands to the second, and where all this is."""
+    """Content of a prompt: mentioned objects, relation of the first to the second, and background."""
 
     mentions: tuple[Mention, ...]
     relation: Relation | None = None
@@ -43,11 +43,11 @@ class Description:
 
     @property
     def names_colours(self) -> bool:
-        """Whether every phrase names a colour."""
+        """Whether every mention has a colour."""
         return all(mention.colour is not None for mention in self.mentions)
 
     def fits(self, scene: Scene) -> bool:
-        """Whether the scene shows all that the description says."""
+        """Whether the scene shows everything that the description says."""
         if self.background not in {None, scene.background}:
             return False
         meant = [[o for o in scene.objects if mention.means(o, scene.cells)] for mention in self.mentions]
@@ -61,9 +61,9 @@ class Description:
 
 
 def mention_of(item: SceneObject, scene: Scene) -> Mention:
-    """The shortest phrase that points at this object of a scene and at nothing else in it.
+    """The shortest phrase that refers to this object and to no other in the scene.
 
-    Scenes whose objects all differ in kind or colour always have one.
+    There is one in every scene whose objects all differ in kind or colour.
     """
     by_kind = Mention(item.kind)
     alone = sum(by_kind.means(other, scene.cells) for other in scene.objects) == 1

@@ -1,4 +1,4 @@
-"""The drawing of every kind: layers of shapes, back to front, in a unit square."""
+"""The drawing of every kind of object: layers of shapes, back to front, in the unit square."""
 
 import math
 from collections.abc import Callable
@@ -10,14 +10,14 @@ from training.scenes.world import Kind
 
 
 class Layer(NamedTuple):
-    """One painted shape."""
+    """A shape and its paint."""
 
     shape: Mask
     tone: Tone
 
 
 def _shaded(canvas: Canvas, shape: Mask, depth: float = 0.09) -> list[Layer]:
-    """A body lit from the upper left: its colour, and a darker crescent at the lower right."""
+    """A shape lit from the upper left: its colour, and a darker crescent at the lower right."""
     return [Layer(shape, Tone.BODY), Layer(canvas.rim(shape, depth, depth), Tone.SHADE)]
 
 

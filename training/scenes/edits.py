@@ -1,4 +1,4 @@
-"""Edits of a scene: what changes, and exactly what the scene is afterwards."""
+"""Edits of a scene, each with the exact scene that results."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -11,7 +11,7 @@ from training.scenes.world import COLOURS, PLACES, SCENERIES, Background
 
 
 class EditKind(StrEnum):
-    """The verbs of editing."""
+    """Kind of an edit."""
 
     ADD = "add"
     REMOVE = "remove"
@@ -23,9 +23,10 @@ class EditKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One change; an object edit says what stood there before and what stands there after.
+    """One change of a scene.
 
-    ADD has no `before`, REMOVE no `after`; BACKGROUND has neither and a background instead.
+    before, after: the object that is changed. ADD has no `before`, REMOVE no `after`; BACKGROUND has neither,
+    but has `background`.
     """
 
     kind: EditKind
@@ -34,7 +35,7 @@ class Edit:
     background: Background | None = None
 
     def apply(self, scene: Scene) -> Scene:
-        """The scene after the edit; nothing else in it changes."""
+        """The scene after the edit; everything else stays as it is."""
         objects = [item for item in scene.objects if item != self.before]
         if self.after is not None:
             objects.append(self.after)
@@ -42,10 +43,10 @@ class Edit:
 
 
 def draw_edit(rng: Generator, kind: EditKind, scene: Scene, *, new: bool = False) -> Edit | None:
-    """An edit of this kind that suits the scene, or None where this draw has none.
+    """A random edit of this kind, or None if the drawn edit is not possible in the scene.
 
     Objects of the result differ in kind or colour and do not overlap.
-    new: whether an object that comes in should be a held-out pair of kind and colour.
+    new: whether an added object must be a held-out pair of kind and colour.
     """
     if kind is EditKind.BACKGROUND:
         others = [background for background in SCENERIES if background is not scene.background]
@@ -75,7 +76,7 @@ def draw_edit(rng: Generator, kind: EditKind, scene: Scene, *, new: bool = False
 
 
 def _fitting(edit: Edit, scene: Scene) -> Edit | None:
-    """The edit, unless its new object meets another one or looks like it."""
+    """The edit, or None if its new object overlaps another one or has its kind and colour."""
     if edit.after is None:
         return edit
     for other in scene.objects:

@@ -1,13 +1,13 @@
 """Training examples of every task, sampled from the scene world."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final, TypeVar, assert_never
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from shared.tasks import MapKind, Task
 from training.scenes.cell_codes import label_cells
 from training.scenes.chains import EditStep, sample_step
 from training.scenes.descriptions import Description, Mention
@@ -18,23 +18,12 @@ from training.scenes.rendering import Picture, render
 from training.scenes.scene import DEFAULT_CELLS, Scene
 from training.scenes.splits import Split
 from training.scenes.wording import caption, subject_caption
-from training.scenes.world import Background, MapKind, Place
+from training.scenes.world import Background, Place
 
 Choice = TypeVar("Choice")
 
 
-class Task(StrEnum):
-    """The tasks of the model, named as in the API."""
-
-    TEXT_TO_IMAGE = "text_to_image"
-    IMAGE_PAIR = "image_pair"
-    SUBJECT = "subject"
-    CONTROL = "control"
-    EDIT = "edit"
-    DENSE = "dense"
-
-
-CONTROLS: Final = (MapKind.DEPTH, MapKind.CANNY, MapKind.HED, MapKind.POSE)
+CONTROLS: Final = (MapKind.DEPTH, MapKind.EDGES, MapKind.HED, MapKind.POSE)
 TARGETS: Final = (MapKind.DEPTH, MapKind.SEGMENTATION, MapKind.EDGES)
 
 MIXTURE: Final[dict[Task, float]] = {
@@ -45,7 +34,7 @@ MIXTURE: Final[dict[Task, float]] = {
     Task.SUBJECT: 0.08,
     Task.IMAGE_PAIR: 0.06,
 }
-"""Share of each task; edits learn slowest, since they must copy all the rest exactly."""
+"""Share of each task. Edits are learned slowest, because everything else must be copied exactly."""
 
 PROMPT_ROWS: Final[dict[Row, float]] = {
     Row.SINGLE_OBJECT: 0.04,
@@ -58,22 +47,22 @@ PROMPT_ROWS: Final[dict[Row, float]] = {
     Row.BACKGROUND: 0.04,
     Row.WHOLE_SCENE: 0.12,
 }
-"""Share of each row among text-to-image prompts; the harder ones have more."""
+"""Share of each row among text-to-image prompts; harder rows have larger shares."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingExample:
-    """One sample: what the model is told and given, and the picture that it should draw.
+    """One example: the prompt, the given picture, and the picture that the model should draw.
 
-    prompt:   the user's words; empty for a dense prediction, whose target says it all.
-    scene:    what `result` shows, or for a dense prediction what its map was computed from.
-    given:    the upper panel of a dual-panel task, known beforehand; None when only text is given.
-    partner:  the lower panel of an image pair: the map of `result`, drawn by the model as well.
-    control:  the kind of map that is given (control) or drawn beside (image_pair).
-    target:   the kind of map that `result` is (dense).
-    criterion: what a judge should ask of the picture, where that is a description.
-    step:     the edit, for edits.
-    given_scene: what `given` shows or was computed from, where that is not `scene`.
+    prompt:   the user's words; empty for a dense prediction, which needs only `target`.
+    scene:    the scene that `result` shows; for a dense prediction, the scene of the map.
+    given:    the upper panel, if a picture is given; None if only text is given.
+    partner:  the lower panel of an image pair: the map of `result`, which the model draws too.
+    control:  the kind of the map that is given (control) or drawn below the picture (image_pair).
+    target:   the kind of the map in `result` (dense).
+    criterion: the description that a judge checks the picture against; None if another check is used.
+    step:     the edit, for the task `edit`.
+    given_scene: the scene of `given`, if it is not `scene`.
     """
 
     task: Task
@@ -107,9 +96,9 @@ class TrainingExample:
 def sample_example(
     rng: Generator, task: Task | None = None, split: Split = "train", *, cells: int = DEFAULT_CELLS
 ) -> TrainingExample:
-    """One example of a task, or of a task drawn from the mixture.
+    """One random example of a task, or of a task drawn from `MIXTURE`.
 
-    Everything comes from `rng`: equal generators give equal examples.
+    All randomness comes from `rng`: equal generators give equal examples.
     """
     task = _weighted(rng, MIXTURE) if task is None else task
     match task:
@@ -131,7 +120,7 @@ def sample_example(
 def text_to_image_example(
     rng: Generator, row: Row, split: Split, *, cells: int = DEFAULT_CELLS
 ) -> TrainingExample:
-    """A prompt of this row and a picture that fits it."""
+    """A prompt of this row and a matching picture."""
     case = sample_prompt(rng, row, split, cells=cells)
     return TrainingExample(
         Task.TEXT_TO_IMAGE, case.prompt, case.scene, render(case.scene), criterion=case.criterion
@@ -139,7 +128,7 @@ def text_to_image_example(
 
 
 def subject_example(rng: Generator, split: Split, *, cells: int = DEFAULT_CELLS) -> TrainingExample:
-    """An object alone on plain ground, and the same object in a scene, now and then with company."""
+    """An object alone on a plain background, and the same object in a scene, sometimes with a second one."""
     count = 1 if rng.random() < 0.7 else 2
     while True:
         objects = draw_objects(rng, count, draw_novelty(rng, split, count))
@@ -164,7 +153,7 @@ def subject_example(rng: Generator, split: Split, *, cells: int = DEFAULT_CELLS)
 def control_example(
     rng: Generator, control: MapKind, split: Split, *, cells: int = DEFAULT_CELLS
 ) -> TrainingExample:
-    """A map and a caption, and the picture of both."""
+    """A map, a caption, and the picture that matches both."""
     said, scene = sample_description(rng, split, cells)
     return TrainingExample(
         Task.CONTROL,
@@ -178,7 +167,7 @@ def control_example(
 
 
 def edit_example(step: EditStep) -> TrainingExample:
-    """The picture before, the instruction, the picture after."""
+    """The picture before an edit, the instruction, and the picture after it."""
     return TrainingExample(
         Task.EDIT,
         step.instruction,
@@ -203,7 +192,7 @@ def dense_example(
 def image_pair_example(
     rng: Generator, control: MapKind, split: Split, *, cells: int = DEFAULT_CELLS
 ) -> TrainingExample:
-    """A caption, and both the picture and its map to be drawn."""
+    """A caption, and the picture and its map, which the model both draws."""
     said, scene = sample_description(rng, split, cells)
     return TrainingExample(
         Task.IMAGE_PAIR,
@@ -217,7 +206,7 @@ def image_pair_example(
 
 
 def _weighted(rng: Generator, shares: dict[Choice, float]) -> Choice:
-    """One of the keys by its share; the shares sum to one."""
+    """A random key; its share is its probability. The shares sum to one."""
     point = rng.random()
     *firsts, last = shares
     for choice in firsts:

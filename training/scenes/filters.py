@@ -1,4 +1,4 @@
-"""Gaussian blur and Canny's edge detector in numpy, for pictures of toy size."""
+"""Gaussian blur and Canny's edge detector in numpy, for small pictures."""
 
 import math
 
@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 Plane = NDArray[np.floating]
 
 _SMOOTHING = 0.6
-"""Standard deviation in pixels; enough against noise, and it leaves details of two pixels apart."""
+"""Standard deviation in pixels; it suppresses noise and keeps details two pixels apart separate."""
 
 _LOW, _HIGH = 14.0, 34.0
 """Hysteresis thresholds in grey levels per pixel."""
 
 
 def blur(picture: NDArray[np.float32] | NDArray[np.uint8], sigma: float) -> NDArray[np.float32]:
-    """Gaussian blur of the first two axes; the border is repeated outwards."""
+    """Gaussian blur of the first two axes; border pixels are repeated outwards."""
     radius = max(1, math.ceil(3 * sigma))
     taps = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2).astype(np.float32)
     taps /= taps.sum()
@@ -35,7 +35,7 @@ def blur(picture: NDArray[np.float32] | NDArray[np.uint8], sigma: float) -> NDAr
 def canny(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Edges one pixel wide: [H, W] of a picture [H, W, 3]. Source: Canny, PAMI 1986.
 
-    The gradient of the strongest channel counts, so that colours of equal brightness have an edge too.
+    Each pixel uses its strongest channel, so that there are edges between colours of equal brightness.
     """
     down, right = _strongest_gradient(blur(picture, _SMOOTHING))
     strength = np.hypot(down, right)
@@ -65,7 +65,7 @@ def _strongest_gradient(picture: Plane) -> tuple[Plane, Plane]:
 
 
 def _is_ridge(strength: Plane, down: Plane, right: Plane) -> NDArray[np.bool_]:
-    """Where the gradient is no weaker than its two neighbours along its own direction."""
+    """Pixels whose gradient is at least as strong as at both neighbours along the gradient's direction."""
     height, width = strength.shape
     padded = np.pad(strength, 1)
 
@@ -81,7 +81,7 @@ def _is_ridge(strength: Plane, down: Plane, right: Plane) -> NDArray[np.bool_]:
 
 
 def _connected(seeds: NDArray[np.bool_], allowed: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """All allowed pixels that a chain of allowed pixels joins to a seed."""
+    """All allowed pixels that are connected to a seed through allowed pixels."""
     reached = seeds
     while True:
         spread = near(reached) & allowed

@@ -1,8 +1,8 @@
-"""Drawing scenes by chance: what stands in them, and where.
+"""Random scenes: which objects they show, and where.
 
-Objects stand at the nine named places. A picture of 8 x 8 cells would have 85 spots for an object; nine
-keep the sizes of the gaps few, are what a prompt can name, and never cut an object at the horizon. Only a
-pair with one object in front of the other leaves them.
+Objects stand at the nine named places. A picture of 8 x 8 cells has 85 possible positions; the nine have
+names for prompts, have few different gaps between them, and never put an object across the horizon. Only
+pairs in which one object is in front of the other stand elsewhere.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ Item = TypeVar("Item")
 
 
 class Novelty(Enum):
-    """What a scene shows that training never does."""
+    """Held-out combination that a scene shows."""
 
     NOTHING = "nothing"
     OBJECT = "object"
@@ -32,19 +32,19 @@ class Novelty(Enum):
 
 
 def pick(rng: Generator, items: Sequence[Item]) -> Item:
-    """One of the items, all equally likely."""
+    """A random item; all are equally likely."""
     return items[int(rng.random() * len(items))]
 
 
 def draw_novelty(rng: Generator, split: Split, objects: int) -> Novelty:
-    """What a scene of so many objects should have that is new."""
+    """The held-out combination for a scene with `objects` objects in this split."""
     if split == "train":
         return Novelty.NOTHING
     return pick(rng, (Novelty.OBJECT, Novelty.PAIR)) if objects > 1 else Novelty.OBJECT
 
 
 def draw_object(rng: Generator, *, new: bool = False) -> SceneObject:
-    """An object of chance at the first cell; `new` asks for a held-out pair of kind and colour."""
+    """A random object at cell (0, 0). new: whether its kind and colour are a held-out pair."""
     while True:
         kind, colour = pick(rng, KINDS), pick(rng, COLOURS)
         if is_new_object(kind, colour) == new:
@@ -52,9 +52,9 @@ def draw_object(rng: Generator, *, new: bool = False) -> SceneObject:
 
 
 def draw_objects(rng: Generator, count: int, novelty: Novelty) -> list[SceneObject]:
-    """Objects that differ in kind or colour, all at the first cell.
+    """Random objects that differ in kind or colour, all at cell (0, 0).
 
-    The first is the new one with OBJECT, the first two are the new pair with PAIR; nothing else is new.
+    With OBJECT the first object is held out, with PAIR the first two kinds are; nothing else is.
     """
     objects = [draw_object(rng, new=novelty is Novelty.OBJECT)]
     while len(objects) < count:
@@ -68,7 +68,7 @@ def draw_objects(rng: Generator, count: int, novelty: Novelty) -> list[SceneObje
 
 
 def scatter(rng: Generator, objects: Sequence[SceneObject], cells: int) -> list[SceneObject] | None:
-    """The objects at named places of chance without overlap, or None if they did not fit in some tries."""
+    """The objects at random named places without overlap, or None if all attempts failed."""
     for _ in range(_TRIES):
         placed: list[SceneObject] = []
         for item in objects:
@@ -84,7 +84,7 @@ def scatter(rng: Generator, objects: Sequence[SceneObject], cells: int) -> list[
 def stand_in_front(
     rng: Generator, front: SceneObject, back: SceneObject, cells: int
 ) -> tuple[SceneObject, SceneObject]:
-    """Both objects, the first one cell nearer and hiding one column of the second's cells."""
+    """Both objects, with the first one cell nearer and hiding one column of the second one's cells."""
     while True:
         back = back.at(pick(rng, PLACES), cells)
         shift = pick(rng, (back.size.cells - 1, 1 - front.size.cells))
@@ -96,7 +96,7 @@ def stand_in_front(
 def draw_related(
     rng: Generator, relation: Relation, first: SceneObject, second: SceneObject, cells: int
 ) -> tuple[SceneObject, SceneObject]:
-    """Both objects, placed so that the first stands to the second as told."""
+    """Both objects, at random places where the first has this relation to the second."""
     if relation is Relation.IN_FRONT_OF:
         return stand_in_front(rng, first, second, cells)
     while True:
@@ -106,7 +106,7 @@ def draw_related(
 
 
 def draw_background(rng: Generator) -> Background:
-    """A scenery of chance."""
+    """A random background."""
     return pick(rng, SCENERIES)
 
 
@@ -118,7 +118,7 @@ def draw_scene(
     overlap: bool = True,
     cells: int = DEFAULT_CELLS,
 ) -> Scene:
-    """A whole scene of chance; a few pairs overlap unless `overlap` forbids it."""
+    """A random scene; one in ten scenes with two objects has them overlap, unless `overlap` is False."""
     while True:
         number = 1 + int(rng.random() * MOST_OBJECTS) if count is None else count
         objects = draw_objects(rng, number, draw_novelty(rng, split, number))

@@ -2,7 +2,7 @@
 
 depth         inverse depth as grey, near is light: objects by their foot, the ground by its row, the sky far
 segmentation  one flat colour per kind on black
-canny, edges  white edges, one pixel wide, on black (a condition and a target of the same looks)
+edges         white edges, one pixel wide, on black
 hed           soft, thick edges
 pose          stick figures with joints, coloured by kind
 """
@@ -13,17 +13,18 @@ from typing import assert_never
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.tasks import MapKind
 from training.scenes.palette import SEGMENTATION
 from training.scenes.rendering import Picture
 from training.scenes.scene import Scene, SceneObject
 from training.scenes.stamps import edge_stamp, lay, pose_stamp, silhouette, soft_edge_stamp
-from training.scenes.world import CELL, MapKind
+from training.scenes.world import CELL
 
 _SKY_GREY = 16
 _GROUND_GREY = (40, 100)
 """Grey of the ground at the horizon and at the lower border."""
 _OBJECT_GREY = (110, 250)
-"""Grey of objects whose foot is in the highest and the lowest possible row."""
+"""Grey of objects whose foot is in the highest and in the lowest possible row."""
 
 
 def render_map(scene: Scene, kind: MapKind) -> Picture:
@@ -33,7 +34,7 @@ def render_map(scene: Scene, kind: MapKind) -> Picture:
             return _as_rgb(depth_map(scene))
         case MapKind.SEGMENTATION:
             return _segmentation(scene)
-        case MapKind.CANNY | MapKind.EDGES:
+        case MapKind.EDGES:
             return _as_rgb(np.where(edge_map(scene), np.uint8(255), np.uint8(0)))
         case MapKind.HED:
             return _as_rgb(_soft_edges(scene))
@@ -51,7 +52,7 @@ def depth_map(scene: Scene) -> NDArray[np.uint8]:
 
 
 def edge_map(scene: Scene) -> NDArray[np.bool_]:
-    """Edges of all objects as far as nothing nearer hides them: [side, side]."""
+    """Edges of all objects where no nearer object hides them: [side, side]."""
     edges = np.zeros((scene.pixels, scene.pixels), np.bool_)
     for item in scene.objects:
         piece = edges[item.box]
@@ -61,7 +62,7 @@ def edge_map(scene: Scene) -> NDArray[np.bool_]:
 
 
 def owner_map(scene: Scene) -> NDArray[np.int8]:
-    """For each pixel the index of the object that is seen there, -1 for the background: [side, side]."""
+    """The index of the visible object at each pixel, -1 for the background: [side, side]."""
     owners = np.full((scene.pixels, scene.pixels), -1, np.int8)
     for index, item in enumerate(scene.objects):
         owners[item.box][silhouette(item.kind, item.size)] = index
@@ -92,13 +93,13 @@ def _pose(scene: Scene) -> Picture:
 
 
 def object_grey(item: SceneObject, cells: int) -> int:
-    """Grey of a whole object in a depth map; it stands upright, so all of it is as far away as its foot."""
+    """Grey of an object in a depth map; it stands upright, so every part of it has the depth of its foot."""
     lowest, highest = _OBJECT_GREY
     return round(lowest + (highest - lowest) * (item.foot - 2) / (cells - 2))
 
 
 def ground_greys(cells: int, horizon: int) -> NDArray[np.uint8]:
-    """Inverse depth of the empty scenery in each row of cells: [cells]."""
+    """Inverse depth of the empty background in each row of cells: [cells]."""
     rows = np.full(cells, _SKY_GREY, np.uint8)
     rows[horizon:] = np.linspace(*_GROUND_GREY, cells - horizon).round()
     return rows
@@ -106,7 +107,7 @@ def ground_greys(cells: int, horizon: int) -> NDArray[np.uint8]:
 
 @cache
 def _depth_ground(cells: int, horizon: int) -> NDArray[np.uint8]:
-    """Inverse depth of the empty scenery: [side, side]."""
+    """Inverse depth of the empty background: [side, side]."""
     rows = np.repeat(ground_greys(cells, horizon), CELL)
     ground = np.broadcast_to(rows[:, None], (cells * CELL, cells * CELL)).copy()
     ground.flags.writeable = False

@@ -1,7 +1,7 @@
-"""An object that the world does not have, to see whether an adapter teaches it: a snowman.
+"""A snowman: an object that the scene world does not have, to test whether an adapter learns it.
 
-It is two balls, one on the other, so that the image tokenizer of the world can draw it; the word, and that
-balls stand so, are new.
+It consists of two balls, one on top of the other, so the image tokenizer of the scene world can draw it. The
+word and the arrangement are new.
 """
 
 from dataclasses import dataclass, replace
@@ -17,14 +17,14 @@ from training.scenes.world import COLOURS, SCENERIES, Background, Colour, Kind, 
 
 NAME: Final = "snowman"
 SNOWMAN_COLOURS: Final = tuple(colour for colour in COLOURS if not is_new_object(Kind.BALL, colour))
-"""Those that training has shown balls in."""
+"""Colours in which training shows balls."""
 _SIDE: Final = Size.SMALL.cells
 _OPENERS: Final = ("", "a picture of ", "there is ", "draw ")
 
 
 @dataclass(frozen=True, slots=True)
 class Snowman:
-    """One snowman. row, column: the first cell of its head."""
+    """One snowman. row, column: upper left cell of its head."""
 
     colour: Colour
     background: Background
@@ -33,29 +33,29 @@ class Snowman:
 
     @property
     def caption(self) -> str:
-        """Such as "a red snowman in the snow"."""
+        """Caption such as "a red snowman in the snow"."""
         article = "an" if self.colour[0] in "aeiou" else "a"
         return f"{article} {self.colour} {NAME} {WHERE[self.background]}"
 
     def scene(self, cells: int = DEFAULT_CELLS) -> Scene:
-        """The snowman alone in its scenery."""
+        """A scene with only the snowman."""
         head = SceneObject(Kind.BALL, self.colour, Size.SMALL, self.row, self.column)
         return Scene.of(self.background, (head, replace(head, row=self.row + _SIDE)), cells)
 
 
 def sample_snowman(rng: Generator, cells: int = DEFAULT_CELLS) -> Snowman:
-    """A snowman of chance: in the air or on the ground, at the left, in the middle or at the right."""
+    """A random snowman: at the top or on the ground; at the left, in the middle or at the right."""
     rows, columns = (0, cells - 2 * _SIDE), (0, (cells - _SIDE) // 2, cells - _SIDE)
     return Snowman(pick(rng, SNOWMAN_COLOURS), pick(rng, SCENERIES), pick(rng, rows), pick(rng, columns))
 
 
 def sample_caption(rng: Generator, snowman: Snowman) -> str:
-    """Its caption with varied wording."""
+    """The caption of a snowman with a random opening."""
     return pick(rng, _OPENERS) + snowman.caption
 
 
 def shows_snowman(read: Scene, asked: Snowman) -> bool:
-    """Whether a scene, as it was read from a picture, is a snowman of the asked colour and scenery."""
+    """Whether a recognised scene shows one snowman with the requested colour and background."""
     if len(read.objects) != 2 or read.background is not asked.background:
         return False
     head, body = sorted(read.objects, key=lambda item: item.row)

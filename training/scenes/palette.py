@@ -1,4 +1,4 @@
-"""Every colour of the world: the tones of objects, the bands of backgrounds, the classes of maps."""
+"""All colours of the scene world: tones of objects, bands of backgrounds, classes of maps."""
 
 from enum import Enum
 from typing import Final
@@ -9,7 +9,7 @@ Rgb = tuple[int, int, int]
 
 
 class Tone(Enum):
-    """What a part of a drawing is painted with; the first six follow the object's colour."""
+    """Paint of a part of a drawing; the first six tones depend on the object's colour."""
 
     BODY = "body"
     LIGHT = "light"
@@ -43,19 +43,19 @@ FIXED: Final[dict[Tone, Rgb]] = {
 
 _WHITE: Rgb = (255, 255, 255)
 _DUSK: Rgb = (42, 30, 84)
-"""Shadows lean towards dusk rather than black, which keeps colours clean when they get darker."""
+"""Shadows are mixed with this colour instead of black, which keeps dark colours clean."""
 
 _SPOT_ON_WHITE: Rgb = (188, 192, 210)
 
 
 def _mix(first: Rgb, second: Rgb, share: float) -> Rgb:
-    """`first` with `share` (0..1) of `second` in it."""
+    """A mixture of two colours; `share` (0..1) is the share of `second`."""
     red, green, blue = (round(a + (b - a) * share) for a, b in zip(first, second, strict=True))
     return red, green, blue
 
 
 def tones(colour: Colour) -> dict[Tone, Rgb]:
-    """The paints of an object of this colour."""
+    """The RGB value of every tone for an object of this colour."""
     base = BASE[colour]
     return {
         Tone.BODY: base,
@@ -77,7 +77,7 @@ BANDS: Final[dict[Background, tuple[Rgb, Rgb, Rgb]]] = {
     Background.ROOM: ((206, 220, 196), (206, 220, 196), (182, 142, 106)),
     Background.PLAIN: ((226, 226, 226), (226, 226, 226), (226, 226, 226)),
 }
-"""High sky, low sky and ground of a background; each is flat, so that its cells have one code."""
+"""High sky, low sky and ground of each background; a band has one colour, so its cells have one code."""
 
 SEGMENTATION: Final[dict[Kind, Rgb]] = dict(
     zip(
@@ -99,4 +99,4 @@ SEGMENTATION: Final[dict[Kind, Rgb]] = dict(
         strict=True,
     )
 )
-"""The class colours of the segmentation map; the background is black."""
+"""Class colours of the segmentation map; the background is black."""

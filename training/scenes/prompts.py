@@ -1,6 +1,6 @@
-"""Text-to-image prompts in the rows of a GenEval-like table, each with a scene that fits it.
+"""Text-to-image prompts in rows like those of GenEval, each with a matching scene.
 
-Source of the first six rows: GenEval (Ghosh et al. 2023). The others ask for what this world adds.
+The first six rows are those of GenEval (Ghosh et al. 2023); the others test what this world adds.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,7 @@ from training.scenes.world import RELATIONS
 
 
 class Row(StrEnum):
-    """What a prompt tests."""
+    """Row of the text-to-image table: the ability that a prompt tests."""
 
     SINGLE_OBJECT = "single object"
     TWO_OBJECTS = "two objects"
@@ -46,9 +46,9 @@ GENEVAL_ROWS: Final = tuple(Row)[:6]
 
 @dataclass(frozen=True, slots=True)
 class PromptCase:
-    """A prompt, a scene that fits it, and what the prompt's row demands of a picture.
+    """A prompt, a matching scene, and the criterion for pictures of this prompt.
 
-    criterion: may ask for less than the words say, as GenEval's rows do.
+    criterion: may require less than the prompt says, as in GenEval.
     """
 
     row: Row
@@ -58,7 +58,7 @@ class PromptCase:
 
 
 def sample_prompt(rng: Generator, row: Row, split: Split, *, cells: int = DEFAULT_CELLS) -> PromptCase:
-    """A case of this row; held out means that its scene or its relation is never trained."""
+    """A random case of this row; a held-out case has a scene or a relation that training never shows."""
     while True:
         case = _SAMPLERS[row](rng, split, cells)
         if case is None:
@@ -70,7 +70,7 @@ def sample_prompt(rng: Generator, row: Row, split: Split, *, cells: int = DEFAUL
 
 
 def sample_description(rng: Generator, split: Split, cells: int) -> tuple[Description, Scene]:
-    """A whole scene of chance in words that must be read to draw it."""
+    """A random scene and its description, which a model must read to draw it (see `can_be_guessed`)."""
     while True:
         scene = draw_scene(rng, split, cells=cells)
         if split != "train" or not can_be_guessed(scene.objects):
@@ -78,9 +78,9 @@ def sample_description(rng: Generator, split: Split, cells: int) -> tuple[Descri
 
 
 def describe(rng: Generator, scene: Scene) -> Description:
-    """A scene in full: every object with its colour, often with its size, and the background.
+    """The full description of a scene: each object with colour and often size, and the background.
 
-    Four objects go without sizes, which keeps prompts within twenty words.
+    Descriptions of four objects have no sizes, which keeps prompts within twenty words.
     """
     sized = len(scene.objects) < 4 and rng.random() < 0.5
     mentions = [Mention(o.kind, o.colour, o.size if sized else None) for o in scene.objects]
@@ -91,7 +91,7 @@ _Case = tuple[Description, Description, Scene]
 
 
 def _single_object(rng: Generator, split: Split, cells: int) -> _Case | None:
-    """One object; the held-out prompts name the new colour too, but only the kind is asked for."""
+    """One object; held-out prompts also name its new colour, but the criterion is only the kind."""
     item = draw_object(rng, new=split == "held_out")
     said = Mention(item.kind, item.colour if split == "held_out" else None)
     scene = _spread(rng, [item], cells)
@@ -107,7 +107,7 @@ def _two_objects(rng: Generator, split: Split, cells: int) -> _Case | None:
 
 
 def _counting(rng: Generator, split: Split, cells: int) -> _Case | None:
-    """Two to four objects that look the same."""
+    """Two to four equal objects."""
     item = draw_object(rng, new=split == "held_out")
     count = 2 + int(rng.random() * 3)
     colour = item.colour if split == "held_out" or rng.random() < 0.3 else None
@@ -166,13 +166,13 @@ def _whole_scene(rng: Generator, split: Split, cells: int) -> _Case | None:
 
 
 def _spread(rng: Generator, objects: list[SceneObject], cells: int) -> Scene | None:
-    """The objects at places of chance before a background of chance, if they fit."""
+    """A scene with the objects at random places on a random background, or None if they do not fit."""
     placed = scatter(rng, objects, cells)
     return None if placed is None else Scene.of(draw_background(rng), placed, cells)
 
 
 def _exactly(said: Description, scene: Scene | None) -> _Case | None:
-    """A case that asks for all that its prompt says."""
+    """A case whose criterion is everything that its prompt says."""
     return None if scene is None else (said, said, scene)
 
 

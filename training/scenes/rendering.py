@@ -1,4 +1,4 @@
-"""From a scene to its picture."""
+"""Render the picture of a scene."""
 
 from functools import cache
 
@@ -15,7 +15,7 @@ Picture = NDArray[np.uint8]
 
 
 def render(scene: Scene) -> Picture:
-    """The picture of a scene: the background, then its objects from far to near."""
+    """The picture of a scene; objects are drawn from far to near onto the background."""
     picture = background_picture(scene.background, scene.cells, scene.horizon).copy()
     for item in scene.objects:
         rows, columns = item.box
@@ -24,16 +24,17 @@ def render(scene: Scene) -> Picture:
 
 
 def row_tones(background: Background, cells: int, horizon: int) -> list[Rgb]:
-    """The colour of each row of cells of the empty scenery."""
+    """The colour of each row of cells of an empty background."""
     high, low, ground = BANDS[background]
     return [high] * (horizon - 2) + [low] * 2 + [ground] * (cells - horizon)
 
 
 @cache
 def background_picture(background: Background, cells: int, horizon: int) -> Picture:
-    """The empty scenery: flat bands that change only between rows of token cells.
+    """An empty background: flat bands of colour that change only between rows of cells.
 
-    So an empty cell looks the same along its whole row, and its token carries no noise to be learned.
+    So all empty cells of a row look the same, and their codes contain no noise that a model would have to
+    learn.
     """
     rows = np.array(row_tones(background, cells, horizon), np.uint8)
     side = cells * CELL

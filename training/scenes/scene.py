@@ -1,4 +1,4 @@
-"""A scene: what stands where, before a background, in which depth order."""
+"""A scene: objects with their positions and depth order, on a background."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ from typing import Final
 from training.scenes.world import CELL, PLACES, Background, Colour, Kind, Place, Relation, Size
 
 DEFAULT_CELLS: Final = 8
-"""Token cells along a side of a picture of 64 pixels; 12 make 96 pixels."""
+"""Side of a default picture in cells, which is 64 pixels; 96 pixels are 12 cells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,17 +22,17 @@ class SceneObject:
 
     @property
     def foot(self) -> int:
-        """The row of cells right below the object; who stands lower stands nearer."""
+        """The row of cells just below the object; an object with a lower foot is nearer to the viewer."""
         return self.row + self.size.cells
 
     @property
     def centre(self) -> tuple[float, float]:
-        """Row and column of the box's middle, in cells."""
+        """Row and column of the box's centre, in cells."""
         return self.row + self.size.cells / 2, self.column + self.size.cells / 2
 
     @property
     def box(self) -> tuple[slice, slice]:
-        """The rows and columns of pixels that the box covers."""
+        """The box as rows and columns of pixels."""
         top, left, side = self.row * CELL, self.column * CELL, self.size.pixels
         return slice(top, top + side), slice(left, left + side)
 
@@ -46,7 +46,7 @@ class SceneObject:
         )
 
     def place(self, cells: int) -> Place | None:
-        """The name of where it stands, if that place has one."""
+        """The named place of the object, or None if it stands elsewhere."""
         return next((p for p in PLACES if p.corner(self.size, cells) == (self.row, self.column)), None)
 
     def at(self, place: Place, cells: int) -> "SceneObject":
@@ -57,9 +57,9 @@ class SceneObject:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A complete description of a picture.
+    """Everything that a picture shows.
 
-    objects: from the farthest to the nearest; build scenes with `Scene.of`, which sorts them.
+    objects: from the farthest to the nearest; make scenes with `Scene.of`, which sorts them.
     """
 
     background: Background
@@ -76,20 +76,20 @@ class Scene:
 
     @property
     def pixels(self) -> int:
-        """Side of the picture."""
+        """Side of the picture in pixels."""
         return self.cells * CELL
 
     @property
     def horizon(self) -> int:
-        """The first row of cells of the ground; objects at a middle place stand right on it."""
+        """The first row of cells of the ground; it is the foot of objects in the middle row of places."""
         return self.cells // 2 + 1
 
 
 def holds(relation: Relation, first: SceneObject, second: SceneObject) -> bool:
-    """Whether `first` stands so to `second`.
+    """Whether `first` has this relation to `second`.
 
-    Sideways and upright relations need centres at least a cell apart in that direction, and a direction
-    within 63 degrees of it, about what GenEval asks for (Ghosh et al. 2023, section 3).
+    The four directions require centres at least one cell apart in that direction and a direction that differs
+    from it by at most 63 degrees, similar to GenEval (Ghosh et al. 2023, section 3).
     """
     down = second.centre[0] - first.centre[0]
     right = second.centre[1] - first.centre[1]

@@ -1,4 +1,4 @@
-"""The pose of every kind: a stick figure of joints and limbs in the object's box."""
+"""The pose of every kind of object: a stick figure of joints and limbs, in the unit square."""
 
 from collections.abc import Sequence
 from typing import Final

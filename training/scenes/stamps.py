@@ -1,8 +1,8 @@
-"""Drawings turned into stamps of pixels, each made once and kept.
+"""Drawings rendered as stamps, small pictures with transparency; each is made once and cached.
 
-An object is the same stamp wherever it stands, and its box covers whole token cells. So an object is also
-the same group of tokens everywhere, which is what made a small transformer learn this world three times
-faster than with boxes between the cells.
+An object looks the same wherever it stands, and its box covers whole cells. So it also has the same tokens
+everywhere: a small transformer learned this world three times faster than with boxes that were not aligned
+to cells.
 """
 
 from functools import cache
@@ -22,11 +22,11 @@ _OUTLINE_PIXELS = {Size.SMALL: 0.5, Size.LARGE: 0.62}
 _LIMB_PIXELS = 1.6
 _JOINT_PIXELS = 2.6
 NEUTRAL_GROUND = 205
-"""Grey on which the white drawing of a kind is looked at for its edges."""
+"""Grey of the ground on which the edges of a drawing are detected."""
 
 
 class Stamp(NamedTuple):
-    """A picture with transparency, ready to be laid on another.
+    """A picture with transparency, ready to be drawn onto another.
 
     ink: [side, side, 3] uint16, colour times opacity, 0..255.
     clear: [side, side, 1] uint16, 255 minus opacity.
@@ -38,7 +38,7 @@ class Stamp(NamedTuple):
 
 @cache
 def colour_stamp(kind: Kind, colour: Colour, size: Size) -> Stamp:
-    """The object as it looks."""
+    """The stamp of an object in its colour."""
     layers = DRAWINGS[kind](Canvas(size.pixels))
     shape = _outlined_shape(kind, size)
     paint = tones(colour)
@@ -54,7 +54,7 @@ def colour_stamp(kind: Kind, colour: Colour, size: Size) -> Stamp:
 
 @cache
 def silhouette(kind: Kind, size: Size) -> NDArray[np.bool_]:
-    """The pixels that belong to the object: [side, side]."""
+    """The pixels that an object covers: [side, side]."""
     return coverage(_outlined_shape(kind, size)) >= 0.5
 
 
@@ -69,7 +69,7 @@ def edge_stamp(kind: Kind, size: Size) -> NDArray[np.bool_]:
 
 @cache
 def soft_edge_stamp(kind: Kind, size: Size) -> NDArray[np.uint8]:
-    """Thick, soft edges as a HED network would draw them: [side, side], 0..255."""
+    """Thick, soft edges like those of a HED network: [side, side], 0..255."""
     soft = blur(edge_stamp(kind, size).astype(np.float32), 0.8)
     return np.round(255 * np.minimum(soft * 1.6, 1)).astype(np.uint8)
 
@@ -89,13 +89,13 @@ def pose_stamp(kind: Kind, size: Size) -> Stamp:
 
 
 def lay(stamp: Stamp, ground: NDArray[np.uint8]) -> None:
-    """Lay a stamp on a piece of picture of its own size, in place."""
+    """Draw a stamp onto a part of a picture of the same size, in place."""
     ground[:] = stamp.ink + (stamp.clear * ground + 127) // 255
 
 
 @cache
 def _outlined_shape(kind: Kind, size: Size) -> Mask:
-    """Everything that the drawing covers, with its outline around it."""
+    """Everything that the drawing covers, including its outline."""
     layers = DRAWINGS[kind](Canvas(size.pixels))
     covered = _union([layer.shape for layer in layers])
     return grown(covered, round(_OUTLINE_PIXELS[size] * SAMPLES))
@@ -109,6 +109,6 @@ def _union(masks: list[Mask]) -> Mask:
 
 
 def _stamp(ink: NDArray[np.floating], opacity: NDArray[np.floating]) -> Stamp:
-    """Round to the integers that `lay` works on."""
+    """Round to the integers that `lay` uses."""
     clear = 255 - np.round(255 * opacity[..., None]).astype(np.uint16)
     return Stamp(np.minimum(np.floor(ink), 255 - clear).astype(np.uint16), clear)

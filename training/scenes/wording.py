@@ -1,4 +1,4 @@
-"""Putting descriptions and edits into plain, lower-case English with varied wording."""
+"""Put descriptions and edits into plain, lower-case English with varied wording."""
 
 from typing import Final, assert_never
 
@@ -41,7 +41,7 @@ _OPENERS: Final = ("", "", "a picture of ", "there is ", "draw ")
 
 
 def caption(rng: Generator, description: Description) -> str:
-    """A prompt that says a description: 'a red ball and two white stars in the snow'."""
+    """A prompt for a description: 'a red ball and two white stars in the snow'."""
     phrases = [_with_place(indefinite(mention), mention.place) for mention in description.mentions]
     if description.relation is None:
         body = _listed(phrases)
@@ -55,7 +55,7 @@ def caption(rng: Generator, description: Description) -> str:
 
 
 def subject_caption(rng: Generator, description: Description) -> str:
-    """A prompt whose first mention is the object of the given picture: 'this star in the snow'."""
+    """A prompt that refers to the object in the given picture: 'this star in the snow'."""
     subject, *others = description.mentions
     phrases = [_with_place(f"{pick(rng, ('this', 'the same'))} {subject.kind}", subject.place)]
     phrases += [_with_place(indefinite(mention), mention.place) for mention in others]
@@ -64,7 +64,7 @@ def subject_caption(rng: Generator, description: Description) -> str:
 
 
 def instruction(rng: Generator, edit: Edit, scene: Scene) -> str:
-    """The words that ask for an edit of a scene: 'move the red ball to the top left'."""
+    """The instruction for an edit of a scene: 'move the red ball to the top left'."""
     if edit.kind is EditKind.BACKGROUND and edit.background is not None:
         ways = (
             f"change the background to {_SCENERY[edit.background]}",
@@ -76,7 +76,7 @@ def instruction(rng: Generator, edit: Edit, scene: Scene) -> str:
 
 
 def indefinite(mention: Mention) -> str:
-    """The noun phrase for something new: 'a small red ball', 'three stars'."""
+    """The indefinite noun phrase of a mention: 'a small red ball', 'three stars'."""
     words = [word for word in (mention.size, mention.colour) if word is not None]
     if mention.count > 1:
         plural = _PLURALS.get(mention.kind, f"{mention.kind}s")
@@ -86,7 +86,7 @@ def indefinite(mention: Mention) -> str:
 
 
 def _object_instruction(rng: Generator, edit: Edit, scene: Scene) -> str:
-    """The words for every edit that has an object before or after it."""
+    """The instruction for an edit of an object."""
     if edit.before is None:
         if edit.after is None:
             raise ValueError(f"a {edit.kind} edit needs an object")
@@ -131,6 +131,6 @@ def _with_place(phrase: str, place: Place | None) -> str:
 
 
 def _listed(phrases: list[str]) -> str:
-    """'a, b and c'."""
+    """Join phrases to 'a, b and c'."""
     *firsts, last = phrases
     return f"{', '.join(firsts)} and {last}" if firsts else last

@@ -1,14 +1,16 @@
-"""The nouns of the scene world: kinds, colours, sizes, backgrounds, places and relations."""
+"""Enumerations of the scene world: kinds, colours, sizes, backgrounds, places, relations and maps."""
 
 from enum import StrEnum
 from typing import Final
 
-CELL: Final = 8
-"""Pixels along one side of a token cell; the tokenizer turns every cell into one code."""
+from shared.sizes import CELL_PIXELS
+
+CELL: Final = CELL_PIXELS
+"""Side of a cell in pixels; the image tokenizer turns every cell into one code."""
 
 
 class Kind(StrEnum):
-    """What an object is; each kind has one drawing."""
+    """Kind of an object; each kind has one drawing."""
 
     BALL = "ball"
     CUBE = "cube"
@@ -38,14 +40,14 @@ class Colour(StrEnum):
 
 
 class Size(StrEnum):
-    """How many cells an object's square box spans: two (16 pixels) or three (24 pixels)."""
+    """Size of an object: its square box spans two cells (16 pixels) or three (24 pixels)."""
 
     SMALL = "small"
     LARGE = "large"
 
     @property
     def cells(self) -> int:
-        """Side of the box in token cells."""
+        """Side of the box in cells."""
         return 2 if self is Size.SMALL else 3
 
     @property
@@ -55,7 +57,7 @@ class Size(StrEnum):
 
 
 class Background(StrEnum):
-    """A scenery; PLAIN is the ground that a subject stands on alone and never part of a scene."""
+    """Background of a scene. PLAIN appears only behind the given object of the task `subject`."""
 
     MEADOW = "meadow"
     BEACH = "beach"
@@ -67,7 +69,7 @@ class Background(StrEnum):
 
 
 class Place(StrEnum):
-    """One of nine named places; an object there has its box pushed to that side."""
+    """One of nine named places; an object at a place has its box against that side of the picture."""
 
     TOP_LEFT = "top left"
     TOP = "top"
@@ -80,7 +82,7 @@ class Place(StrEnum):
     BOTTOM_RIGHT = "bottom right"
 
     def corner(self, size: Size, cells: int) -> tuple[int, int]:
-        """Row and column of the box's first cell in a square picture of `cells` x `cells`."""
+        """Row and column of the box's upper left cell in a picture of `cells` x `cells` cells."""
         row, column = divmod(PLACES.index(self), 3)
         free = cells - size.cells
         steps = (0, free // 2, free)
@@ -88,24 +90,13 @@ class Place(StrEnum):
 
 
 class Relation(StrEnum):
-    """How one object stands to another, as the viewer sees it."""
+    """Position of one object relative to another, as the viewer sees it."""
 
     LEFT_OF = "left of"
     RIGHT_OF = "right of"
     ABOVE = "above"
     BELOW = "below"
     IN_FRONT_OF = "in front of"
-
-
-class MapKind(StrEnum):
-    """A picture that is computed from the scene's truth instead of its colours."""
-
-    DEPTH = "depth"
-    SEGMENTATION = "segmentation"
-    CANNY = "canny"
-    HED = "hed"
-    POSE = "pose"
-    EDGES = "edges"
 
 
 KINDS: Final = tuple(Kind)

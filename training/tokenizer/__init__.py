@@ -1,1 +1,1 @@
-"""What the image tokenizer is made with: pictures with their true codes, a codebook, the trained rest."""
+"""Training of the image tokenizer: pictures with their true codes, first codebook, losses, trainer."""

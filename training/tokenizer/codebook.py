@@ -1,4 +1,4 @@
-"""A first codebook for the alphabet of the scene world: codes that share a meaning start out alike."""
+"""First codebook for the codes of the scene world: codes with related meanings start with similar vectors."""
 
 import torch
 from torch import Tensor
@@ -9,8 +9,8 @@ from training.scenes.cell_codes import Meaning, alphabet
 def first_codebook(width: int, seed: int) -> Tensor:
     """One vector of about unit variance for each code: [codes, width].
 
-    A vector is the sum of one random vector for each part of the meaning (what it says, the medium, the
-    kind, the size, the cell, the colour) and one of its own.
+    A vector is the scaled sum of random vectors: one for each part of the code's meaning (class, medium,
+    kind, size, cell, colour), shared with other codes, and one for the code itself.
     """
     generator = torch.Generator().manual_seed(seed)
     parts: dict[tuple[str, object], Tensor] = {}

@@ -1,4 +1,4 @@
-"""What encoder and decoder are asked for."""
+"""Losses of the image tokenizer's encoder and decoder."""
 
 import torch
 import torch.nn.functional as F
@@ -6,9 +6,9 @@ from torch import Tensor
 
 
 def picture_loss(drawn: Tensor, pixels: Tensor) -> Tensor:
-    """Absolute and squared error, and the absolute error of the differences between neighbour pixels.
+    """Loss of the decoder: absolute and squared error, and the error of differences between neighbour pixels.
 
-    Both are [batch, 3, height, width] in [-1, 1]. The last term keeps outlines sharp.
+    drawn, pixels: [batch, 3, height, width] in [-1, 1]. The last term keeps outlines sharp.
     """
     error = drawn - pixels
     edges = error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean()
@@ -16,10 +16,10 @@ def picture_loss(drawn: Tensor, pixels: Tensor) -> Tensor:
 
 
 def code_loss(latents: Tensor, codebook: Tensor, codes: Tensor) -> Tensor:
-    """Cross-entropy of the true codes, where nearer codes are likelier; the codebook learns nothing of it.
+    """Loss of the encoder: cross-entropy of the true codes. It gives the codebook no gradient.
 
     latents: [batch, width, height, width]; codebook: [codes, width]; codes: [batch, height, width].
-    The logits are minus half the squared distances: codes are the middles of unit Gaussians.
+    The logits are minus half the squared distances: each code is the centre of a unit Gaussian.
     """
     points = latents.permute(0, 2, 3, 1).flatten(0, 2)
     middles = codebook.detach()
@@ -28,6 +28,6 @@ def code_loss(latents: Tensor, codebook: Tensor, codes: Tensor) -> Tensor:
 
 
 def psnr_db(drawn: Tensor, pixels: Tensor) -> float:
-    """Peak signal-to-noise ratio of a whole batch in dB; the peak of [-1, 1] is 2."""
+    """Peak signal-to-noise ratio of a whole batch in dB, for pixels in [-1, 1], whose peak is 2."""
     error = (drawn.detach().float().clamp(-1, 1) - pixels).square().mean()
     return (10 * torch.log10(4 / error)).item()

@@ -1,4 +1,4 @@
-"""How true a tokenizer's pictures are and how often it reads the true codes."""
+"""Quality of an image tokenizer: PSNR of its reconstructions, and share of cells with their true code."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from training.tokenizer.pictures import LabelledPictures, to_pixels
 
 @dataclass(frozen=True, slots=True)
 class TokenizerFigures:
-    """psnr_db: of the mean squared error over all pictures, encoded and decoded.
+    """psnr_db: PSNR of encoded and decoded pictures, from the mean squared error over all of them.
 
     true_codes: share of cells that get their true code. again: the same after decoding and encoding again.
     """
@@ -22,13 +22,13 @@ class TokenizerFigures:
 
     def __str__(self) -> str:
         return (
-            f"{self.psnr_db:.2f} dB, {self.true_codes:.2%} of the codes true, "
+            f"{self.psnr_db:.2f} dB PSNR, {self.true_codes:.2%} of the codes correct, "
             f"{self.again:.2%} after decoding and encoding again"
         )
 
 
 def measure(model: MoVQGAN, labelled: LabelledPictures, *, chunk: int = 64) -> TokenizerFigures:
-    """Encode and decode pictures."""
+    """Measure a tokenizer on labelled pictures, `chunk` of them at a time."""
     error, right, right_again = 0.0, 0, 0
     truth = torch.from_numpy(labelled.codes)
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Pictures for the image tokenizer, with the code that every cell should have."""
+"""Training pictures for the image tokenizer, with the true code of every cell."""
 
 from typing import Final, NamedTuple
 
@@ -8,10 +8,10 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.scenes import Picture, Scene, Split, Task, render, render_map, sample_example
+from shared.tasks import MapKind, Task
+from training.scenes import Picture, Scene, Split, render, render_map, sample_example
 from training.scenes.cell_codes import label_cells
 from training.scenes.layout import draw_background, draw_novelty, draw_objects, pick, stand_in_front
-from training.scenes.world import MapKind
 
 SHARES: Final[dict[Task, float]] = {
     Task.EDIT: 0.3,
@@ -20,10 +20,10 @@ SHARES: Final[dict[Task, float]] = {
     Task.SUBJECT: 0.15,
     Task.TEXT_TO_IMAGE: 0.05,
 }
-"""Share of the tasks whose panels are the pictures; control and dense prediction bring every kind of map."""
+"""Share of each task whose panels are used; control and dense prediction contain every kind of map."""
 
 OVERLAPS: Final = 0.25
-"""Share of draws that show one object in front of another, with a map; the tasks alone bring few of them."""
+"""Share of draws that show one object in front of another, with a map; the tasks themselves have few."""
 
 
 class LabelledPictures(NamedTuple):
@@ -36,7 +36,7 @@ class LabelledPictures(NamedTuple):
 def sample_pictures(
     count: int, seed: int, step: int, *, cells: int, split: Split = "train"
 ) -> LabelledPictures:
-    """The pictures of one training step, a function of the arguments alone."""
+    """The pictures of one training step; they depend only on the arguments."""
     rng = np.random.default_rng([seed, step])
     tasks, shares = list(SHARES), list(SHARES.values())
     pictures: list[Picture] = []
@@ -55,11 +55,11 @@ def sample_pictures(
 
 
 def _overlap(rng: Generator, split: Split, cells: int) -> Scene:
-    """A scene of two objects, the first in front of the second."""
+    """A scene with two objects, the first in front of the second."""
     first, second = draw_objects(rng, 2, draw_novelty(rng, split, 2))
     return Scene.of(draw_background(rng), stand_in_front(rng, first, second, cells), cells)
 
 
 def to_pixels(pictures: NDArray[np.uint8]) -> Tensor:
-    """[batch, side, side, 3] levels to [batch, 3, side, side] in [-1, 1]."""
+    """Convert [batch, side, side, 3] in 0..255 to [batch, 3, side, side] in [-1, 1]."""
     return torch.from_numpy(pictures).permute(0, 3, 1, 2).float().div(127.5).sub(1)

@@ -1,4 +1,4 @@
-"""One training run of the image tokenizer: its state, its step, its checkpoints."""
+"""A training run of the image tokenizer: state, step and checkpoints."""
 
 import time
 from dataclasses import dataclass
@@ -8,23 +8,23 @@ import torch
 from torch import Tensor, nn
 
 from services.tokenizer.movqgan import MoVQGAN, load_movqgan
-from training.checkpoints import latest_checkpoint, read_checkpoint, save_checkpoint
+from training.checkpoints import check_unchanged, latest_checkpoint, read_checkpoint, save_checkpoint
 from training.progress import RunProgress
 from training.schedules import WarmupStableDecay
 from training.tokenizer.losses import code_loss, picture_loss, psnr_db
 from training.tokenizer.pictures import sample_pictures, to_pixels
 
 START, CHECKPOINTS = "start", "checkpoints"
-"""Subfolders of a run: the untrained tokenizer with its first codebook, and what was reached since."""
+"""Subfolders of a run: the untrained tokenizer with its first codebook, and the checkpoints."""
 NOISE = 0.08
-"""Largest deviation of the noise on what the encoder sees, in units of [-1, 1]: about 28 dB."""
+"""Maximum standard deviation of the noise on the encoder's input, which is in [-1, 1]: about 28 dB."""
 
 
 @dataclass(frozen=True, slots=True)
 class TokenizerOptions:
-    """learning_rate: its peak. cells: side of the pictures in tokens.
+    """learning_rate: peak rate. cells: side of the pictures in cells.
 
-    bf16: convolutions in bfloat16, for CPUs and GPUs that have units for it; weights stay float32.
+    bf16: compute convolutions in bfloat16, for CPUs and GPUs with bfloat16 units; weights stay float32.
     """
 
     steps: int
@@ -37,12 +37,12 @@ class TokenizerOptions:
 
 
 class TokenizerTrainer:
-    """Everything that a step changes. Steps depend on this state and their index alone, so a run that was
-    cut off and resumed ends in the same weights.
+    """Everything that a training step changes.
 
-    The true codes are known, so that encoder and decoder learn apart, in one step: the decoder, with the
-    codebook, to draw from true codes, and the encoder to find them, half of the time in what the decoder
-    has just drawn.
+    A step depends only on this state and its index, so an interrupted and resumed run ends with the same
+    weights. The true codes are known, so each step trains decoder and encoder separately: the decoder and
+    the codebook learn to draw pictures from true codes, and the encoder learns to find the true codes, half
+    of the time in pictures that the decoder has just drawn.
     """
 
     def __init__(self, model: MoVQGAN, options: TokenizerOptions) -> None:
@@ -81,31 +81,43 @@ class TokenizerTrainer:
         return {"loss": loss.item(), "psnr_db": psnr_db(drawn, pixels), "reading": reading.item()}
 
     def _seen(self, pixels: Tensor, drawn: Tensor) -> Tensor:
-        """What the encoder reads: half of the pictures as they are, half as they were drawn, with noise."""
+        """Input of the encoder: true pictures in one half, decoded ones in the other, all with noise."""
         half = len(pixels) // 2
         mixed = torch.cat([pixels[:half], drawn[half:].clamp(-1, 1)])
         generator = torch.Generator().manual_seed(self.options.seed * 1_000_003 + self.step)
         level = NOISE * torch.rand(len(mixed), 1, 1, 1, generator=generator)
         return mixed + level * torch.randn(mixed.shape, generator=generator)
 
+    def _unchanged(self) -> dict[str, int]:
+        """Settings that decide the pictures of a step, and that a resumed run must not change."""
+        return {"--batch": self.options.batch, "--seed": self.options.seed, "cells": self.options.cells}
+
     def save(self, folder: Path) -> None:
-        """Write a checkpoint that `resume` continues exactly."""
-        state = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
+        """Write a checkpoint from which `resume` continues exactly."""
+        state = {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "began_with": self._unchanged(),
+        }
         save_checkpoint(folder, self.step, state)
 
     def resume(self, folder: Path) -> None:
-        """Continue from the folder's last checkpoint, if it has one."""
+        """Continue from the folder's last checkpoint, if it has one.
+
+        Raises TrainingError if that run had another batch size, seed or picture size.
+        """
         path = latest_checkpoint(folder)
         if path is None:
             return
         state = read_checkpoint(path)
+        check_unchanged(path, state.get("began_with", {}), self._unchanged())
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step = state["step"]
 
 
 def latest_movqgan(run: Path) -> MoVQGAN:
-    """The tokenizer of a run as it is now, finished or not. Raises MoVQGANError where none was begun."""
+    """The current tokenizer of a run, finished or not. Raises MoVQGANError if the folder has no run."""
     model = load_movqgan(run / START)
     checkpoint = latest_checkpoint(run / CHECKPOINTS)
     if checkpoint is not None:
@@ -114,7 +126,7 @@ def latest_movqgan(run: Path) -> MoVQGAN:
 
 
 def train_tokenizer(trainer: TokenizerTrainer, run: Path) -> None:
-    """Train until all steps are done, saving now and then; the model ends in evaluation mode."""
+    """Train to the last step, saving regularly; afterwards the model is in evaluation mode."""
     options = trainer.options
     folder = run / CHECKPOINTS
     trainer.resume(folder)

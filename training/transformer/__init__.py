@@ -1,1 +1,1 @@
-"""What the transformer is trained with: a fresh model, its loss, its state, sample sheets."""
+"""Training of the transformer: new models, loss, training state, adapters, model folders."""

@@ -1,18 +1,18 @@
-"""Causal attention of a training batch."""
+"""Causal attention over a training batch."""
 
 import torch
 from torch import Tensor
 
-from services.worker.engine.config import ModelConfig
-from services.worker.engine.dense_attention import DenseCausalAttention
-from services.worker.engine.transformer import Attend
+from services.worker.engine.model.config import ModelConfig
+from services.worker.engine.model.dense_attention import DenseCausalAttention
+from services.worker.engine.model.transformer import Attend
 
 _SHORT = 512
-"""Up to this length a batch's scores are small enough to be kept for the backward pass."""
+"""Up to this length the attention scores of a batch are small enough to keep for the backward pass."""
 
 
 def training_attention(config: ModelConfig, length: int, example: Tensor) -> Attend:
-    """The faster attention for sequences of `length`. example: a weight, for its dtype and device."""
+    """The faster attention for sequences of `length` tokens. example: a weight with the dtype and device."""
     grouped = config.num_key_value_heads != config.num_attention_heads
     if example.device.type != "cpu" or length > _SHORT or grouped:
         return DenseCausalAttention(length)
@@ -20,9 +20,10 @@ def training_attention(config: ModelConfig, length: int, example: Tensor) -> Att
 
 
 class WrittenOutAttention:
-    """Two products and a softmax: half the time of the CPU's flash kernel, which computes scores twice.
+    """Attention as two matrix products and a softmax.
 
-    Rows are [batch * length], sequence by sequence.
+    It takes half the time of the CPU's flash kernel, which computes the scores twice. Rows are
+    [batch * length], sequence by sequence.
     """
 
     def __init__(self, length: int, dtype: torch.dtype) -> None:

@@ -1,4 +1,4 @@
-"""Low-rank adapters through peft: put into a transformer for training, written as peft writes them."""
+"""Low-rank adapters (LoRA) with peft: added to a transformer for training, written in peft's layout."""
 
 import json
 import logging
@@ -10,8 +10,8 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from services.worker.engine.adapters import CONFIG_FILE, WEIGHTS_FILE
-from services.worker.engine.transformer import Projections, Transformer, checkpoint_name
+from services.worker.engine.loading.adapters import CONFIG_FILE, WEIGHTS_FILE
+from services.worker.engine.model.transformer import Projections, Transformer, checkpoint_name
 
 if TYPE_CHECKING:
     from peft import LoraConfig
@@ -21,7 +21,7 @@ _ADAPTER = "default"
 
 
 class AdaptableProjections(Projections):
-    """Projections whose maps may be of any class: peft puts its own in place of nn.Linear."""
+    """Projections whose layers may be of any class, because peft replaces nn.Linear by its own class."""
 
     def __init__(self, plain: Projections) -> None:
         super().__init__(0, {}, bias=False)
@@ -34,7 +34,7 @@ class AdaptableProjections(Projections):
 
 
 def add_lora(model: Transformer, rank: int, seed: int) -> None:
-    """Put fresh adapters, which change nothing yet, into the model; only they can be trained afterwards."""
+    """Add new adapters, which do not change the output yet, to the model; freeze all other weights."""
     config = _peft_config(rank)
     from peft import inject_adapter_in_model
 
@@ -50,7 +50,7 @@ def add_lora(model: Transformer, rank: int, seed: int) -> None:
 def write_adapter(folder: Path, rank: int, factors: Mapping[str, Tensor], dtype: torch.dtype) -> None:
     """Write a folder that peft and the engine load.
 
-    factors: the trained parameters by their names in the model with adapters.
+    factors: the trained parameters, by their names in the model with adapters.
     """
     folder.mkdir(parents=True, exist_ok=True)
     _peft_config(rank).save_pretrained(str(folder))
@@ -61,14 +61,14 @@ def write_adapter(folder: Path, rank: int, factors: Mapping[str, Tensor], dtype:
 
 
 def adapter_rank(folder: Path) -> int | None:
-    """The rank of the adapter that `write_adapter` wrote, or None for a folder without one."""
+    """The rank of an adapter that `write_adapter` wrote, or None if the folder has no adapter."""
     file = folder / CONFIG_FILE
     return json.loads(file.read_text(encoding="utf-8"))["r"] if file.is_file() else None
 
 
 def _peft_config(rank: int) -> "LoraConfig":
-    """Every projection of every layer; the scale is 2, whatever the rank."""
-    # its remark that an optional CPU kernel is absent would stand in the way
+    """Configuration with an adapter for every projection of every layer; the scale is 2 for every rank."""
+    # importing peft makes bitsandbytes warn that an optional CPU kernel is missing
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     from peft import LoraConfig
 
@@ -76,5 +76,5 @@ def _peft_config(rank: int) -> "LoraConfig":
 
 
 def _public_name(parameter: str) -> str:
-    """What peft calls the parameter in a model of the public layout; it leaves the adapter's name out."""
+    """The name of a parameter in peft's files, for a model of the public layout; it has no adapter name."""
     return "base_model.model." + checkpoint_name(parameter.replace(f".{_ADAPTER}.", "."))

@@ -1,4 +1,4 @@
-"""A model folder of the public layout: written from a transformer, and copied with new weights."""
+"""Model folders of the public layout: written from a transformer, or copied with new weights."""
 
 import json
 import shutil
@@ -10,25 +10,25 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from services.worker.engine.adapters import ADAPTERS_FOLDER
-from services.worker.engine.checkpoint import INDEX_FILE, WEIGHTS_FILE
-from services.worker.engine.config import CONFIG_FILE, ModelConfig
-from services.worker.engine.text_tokenizer import DEFAULT_BEGIN_NAME
-from services.worker.engine.transformer import Transformer, checkpoint_name
-from services.worker.engine.vocabulary import IMAGE_END_NAME
+from services.worker.engine.layout.text_tokenizer import DEFAULT_BEGIN_NAME
+from services.worker.engine.layout.vocabulary import IMAGE_END_NAME
+from services.worker.engine.loading.adapters import ADAPTERS_FOLDER
+from services.worker.engine.loading.checkpoint import INDEX_FILE, WEIGHTS_FILE
+from services.worker.engine.model.config import CONFIG_FILE, ModelConfig
+from services.worker.engine.model.transformer import Transformer, checkpoint_name
 from training.transformer.text_vocabulary import write_tokenizer
 
 GUIDANCE = 2.0
-"""Recommended scale of guidance; the tiny model is surest there."""
+"""Recommended guidance scale, at which the tiny model makes the fewest errors."""
 GENERATION_FILE = "generation_config.json"
 
 
 def write_model_folder(
     folder: Path, model: Transformer, tokenizer: Tokenizer, movqgan: Path, *, image_size: str
 ) -> None:
-    """Write everything that the engine loads, with the image tokenizer of `movqgan` beside it.
+    """Write everything that the engine loads, and a copy of the image tokenizer `movqgan`.
 
-    image_size: "WxH" of the pictures that the model is made for.
+    image_size: "WxH" of the model's default picture size.
     """
     folder.mkdir(parents=True, exist_ok=True)
     begin, end = (tokenizer.token_to_id(name) for name in (DEFAULT_BEGIN_NAME, IMAGE_END_NAME))
@@ -40,6 +40,8 @@ def write_model_folder(
         "eos_token_id": end,
         "do_sample": True,
         "image_size": image_size,
+        "image_sizes": [image_size],
+        "panel_sizes": [image_size],
         "guidance_scale": GUIDANCE,
     }
     _write_json(folder / GENERATION_FILE, settings)
@@ -51,7 +53,7 @@ def write_model_folder(
 def write_weights(folder: Path, parameters: dict[str, Tensor], dtype: torch.dtype) -> None:
     """Write model.safetensors from the parameters of a `Transformer`, under their public names.
 
-    A tied head is left out, as the layout wants it.
+    A head that is tied to the embedding is left out, as in the public layout.
     """
     tensors = {
         checkpoint_name(name): value.detach().to(dtype).contiguous() for name, value in parameters.items()
@@ -60,7 +62,7 @@ def write_weights(folder: Path, parameters: dict[str, Tensor], dtype: torch.dtyp
 
 
 def copy_with_weights(source: Path, folder: Path, parameters: dict[str, Tensor]) -> None:
-    """Copy a model folder, with other weights in it and without its adapters, which were made for its own."""
+    """Copy a model folder with new weights. Its adapters are left out: they fit only the old weights."""
     folder.mkdir(parents=True, exist_ok=True)
     for file in source.iterdir():
         if file.is_dir() and file.name != ADAPTERS_FOLDER:
@@ -71,7 +73,7 @@ def copy_with_weights(source: Path, folder: Path, parameters: dict[str, Tensor])
 
 
 def _public_config(config: ModelConfig) -> dict[str, object]:
-    """config.json as transformers writes it for this architecture."""
+    """Content of config.json as transformers writes it for this architecture."""
     return {
         "architectures": ["ChameleonForConditionalGeneration"],
         "model_type": "chameleon",

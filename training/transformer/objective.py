@@ -1,4 +1,4 @@
-"""The loss of a batch: how well the drawn tokens are foreseen."""
+"""Loss of a training batch: how well the model predicts the tokens that it draws."""
 
 from dataclasses import dataclass
 
@@ -6,14 +6,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from services.worker.engine.transformer import Transformer
+from services.worker.engine.model.transformer import Transformer
 from training.data.batches import Batch
 from training.transformer.attention import training_attention
 
 
 @dataclass(frozen=True, slots=True)
 class BatchLoss:
-    """total: what is minimised. nats: cross-entropy of a drawn token. accuracy: share foreseen exactly."""
+    """total: loss to minimise. nats: cross-entropy per drawn token. accuracy: share predicted correctly."""
 
     total: Tensor
     nats: Tensor
@@ -21,10 +21,10 @@ class BatchLoss:
 
 
 def batch_loss(model: Transformer, batch: Batch, *, z_weight: float) -> BatchLoss:
-    """Cross-entropy over the tokens that the model draws; given ones are read, not learned.
+    """Cross-entropy over the tokens that the model draws; given tokens have no loss.
 
-    z_weight: of the squared logarithm of the softmax's sum, which keeps logits small (Chowdhery et al.
-    2022 (PaLM), arXiv 2204.02311, section 5).
+    z_weight: weight of the z-loss, the squared logarithm of the softmax's denominator, which keeps logits
+    small (Chowdhery et al. 2022 (PaLM), arXiv 2204.02311, section 5).
     """
     rows, length = batch.tokens.shape
     positions = torch.arange(length, device=batch.tokens.device).repeat(rows)

@@ -1,4 +1,4 @@
-"""A small byte-level BPE with the special tokens of the public model, trained on the world's prompts."""
+"""A small byte-level BPE tokenizer with the special tokens of the public model, trained on scene prompts."""
 
 import json
 from collections.abc import Iterable
@@ -6,8 +6,8 @@ from pathlib import Path
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
-from services.worker.engine.text_tokenizer import DEFAULT_BEGIN_NAME
-from services.worker.engine.vocabulary import (
+from services.worker.engine.layout.text_tokenizer import DEFAULT_BEGIN_NAME
+from services.worker.engine.layout.vocabulary import (
     IMAGE_END_NAME,
     IMAGE_START_NAME,
     NEWLINE_NAME,
@@ -20,13 +20,13 @@ _WORDS = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
-"""How Qwen 2 cuts text before BPE, which the public model inherited (its tokenizer.json)."""
+"""Pattern that splits text before BPE. The public model has it from Qwen 2 (tokenizer.json)."""
 
 
 def train_text_vocabulary(prompts: Iterable[str], *, words: int, codes: int, grids: int) -> Tokenizer:
-    """A tokenizer that knows all bytes, the most useful `words` pieces of text, and every control token.
+    """A tokenizer with all 256 bytes, `words` learned pieces of text, and every control token.
 
-    codes: image codes. grids: the longest side of a picture in grids of 32 pixels.
+    codes: number of image codes. grids: longest side of a picture, in units of 32 pixels.
     """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.NFC()
@@ -56,7 +56,7 @@ def train_text_vocabulary(prompts: Iterable[str], *, words: int, codes: int, gri
 
 
 def write_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
-    """Write tokenizer.json and tokenizer_config.json, which name the token that opens every sequence."""
+    """Write tokenizer.json and tokenizer_config.json; the latter names the begin and end tokens."""
     tokenizer.save(str(folder / "tokenizer.json"))
     settings = {
         "tokenizer_class": "PreTrainedTokenizerFast",

@@ -1,15 +1,17 @@
-"""One training run of the transformer: its state, its step, its checkpoints."""
+"""A training run of the transformer: state, step and checkpoints."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from services.worker.engine.transformer import Transformer
-from training.checkpoints import latest_checkpoint, read_checkpoint, save_checkpoint
+from services.worker.engine.model.transformer import Transformer
+from training.checkpoints import check_unchanged, latest_checkpoint, read_checkpoint, save_checkpoint
 from training.data.batches import Batch, BatchSource
 from training.distributed import Workers, gathered, spread_like, whole
+from training.errors import TrainingError
 from training.optimizers import HybridOptimizer
 from training.schedules import WarmupStableDecay
 from training.transformer.objective import batch_loss
@@ -19,10 +21,12 @@ ALONE = Workers(0, 1, torch.device("cpu"))
 
 @dataclass(frozen=True, slots=True)
 class TrainingOptions:
-    """learning_rate: its peak, for both optimizers. ema: the slowest decay of the averaged weights.
+    """learning_rate: peak rate of both optimizers. warmup, decay: see `WarmupStableDecay`.
 
-    bf16: the model computes in bfloat16, while optimizer and checkpoints keep float32 weights.
-    accumulate: parts of a process's share of a batch that are computed one after the other.
+    z_weight: see `batch_loss`. clip: maximum norm of the gradients.
+    ema: factor of the moving average of the weights after the first steps, in which it is smaller.
+    bf16: the model computes in bfloat16; optimizer and checkpoints keep float32 weights.
+    accumulate: parts of a process's share of a batch, which are computed one after the other.
     """
 
     steps: int
@@ -39,22 +43,30 @@ class TrainingOptions:
 
 
 class TransformerTrainer:
-    """Everything that a step changes.
+    """Everything that a training step changes.
 
-    Batches depend on the step alone, so a run that was cut off and resumed ends in the same weights.
-    masters: the float32 weights that the optimizer moves, those of the model that require gradients;
-    averaged: their exponential moving average.
+    A batch depends only on the step, so an interrupted and resumed run ends with the same weights.
+    masters: float32 copies of the weights to train, which the optimizer updates.
+    averaged: exponential moving average of the masters.
     """
 
     def __init__(
-        self, model: Transformer, source: BatchSource, options: TrainingOptions, workers: Workers = ALONE
+        self,
+        model: Transformer,
+        source: BatchSource,
+        options: TrainingOptions,
+        workers: Workers = ALONE,
+        began_with: Mapping[str, str] | None = None,
     ) -> None:
-        """Takes the model over: it may change its dtype, and is spread over the workers if they are many."""
+        """Take over the model: its dtype may change, and several workers shard it.
+
+        began_with: more settings, beside batches and optimizer, that a resumed run must not change.
+        """
         self._model = model
         self._workers = workers
         if workers.count > 1:
             workers.shard(model, bf16=options.bf16)
-        # spread weights stay float32: computing in bfloat16 is then the policy of their gathering
+        # sharded weights stay float32 and are converted to bfloat16 when a layer is gathered
         self._has_copies = options.bf16 and workers.count == 1
         self._weights = {name: p for name, p in model.named_parameters() if p.requires_grad}
         self.masters = self._weights
@@ -70,10 +82,15 @@ class TransformerTrainer:
         self._optimizer = HybridOptimizer(
             self.masters, lr=options.learning_rate, weight_decay=options.weight_decay, muon=options.muon
         )
+        self._unchanged = {
+            **source.identity(),
+            "--muon or --adamw": "--muon" if options.muon else "--adamw",
+            **(began_with or {}),
+        }
         self.step = 0
 
     def train_step(self) -> tuple[int, dict[str, float]]:
-        """Take one step; returns how many tokens all workers read, and the figures of the whole batch."""
+        """Take one step; returns the number of tokens of the whole batch, and its figures."""
         batch = self._source.batch(self.step)
         nats, accuracy = self._gradients_of(batch)
         norm = nn.utils.clip_grad_norm_(self.masters.values(), self._options.clip)
@@ -86,21 +103,21 @@ class TransformerTrainer:
         return batch.tokens.numel(), {**figures, "rate": factor * self._options.learning_rate}
 
     def save(self, folder: Path) -> dict[str, Tensor]:
-        """Write a checkpoint that `resume` continues exactly, with any number of workers.
+        """Write a checkpoint that `resume` can load with any number of workers; returns the averaged weights.
 
-        All workers have to take part. Returns the averaged weights.
+        All workers must call this.
         """
         masters = {name: p.detach() for name, p in self.masters.items()}
         state = {"masters": masters, "averaged": self.averaged, "optimizer": self._optimizer.state_dict()}
         state = gathered(state)
         if self._workers.is_first:
-            save_checkpoint(folder, self.step, state)
+            save_checkpoint(folder, self.step, {**state, "began_with": self._unchanged})
         return state["averaged"]
 
     def resume(self, folder: Path) -> None:
         """Continue from the folder's last checkpoint, if it has one.
 
-        Raises ValueError for a checkpoint of a run that trained other weights.
+        Raises TrainingError if that run trained other weights or had other settings.
         """
         path = latest_checkpoint(folder)
         if path is None:
@@ -108,7 +125,8 @@ class TransformerTrainer:
         state = read_checkpoint(path)
         shapes = {name: p.shape for name, p in self.masters.items()}
         if shapes != {name: tensor.shape for name, tensor in state["masters"].items()}:
-            raise ValueError(f"{path} is of a run that trained other weights; choose another run folder")
+            raise TrainingError(f"{path} is from a run that trained other weights; choose another run folder")
+        check_unchanged(path, state.get("began_with", {}), self._unchanged)
         with torch.no_grad():
             for name, master in self.masters.items():
                 master.copy_(spread_like(state["masters"][name], master))
@@ -118,14 +136,14 @@ class TransformerTrainer:
         self._give_weights()
 
     def _gradients_of(self, batch: Batch) -> tuple[float, float]:
-        """Leave the whole batch's gradients in the masters; returns its nats and accuracy."""
+        """Compute the gradients of the masters for a whole batch; returns its nats and accuracy."""
         count, accumulate, device = self._workers.count, self._options.accumulate, self._workers.device
         parts = batch.split(count * accumulate)[self._workers.rank * accumulate :][:accumulate]
         figures = torch.zeros(2, device=device)
         for part in parts:
             share = len(part.targets) / len(batch.targets)
             loss = batch_loss(self._model, part.to(device), z_weight=self._options.z_weight)
-            # gradients of several workers are averaged, those of a worker's parts are added up
+            # the gradients of workers are averaged, those of one worker's parts are added
             (loss.total * (share * count)).backward()
             self._take_gradients()
             figures += torch.stack([loss.nats, loss.accuracy]) * share
@@ -133,7 +151,7 @@ class TransformerTrainer:
         return nats, accuracy
 
     def _take_gradients(self) -> None:
-        """Add the gradients to those of the master weights, in float32."""
+        """Move the model's gradients into those of the masters, in float32."""
         if not self._has_copies:
             return
         for name, master in self.masters.items():
@@ -150,7 +168,7 @@ class TransformerTrainer:
 
     @torch.no_grad()
     def _average(self) -> None:
-        """Early on the average forgets faster, so that the first random weights are soon gone."""
+        """Update the moving average; its factor starts low, so that the first random weights fade quickly."""
         decay = min(self._options.ema, (1 + self.step) / (10 + self.step))
         for name, average in self.averaged.items():
             average.lerp_(self.masters[name], 1 - decay)

@@ -1,1 +1,1 @@
-"""The sections of the evaluation: one module asks and judges one task."""
+"""Sections of the evaluation: each module asks the questions of a task and judges the drawings."""

@@ -1,10 +1,11 @@
-"""Subject, control and image pair: does the picture follow its words and the picture beside it."""
+"""Subject, control and image pair: whether the picture matches its words and its other panel."""
 
 from functools import partial
 
 import numpy as np
 from numpy.random import Generator
 
+from shared.tasks import MapKind
 from training.judging.generator import Drawing, PictureGenerator
 from training.judging.map_reading import object_edges
 from training.judging.metrics import edge_f1, psnr, relative_error
@@ -22,11 +23,10 @@ from training.scenes.examples import (
 from training.scenes.maps import depth_map, edge_map, owner_map, render_map
 from training.scenes.scene import Scene
 from training.scenes.splits import Split
-from training.scenes.world import MapKind
 
 
 def judge_subjects(generator: PictureGenerator, plan: EvaluationPlan) -> SectionReport:
-    """`subject kept`: the same kind, colour and size is there; success: and all that the words say."""
+    """`subject kept`: an object has the subject's kind, colour and size. Success: all the words match."""
     report = SectionReport()
     for split in SPLITS:
         row = Row("subject", "overall", split)
@@ -41,7 +41,7 @@ def judge_subjects(generator: PictureGenerator, plan: EvaluationPlan) -> Section
 
 
 def judge_controls(generator: PictureGenerator, plan: EvaluationPlan) -> SectionReport:
-    """`layout`: kinds, sizes and cells are those of the map; success: and the words fit as well."""
+    """`layout`: kinds, sizes and positions match the map. Success: the words match too."""
     report = SectionReport()
     for split in SPLITS:
         for control in CONTROLS:
@@ -59,7 +59,7 @@ def judge_controls(generator: PictureGenerator, plan: EvaluationPlan) -> Section
 
 
 def judge_pairs(generator: PictureGenerator, plan: EvaluationPlan) -> SectionReport:
-    """Success: the picture fits the words; `psnr_db of the map`: the map is that of the drawn picture."""
+    """Success: the picture matches the words. `psnr_db of the map`: the map matches the drawn picture."""
     report = SectionReport()
     for split in SPLITS:
         for control in CONTROLS:
@@ -77,12 +77,12 @@ def judge_pairs(generator: PictureGenerator, plan: EvaluationPlan) -> SectionRep
 def _fidelity(
     row: Row, control: MapKind, examples: list[TrainingExample], drawings: list[Drawing]
 ) -> list[Score]:
-    """How near the drawn picture's own map is to the given one, where the map can be computed back."""
+    """Similarity of the drawn picture's map to the given map, for maps that a picture determines."""
     pairs = list(zip(examples, drawings, strict=True))
     match control:
         case MapKind.DEPTH:
             return [mean_score(row, "abs_rel", [_depth_error(e, d) for e, d in pairs])]
-        case MapKind.CANNY | MapKind.HED | MapKind.EDGES:
+        case MapKind.EDGES | MapKind.HED:
             f1 = [edge_f1(object_edges(d.picture), edge_map(e.scene)) for e, d in pairs]
             return [mean_score(row, "f1", f1)]
         case MapKind.POSE | MapKind.SEGMENTATION:
@@ -90,7 +90,7 @@ def _fidelity(
 
 
 def _depth_error(example: TrainingExample, drawing: Drawing) -> float:
-    """Error of the depth that the recognised scene has, on the true objects' pixels."""
+    """Relative error of the depth of the recognised scene, on the true objects' pixels."""
     truth = depth_map(example.scene).astype(np.float64)
     drawn = depth_map(recognise(drawing.picture)).astype(np.float64)
     return relative_error(drawn, truth, owner_map(example.scene) >= 0)
@@ -108,7 +108,7 @@ def _layout(scene: Scene) -> list[tuple[str, str, int, int]]:
 
 
 def _shows_subject(example: TrainingExample, seen: Scene) -> bool:
-    """Whether an object with the subject's kind, colour and size stands anywhere."""
+    """Whether any object has the subject's kind, colour and size."""
     subject = _criterion(example).mentions[0]
     return any(
         (item.kind, item.colour, item.size) == (subject.kind, subject.colour, subject.size)

@@ -1,10 +1,11 @@
-"""Dense prediction: how near predicted depth, segmentation and edges are to the exact maps."""
+"""Dense prediction: predicted depth, segmentation and edges compared with the exact maps."""
 
 from functools import partial
 
 import numpy as np
 from numpy.random import Generator
 
+from shared.tasks import MapKind
 from training.judging.generator import Drawing, PictureGenerator
 from training.judging.map_reading import CLASSES, read_depth, read_edges, read_segmentation
 from training.judging.metrics import edge_f1, mean_iou, relative_error
@@ -13,11 +14,10 @@ from training.judging.scores import Row, Score, exact_score, mean_score
 from training.scenes.examples import TARGETS, TrainingExample, dense_example
 from training.scenes.maps import depth_map, edge_map, owner_map, render_map
 from training.scenes.splits import Split
-from training.scenes.world import MapKind
 
 
 def judge_dense(generator: PictureGenerator, plan: EvaluationPlan) -> SectionReport:
-    """abs_rel on object pixels, mean IoU over the classes, F1 of edges with one pixel of tolerance."""
+    """Score abs_rel on object pixels, mean IoU over the classes, and F1 of edges within one pixel."""
     report = SectionReport()
     for split in SPLITS:
         for target in TARGETS:
@@ -50,7 +50,7 @@ def _score(row: Row, target: MapKind, answers: list[tuple[TrainingExample, Drawi
                 for example, drawing in answers
             ]
             return exact_score(row, "mean_iou", mean_iou(maps, CLASSES), len(maps))
-        case MapKind.EDGES | MapKind.CANNY | MapKind.HED | MapKind.POSE:
+        case MapKind.EDGES | MapKind.HED | MapKind.POSE:
             f1 = [edge_f1(read_edges(drawing.picture), edge_map(e.scene)) for e, drawing in answers]
             return mean_score(row, "f1", f1)
 

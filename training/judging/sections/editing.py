@@ -1,4 +1,4 @@
-"""Editing: was the change made, and was all the rest kept, after one edit and after up to four in a row."""
+"""Editing: whether the change was made and the rest kept, for single edits and up to four in a row."""
 
 from dataclasses import replace
 from functools import partial
@@ -19,7 +19,7 @@ CHAINS = "edits in a row"
 
 
 def judge_edits(generator: PictureGenerator, plan: EvaluationPlan) -> SectionReport:
-    """Every kind of edit by itself, and all together."""
+    """Every kind of edit separately, and all kinds together."""
     report = SectionReport()
     for split in SPLITS:
         everything: list[EditVerdict] = []
@@ -41,7 +41,7 @@ def judge_edits(generator: PictureGenerator, plan: EvaluationPlan) -> SectionRep
 def judge_chains(generator: PictureGenerator, plan: EvaluationPlan) -> SectionReport:
     """The share of chains whose picture is exactly right after 1, 2, 3 and 4 edits.
 
-    Every turn goes on from the generator's own last drawing, never from the truth.
+    Every turn starts from the generator's own last drawing, not from the true picture.
     """
     report = SectionReport()
     for split in SPLITS:
@@ -66,7 +66,7 @@ def judge_chains(generator: PictureGenerator, plan: EvaluationPlan) -> SectionRe
 def _draw_turns(
     generator: PictureGenerator, examples: list[list[TrainingExample]], seed: int
 ) -> list[list[Drawing]]:
-    """For every turn the drawings of all chains."""
+    """The drawings of all chains, one list per turn."""
     turns: list[list[Drawing]] = []
     for turn in range(LONGEST_CHAIN):
         questions = [

@@ -1,4 +1,4 @@
-"""Text to image: a GenEval-like table, read by recognition instead of a learned detector."""
+"""Text to image: a table like GenEval's, judged by recognition instead of a learned detector."""
 
 from functools import partial
 
@@ -18,7 +18,7 @@ SECTION = "text to image"
 
 
 def judge_text_to_image(generator: PictureGenerator, plan: EvaluationPlan) -> SectionReport:
-    """Success of every row; `overall` is the mean of GenEval's six, which have equally many prompts."""
+    """Success of every row; `overall` is the mean of GenEval's six rows, which have equally many prompts."""
     report = SectionReport()
     for split in SPLITS:
         geneval: list[bool] = []
