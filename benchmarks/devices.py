@@ -1,8 +1,9 @@
-"""Does a GPU draw what the CPU draws? It is not promised: their sums differ in the last bits.
+"""Compare the pictures of a GPU with those of the CPU, token for token.
 
     python -m benchmarks.devices --model models/tiny --device cuda
 
-The same requests in float32 on both: every task, some seeds; how many pictures are the same token for token.
+Draws the same float32 requests on both devices, for every task with some seeds, and counts equal pictures.
+Equality is not guaranteed: floating-point sums differ between devices in the last bits.
 """
 
 import argparse
@@ -12,19 +13,19 @@ from pathlib import Path
 import torch
 
 from services.worker.engine.engine import Engine
-from services.worker.engine.loading import LoadedModel, load_model
-from services.worker.engine.prompts import PictureRequest
+from services.worker.engine.layout.prompts import PictureRequest
+from services.worker.engine.layout.sequence_plan import plan_sequence
+from services.worker.engine.loading.load import LoadedModel, load_model
 from services.worker.engine.request import GenerationRequest
-from services.worker.engine.sampling import SamplingParameters
-from services.worker.engine.sequence_plan import plan_sequence
-from services.worker.engine.tasks import MapKind, Task
+from services.worker.engine.sampling.filters import SamplingParameters
+from shared.tasks import MapKind, Task
 
 PROMPT = "a red star and a blue ball"
 MAPS = {Task.IMAGE_PAIR: MapKind.DEPTH, Task.CONTROL: MapKind.HED, Task.DENSE: MapKind.SEGMENTATION}
 
 
 def draw(loaded: LoadedModel, seeds: int) -> dict[tuple[str, int], tuple[int, ...]]:
-    """Codes by task and seed, all drawn together at the model's own size and guidance scale."""
+    """Codes by task and seed; all requests run in one batch, with the model's default size and guidance."""
     engine = Engine(loaded)
     handles = {
         (str(task), seed): engine.submit(_request(loaded, task, seed))
@@ -32,6 +33,8 @@ def draw(loaded: LoadedModel, seeds: int) -> dict[tuple[str, int], tuple[int, ..
         for seed in range(seeds)
     }
     engine.run_until_idle()
+    for handle in handles.values():
+        handle.raise_failure()
     return {key: handle.codes for key, handle in handles.items()}
 
 
@@ -47,7 +50,7 @@ def _request(loaded: LoadedModel, task: Task, seed: int) -> GenerationRequest:
 
 
 def main() -> None:
-    """Draw on both devices, print JSON."""
+    """Draw on both devices and print the comparison as JSON."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--model", type=Path, default=Path("models/tiny"))
     parser.add_argument("--device", default="cuda")

@@ -1,13 +1,13 @@
-"""Decoding speed of the engine beside Hugging Face transformers' own Chameleon, on the same weights.
+"""Compare the decoding speed of the engine with Hugging Face transformers' Chameleon on the same weights.
 
     python -m benchmarks.engine --out docs/benchmarks/engine.json
     python -m benchmarks.engine --device cuda --full-size --size 768x768 --drawn 1152 --precisions bf16
 
-A random-weight model (hidden 1024, 12 layers, 16 heads, 8,192 ids; or of the 7B's shape) draws pictures at
-guidance 4. A figure of a round is the median over the steps of some rows, prompt and first steps left out;
-the published one is the median over rounds, and ratios are those of figures of the same round. Bytes read
-per step are those of the weights a step needs (embedding table and unused output rows left out) and of the
-filled key-value cache.
+A model with random weights (hidden 1024, 12 layers, 16 heads, 8,192 ids; with --full-size the 7B's shape)
+draws pictures at guidance 4. The result of a round is the median over its decoding steps, without prefill and
+the first steps; the published result is the median over rounds. Ratios compare results of the same round.
+The bytes read per step are those of the weights that a step needs, without embedding table and unused output
+rows, and of the filled key-value cache.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
@@ -23,29 +23,32 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.device_model import load_full_size_model
 from benchmarks.machine import describe_machine, peak_mib, read_bandwidth
-from benchmarks.random_model import load_full_size_model, write_benchmark_model
+from benchmarks.random_model import write_benchmark_model
 from benchmarks.reference_decoding import ReferenceDecoding
 from benchmarks.rounds import Row, medians, ratios
 from services.worker.engine.engine import Engine, EngineOptions, kv_cache_tokens
-from services.worker.engine.kv_cache import bytes_per_token
-from services.worker.engine.loading import LoadedModel, load_model
-from services.worker.engine.precision import Precision, Quantization
-from services.worker.engine.prompts import PictureRequest
+from services.worker.engine.handle import Handle
+from services.worker.engine.kernels.precision import Precision, Quantization
+from services.worker.engine.layout.picture_size import PictureSize
+from services.worker.engine.layout.prompts import PictureRequest
+from services.worker.engine.layout.sequence_plan import plan_sequence
+from services.worker.engine.loading.load import LoadedModel, load_model
+from services.worker.engine.model.kv_cache import bytes_per_token
 from services.worker.engine.request import GenerationRequest
-from services.worker.engine.sampling import SamplingParameters
-from services.worker.engine.sequence_plan import plan_sequence
-from services.worker.engine.tasks import PictureSize, Task
+from services.worker.engine.sampling.filters import SamplingParameters
+from shared.tasks import Task
 
 PROMPT = "A small red boat on a calm lake at dawn, seen from a wooden pier between two tall pine trees."
 WARM_UP_STEPS = 4
 CODE_PIXELS = 8
-"""Side of what one code stands for."""
+"""Pixels on each side of a cell."""
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """Pictures of this size, of which `drawn` codes are there already; `tokens` more are measured."""
+    """The workload: pictures of `size` that start with `drawn` codes, and `tokens` more to measure."""
 
     size: PictureSize
     tokens: int
@@ -53,7 +56,7 @@ class Drawing:
 
 
 def measure(loaded: LoadedModel, drawing: Drawing, *, batch: int, speculative: bool, bandwidth: float) -> Row:
-    """Draw some tokens of each of `batch` pictures, then extrapolate the passes to whole ones."""
+    """Draw some tokens of each of `batch` pictures; extrapolate the number of passes to whole pictures."""
     plan = plan_sequence(
         loaded.vocabulary, loaded.text_tokenizer, PictureRequest(Task.TEXT_TO_IMAGE, PROMPT, drawing.size)
     )
@@ -65,15 +68,15 @@ def measure(loaded: LoadedModel, drawing: Drawing, *, batch: int, speculative: b
         EngineOptions(kv_cache_tokens=batch * kv_cache_tokens(loaded, first), max_sequences=batch),
     )
     handles = [engine.submit(replace(first, image=index)) for index in range(batch)]
-    while min(handle.progress.codes_drawn for handle in handles) < drawing.drawn + WARM_UP_STEPS:
-        engine.step()
+    while min(handle.progress.tokens_done for handle in handles) < drawing.drawn + WARM_UP_STEPS:
+        advance(engine, handles)
     seconds: list[float] = []
-    before = sum(handle.progress.codes_drawn for handle in handles)
-    while min(handle.progress.codes_drawn for handle in handles) < drawing.drawn + drawing.tokens:
+    before = sum(handle.progress.tokens_done for handle in handles)
+    while min(handle.progress.tokens_done for handle in handles) < drawing.drawn + drawing.tokens:
         started = time.perf_counter()
-        engine.step()
+        advance(engine, handles)
         seconds.append(time.perf_counter() - started)
-    drawn = sum(handle.progress.codes_drawn for handle in handles) - before
+    drawn = sum(handle.progress.tokens_done for handle in handles) - before
     step = statistics.median(seconds)
     per_step = drawn / len(seconds)
     for handle in handles:
@@ -94,10 +97,20 @@ def measure(loaded: LoadedModel, drawing: Drawing, *, batch: int, speculative: b
     )
 
 
+def advance(engine: Engine, handles: Sequence[Handle]) -> None:
+    """One pass. Raises the error of a picture that failed in it."""
+    engine.step()
+    for handle in handles:
+        handle.raise_failure()
+
+
 def bytes_per_step(loaded: LoadedModel, prompt: int, batch: int, drawing: Drawing) -> float:
-    """Bytes that a sequential step must read: projections, image head, filled caches."""
+    """Bytes that a sequential step reads on average: projections, image head, filled caches.
+
+    prompt: tokens before the image.
+    """
     parts = loaded.capabilities.weight_bytes
-    # Both streams; of the measured tokens half are there on average.
+    # two streams share the prompt once; half of the measured tokens are in the cache on average
     cached = batch * (prompt + 2 * drawing.drawn + drawing.tokens)
     return (
         parts["projections"]
@@ -107,7 +120,7 @@ def bytes_per_step(loaded: LoadedModel, prompt: int, batch: int, drawing: Drawin
 
 
 class Subject:
-    """A model in a process of its own, so that its peak memory is its own and it can wait for its turn."""
+    """A model in a separate process, so that its peak memory can be measured and models can take turns."""
 
     def __init__(self, load: Callable[..., None], *arguments: object) -> None:
         self._process = ProcessPoolExecutor(
@@ -115,17 +128,17 @@ class Subject:
         )
 
     def ask(self, question: Callable[..., Row], *arguments: object) -> Row:
-        """What the question answers there."""
+        """Call `question` in the process and return its result."""
         return self._process.submit(question, *arguments).result()
 
 
 _engines: list[LoadedModel] = []
 _references: list[tuple[ReferenceDecoding, str]] = []
-"""Of a subject's process: its one model."""
+"""The model of a subject's process, in one of the two lists."""
 
 
 def load_engine(folder: Path | None, precision: Precision, device: torch.device, threads: int) -> None:
-    """In a subject's process. folder: None for the 7B's shape."""
+    """Load the engine's model in a subject's process. folder: None for the 7B's shape."""
     torch.set_num_threads(threads)
     _engines.append(
         load_full_size_model(precision, device) if folder is None else load_model(folder, precision, device)
@@ -136,18 +149,18 @@ def load_engine(folder: Path | None, precision: Precision, device: torch.device,
 
 
 def measure_engine(drawing: Drawing, batch: int, speculative: bool, bandwidth: float) -> Row:
-    """In a subject's process."""
+    """Measure the engine in a subject's process."""
     return measure(_engines[0], drawing, batch=batch, speculative=speculative, bandwidth=bandwidth)
 
 
 def load_reference(folder: Path, dtype: str, device: torch.device, threads: int) -> None:
-    """In a subject's process."""
+    """Load transformers' model in a subject's process."""
     torch.set_num_threads(threads)
     _references.append((ReferenceDecoding(folder, dtype, device), dtype))
 
 
 def measure_reference(tokens: int, codes: int) -> Row:
-    """In a subject's process. codes: of a whole picture, a forward pass each."""
+    """Measure transformers in a subject's process. codes: number of codes, and passes, of a whole picture."""
     model, dtype = _references[0]
     speed = model.tokens_per_second(tokens)
     return Row(
@@ -166,7 +179,7 @@ def measure_reference(tokens: int, codes: int) -> Row:
 def one_round(
     engines: Iterable[Subject], references: Iterable[Subject], arguments: argparse.Namespace
 ) -> list[Row]:
-    """Every figure once."""
+    """Measure every row once."""
     bandwidth = read_bandwidth(torch.device(arguments.device))
     size = PictureSize.parse(arguments.size)
     drawing = Drawing(size, arguments.tokens, arguments.drawn)
@@ -181,7 +194,7 @@ def one_round(
 
 
 def run(arguments: argparse.Namespace) -> dict[str, object]:
-    """Rounds of all figures by turns, so that a change of the machine's speed meets all of them alike."""
+    """Measure all rows in several rounds, so that a change of the machine's speed affects all rows alike."""
     device = torch.device(arguments.device)
     precisions = [Precision.from_name(name) for name in arguments.precisions]
     plain = [each.name for each in precisions if each.quantization is Quantization.NONE]
@@ -205,15 +218,15 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
 
 
 def main() -> None:
-    """Read the arguments, measure, write JSON."""
+    """Read the arguments, measure, and write the results as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--precisions", nargs="+", default=["fp32", "bf16", "fp32+int8", "bf16+int8", "bf16+nf4"]
     )
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 4, 8])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--tokens", type=int, default=48, help="that are measured of each picture, a round")
-    parser.add_argument("--drawn", type=int, default=0, help="codes that each picture begins with")
+    parser.add_argument("--tokens", type=int, default=48, help="measured tokens of each picture in a round")
+    parser.add_argument("--drawn", type=int, default=0, help="codes that each picture starts with")
     parser.add_argument("--size", default="256x256", help="WIDTHxHEIGHT in pixels")
     parser.add_argument("--full-size", action="store_true", help="the 7B's shape")
     parser.add_argument("--device", default="cpu")

@@ -1,11 +1,14 @@
-"""The part of the page that a GPU's figures fill; measured by hand, for no machine of ours always has one."""
+"""The GPU section of docs/benchmarks.md. Its measurements are started by hand, on a machine with a GPU."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 
 def gpu_section(results: Mapping[str, Any]) -> str:
-    """From docs/benchmarks/h100.json: small model, the 7B's shape, speculation, image tokenizer."""
+    """The section in Markdown, from docs/benchmarks/h100.json.
+
+    It covers a small model, the 7B's shape, speculation and the image tokenizer.
+    """
     machine = ", ".join(f"{name} {value}" for name, value in results["machine"].items())
     speculation = speculation_table(results["speculation_rows"])
     image_tokenizer = _markdown(
@@ -14,44 +17,45 @@ def gpu_section(results: Mapping[str, Any]) -> str:
     )
     return f"""## On one H100
 
-An NVIDIA H100 in a virtual machine of 16 cores. Every test of `tests/cuda` passed on it, in fp32, bf16, int8
-and NF4: a row's logits are the same bits in any company, window and piece; speculation, company and resumes
-change no token. All of `python -m benchmarks.parity tests/golden/public --device cuda` is within its
-tolerances, with fp32 logits at most 2e-5 off. The self-check found no kernel whose rows depend on their
-company. 24 of 24 pictures of `python -m benchmarks.devices` were token for token those of the CPU in fp32,
-which is not promised. flash-attn was not installed, and its backend has never run.
+The GPU is an NVIDIA H100 in a virtual machine with 16 cores. All tests of `tests/cuda` passed on it, in fp32,
+bf16, int8 and NF4: the logits of a row have the same bits with any batch neighbours, window of drafts and
+piece of a prompt, and neither speculation nor neighbours nor resumes change a token. All comparisons of
+`python -m benchmarks.parity tests/golden/public --device cuda` are within their tolerances; fp32 logits
+differ by at most 2e-5. The self-check found no kernel that is not batch-invariant. In fp32, 24 of 24 pictures
+of `python -m benchmarks.devices` were equal to the CPU's, token for token, which is not guaranteed.
+flash-attn was not installed, and its backend has never been run.
 
 Machine: {machine}.
-Measured read bandwidth: {results["read_bandwidth_gb_per_second"]} GB/s. `peak MiB` is memory of the GPU.
-Figures of the same work differed by up to a third: most steps wait for the host, which launches a thousand
-kernels and more for one of the 7B's.
+Measured read bandwidth: {results["read_bandwidth_gb_per_second"]} GB/s. `peak MiB` is GPU memory.
+Repeated measurements differed by up to a third: most steps wait for the host, which launches more than a
+thousand kernels for one step of the 7B.
 
-The model of 171 million parameters (`python -m benchmarks.engine --device cuda --tokens 48 --precisions fp32
-bf16 bf16+int8`). fp32 and bf16 take alike: the host decides. Why transformers is so slow in bf16 was not
-looked into.
+The next table has the model of 171 million parameters (`python -m benchmarks.engine --device cuda --tokens 48
+--precisions fp32 bf16 bf16+int8`). fp32 and bf16 have about the same speed, because the host is the
+bottleneck. The slow bf16 result of transformers was not investigated.
 
 {_engine_table(results["rows"])}
 
-The 7B's shape with random weights, whose pictures are half drawn when they are measured (`--full-size
---size 768x768 --drawn 4608 --tokens 24`, and `--size 512x512 --drawn 2048`). A guided picture of 768x768
-has 9,216 codes and takes 9.25 GiB of cache; eight of them did not fit. Random weights accept next to no
-drafts here, so speculation brings nothing. In a bf16 step of one picture (34 ms, profiled) the GPU is
-busy 20 ms: 5 ms with products, at nine tenths of the bandwidth, and 13 ms with attention, which is one
-small call for each stream and layer. In a step of four (71 ms) attention takes 51 ms.
+The next table has the 7B's shape with random weights. The pictures are half drawn when the measurement begins
+(`--full-size --size 768x768 --drawn 4608 --tokens 24`, and `--size 512x512 --drawn 2048`). A guided picture
+of 768x768 has 9,216 codes and needs 9.25 GiB of cache; eight of them did not fit. With random weights almost
+no drafts are accepted, so speculation saves nothing here. In a profiled bf16 step of one picture (34 ms) the
+GPU is busy for 20 ms: 5 ms with matrix products, at 90 % of the bandwidth, and 13 ms with attention, which is
+one small call for each stream and layer. In a step of four pictures (71 ms) attention takes 51 ms.
 
 {_engine_table(results["full_size_rows"])}
 
-The bundled model, one picture of 64x64 at a time (`python -m benchmarks.speculation --device cuda --pictures
-2`). All three ways drew the same codes. `passes` is how many times fewer forward passes speculation takes,
-`widest` the same with 63 drafts:
+The next table has the bundled model, one picture of 64x64 at a time (`python -m benchmarks.speculation
+--device cuda --pictures 2`). All three ways of decoding drew the same codes. `passes` is the number of
+sequential forward passes divided by that of speculative ones, `widest` the same with 63 drafts:
 
 {speculation}
 
-The image tokenizer of 270 million parameters, random weights, fp32 (`python -m benchmarks.movqgan
---device cuda --repeats 3`). Pictures of a batch are worked on one after the other, so that none depends
-on its company. With cuDNN's convolutions in full float32, decoding 1024x1024 took 1.8 s, and encoding
-512x512 took 65 GiB. In TF32 decoding took 0.8 s, but of the codes of pictures decoded and encoded so, 1
-to 11 % differed.
+The last table has the image tokenizer of 270 million parameters with random weights in fp32 (`python -m
+benchmarks.movqgan --device cuda --repeats 3`). The pictures of a batch are processed one after the other, so
+that none depends on its batch neighbours. With cuDNN's convolutions in full float32, decoding 1024x1024 took
+1.8 s, and encoding 512x512 took 65 GiB. With TF32 decoding took 0.8 s, but after decoding and encoding, 1 to
+11 % of the codes differed.
 
 {image_tokenizer}
 """
@@ -80,7 +84,7 @@ def _engine_table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def speculation_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The rows of `benchmarks.speculation` as Markdown."""
+    """The rows of `benchmarks.speculation` as a Markdown table."""
     columns = {
         "task": "task",
         "codes": "codes",

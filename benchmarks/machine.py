@@ -1,4 +1,4 @@
-"""What the figures were measured on: processor or GPU, features, and how fast it reads memory."""
+"""Facts about the measuring machine: processor or GPU, features, read bandwidth, peak memory."""
 
 import platform
 import resource
@@ -15,7 +15,7 @@ FEATURES = ("avx2", "avx512_f", "avx512_vnni", "avx512_bf16", "amx_bf16")
 
 
 def read_bandwidth(device: torch.device = CPU) -> float:
-    """Bytes per second that the whole device reads: the best of several sums over a large array."""
+    """Read bandwidth of the device in bytes per second: the best of several sums over a large array."""
     array = torch.ones(PROBE_BYTES[device.type] // 4, device=device)
     best = float("inf")
     for _ in range(PROBE_RUNS):
@@ -26,14 +26,14 @@ def read_bandwidth(device: torch.device = CPU) -> float:
 
 
 def peak_mib(device: torch.device = CPU) -> int:
-    """Most memory held so far: of the GPU's, what tensors took; else what the process has resident."""
+    """Peak memory so far in MiB: allocated tensors on a GPU, resident memory of the process on the CPU."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) >> 20
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
 
 
 def describe_machine(device: torch.device = CPU) -> dict[str, object]:
-    """Processor or GPU, what of it matters here, versions and the load before the run."""
+    """Name and features of the processor or GPU, versions of libraries, and the CPU's load average."""
     if device.type == "cuda":
         gpu = torch.cuda.get_device_properties(device)
         return {

@@ -1,9 +1,9 @@
-"""Time and peak memory of the image tokenizer: load, encode and decode one picture.
+"""Measure time and peak memory of the image tokenizer: load, decode and encode.
 
     python -m benchmarks.movqgan --preset 270M --size 1024x1024
 
-Without --checkpoint the weights are random: neither time nor memory depends on their values. The
-measurement runs in a process of its own, for peak memory is a property of a process.
+Without --checkpoint the weights are random: time and memory do not depend on their values. The measurement
+runs in a new process, because peak memory is counted for a whole process.
 """
 
 import argparse
@@ -25,9 +25,9 @@ Result = TypeVar("Result")
 
 
 def main() -> None:
-    """Print one JSON line for each step: seconds, peak memory, and its excess over what was there before.
+    """Print one JSON line for each step: seconds, peak memory, and its excess over the base.
 
-    What is there before loading is the interpreter; before decoding and encoding it is that and the weights.
+    The base is the memory before the load; for decoding and encoding the weights are added to it.
     """
     arguments = _parse_arguments()
     if arguments.in_this_process:
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def measure(arguments: argparse.Namespace) -> None:
-    """Load the checkpoint, decode random codes, encode the pictures they give."""
+    """Load the checkpoint, decode random codes, and encode the decoded pictures."""
     device = torch.device(arguments.device)
     width, height = arguments.size
     before = _peak_mib(device)
@@ -82,9 +82,9 @@ def _timed(step: str, base_mib: float, device: torch.device, action: Callable[[]
 
 
 def _peak_mib(device: torch.device) -> float:
-    """Most of the GPU's memory so far; else the highest resident size of this process, as Linux says.
+    """Peak GPU memory, or on the CPU the peak resident memory of this process (VmHWM), in MiB.
 
-    getrusage would count the parent's too.
+    getrusage would include the parent's memory at the fork.
     """
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
@@ -96,10 +96,12 @@ def _peak_mib(device: torch.device) -> float:
 def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--preset", choices=["67M", "102M", "270M"], default="270M")
-    parser.add_argument("--checkpoint", type=Path, help="a real checkpoint instead of random weights")
+    parser.add_argument("--checkpoint", type=Path, help="checkpoint to use instead of random weights")
     parser.add_argument("--size", type=_parse_size, default=(512, 512), help="WIDTHxHEIGHT in pixels")
-    parser.add_argument("--pictures", type=int, default=1, help="decoded and encoded in one call")
-    parser.add_argument("--repeats", type=int, default=1, help="the first on a GPU loads its libraries")
+    parser.add_argument("--pictures", type=int, default=1, help="number of pictures in one call")
+    parser.add_argument(
+        "--repeats", type=int, default=1, help="number of runs; on a GPU the first one also loads libraries"
+    )
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--in-this-process", action="store_true", help=argparse.SUPPRESS)

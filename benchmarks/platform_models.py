@@ -1,4 +1,4 @@
-"""The models of the platform's benchmark: written, and timed with nothing around them."""
+"""Models of the platform's benchmark: write them, and time them without the platform."""
 
 import time
 from collections.abc import Mapping
@@ -12,13 +12,14 @@ from benchmarks.random_model import IMAGE_CODES, write_benchmark_model
 from services.tokenizer.image_codec import decode_grids, write_png
 from services.tokenizer.movqgan import MoVQGAN, MoVQGANConfig, load_movqgan, save_movqgan
 from services.worker.engine.engine import Engine
-from services.worker.engine.loading import load_model
-from services.worker.engine.precision import Precision
-from services.worker.engine.prompts import PictureRequest
+from services.worker.engine.kernels.precision import Precision
+from services.worker.engine.layout.picture_size import PictureSize
+from services.worker.engine.layout.prompts import PictureRequest
+from services.worker.engine.layout.sequence_plan import plan_sequence
+from services.worker.engine.loading.load import load_model
 from services.worker.engine.request import GenerationRequest
-from services.worker.engine.sampling import SamplingParameters
-from services.worker.engine.sequence_plan import plan_sequence
-from services.worker.engine.tasks import PictureSize, Task
+from services.worker.engine.sampling.filters import SamplingParameters
+from shared.tasks import Task
 from shared.token_grid import TokenGrid
 
 DTYPE = "fp32"
@@ -35,7 +36,10 @@ IMAGE_TOKENIZER = MoVQGANConfig(
 
 
 def write_models(folder: Path, changes: Mapping[str, Any] | None = None) -> Path:
-    """A random decoder of 171 million parameters, but for the changes, with a small image tokenizer."""
+    """Write a random decoder of 171 million parameters and a small image tokenizer.
+
+    changes: entries that replace those of the decoder's config.json.
+    """
     folder.mkdir()
     write_benchmark_model(folder, changes=changes)
     with torch.random.fork_rng():
@@ -47,14 +51,14 @@ def write_models(folder: Path, changes: Mapping[str, Any] | None = None) -> Path
 
 @dataclass(frozen=True)
 class ModelTimes:
-    """Milliseconds of one picture in the bare models."""
+    """Milliseconds that each model needs for one picture."""
 
     engine: float
     tokenizer: float
 
 
 class BareModels:
-    """Both models in this process, with nothing around them."""
+    """Both models in this process, without the platform."""
 
     def __init__(self, folder: Path, prompt: str, size: str) -> None:
         self._engine = Engine(load_model(folder, Precision.parse(DTYPE), "cpu"))
@@ -64,7 +68,7 @@ class BareModels:
         self._image_tokenizer = load_movqgan(folder / "movqgan", device=torch.device("cpu"))
 
     def draw(self, seed: int) -> ModelTimes:
-        """Draw one picture and make its PNG."""
+        """Draw one picture and encode it as PNG."""
         begun = time.perf_counter()
         handle = self._engine.submit(GenerationRequest(self._plan, SamplingParameters(seed=seed)))
         self._engine.run_until_idle()

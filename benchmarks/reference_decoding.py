@@ -1,4 +1,4 @@
-"""Hugging Face transformers' own Chameleon, decoding one picture with guidance by two forwards a token."""
+"""Decode a picture with Hugging Face transformers' Chameleon; guidance takes two forward calls per token."""
 
 import statistics
 import time
@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from transformers import ChameleonConfig, ChameleonForConditionalGeneration, DynamicCache
 
 from benchmarks.random_model import CONFIG
-from services.worker.engine.precision import DTYPES
+from services.worker.engine.kernels.precision import DTYPES
 
 PROMPT_TOKENS = 108
 WARM_UP = 4
@@ -17,7 +17,7 @@ GUIDANCE = 4.0
 
 
 class ReferenceDecoding:
-    """The model, loaded."""
+    """Hugging Face transformers' Chameleon with the benchmark's weights."""
 
     def __init__(self, folder: Path, dtype: str, device: torch.device) -> None:
         self.device = device
@@ -25,7 +25,7 @@ class ReferenceDecoding:
 
     @torch.inference_mode()
     def tokens_per_second(self, tokens: int) -> float:
-        """Median speed over `tokens` tokens, after a prompt of the benchmark's length."""
+        """Median speed of `tokens` tokens after a prompt of PROMPT_TOKENS."""
         return 1 / statistics.median(_seconds_per_token(self._model, tokens)[WARM_UP:])
 
 
@@ -41,7 +41,7 @@ def _load(folder: Path, dtype: torch.dtype, device: torch.device) -> ChameleonFo
     model = ChameleonForConditionalGeneration(config).eval()
     weights = load_file(folder / "model.safetensors")
     own = model.state_dict()
-    # transformers keeps one affine pair a head, the checkpoint one a shard.
+    # transformers has one affine pair of the norms per head, the checkpoint one per shard
     fitting = {name: weight.expand_as(own[name]).clone() for name, weight in weights.items()}
     model.load_state_dict(fitting, strict=False)
     for parameter in model.parameters():

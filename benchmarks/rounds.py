@@ -1,4 +1,4 @@
-"""Figures of several rounds of one run: their medians, and the ratios of those of the same round."""
+"""Results of several rounds of one benchmark: medians, and ratios within each round."""
 
 import statistics
 from collections.abc import Iterable, Sequence
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table. Speeds are of all pictures together."""
+    """One row of the table. Speeds are for the whole batch."""
 
     engine: str
     precision: str
@@ -26,7 +26,7 @@ class Row:
 
 
 class Key(NamedTuple):
-    """What a row is of."""
+    """The configuration that a row measures."""
 
     engine: str
     precision: str
@@ -36,7 +36,7 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class Ratio:
-    """How many times the tokens/s of one row are those of another, over the rounds."""
+    """Tokens per second of one row divided by those of another: median, least and most over the rounds."""
 
     precision: str
     what: str
@@ -46,7 +46,7 @@ class Ratio:
 
 
 def medians(rounds: Sequence[Sequence[Row]]) -> list[Row]:
-    """Of each row over the rounds. Memory is that of the first, before larger rows of it have had theirs."""
+    """Medians of each row over the rounds. Memory is the first round's, since the peak never decreases."""
     rows: list[Row] = []
     for same in zip(*rounds, strict=True):
         shares = [row.bandwidth_fraction for row in same if row.bandwidth_fraction is not None]
@@ -64,7 +64,7 @@ def medians(rounds: Sequence[Sequence[Row]]) -> list[Row]:
 
 
 def ratios(rounds: Sequence[Sequence[Row]]) -> list[Ratio]:
-    """To transformers, in float32 for quantised weights; of batches to one picture; of speculation."""
+    """Ratios to transformers (fp32 for quantised weights), of batches to one picture, of speculation."""
     speeds = [{row.key: row.tokens_per_second for row in rows} for rows in rounds]
     found: list[Ratio] = []
     for key in speeds[0]:

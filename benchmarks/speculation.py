@@ -1,10 +1,11 @@
-"""What speculative decoding saves on a trained model, task by task, and that it changes no picture.
+"""Measure what speculative decoding saves on a trained model, by task, and check that it changes no picture.
 
     python -m benchmarks.speculation --model models/tiny --out docs/benchmarks/speculation.json
 
-Held-out questions of the scene world, one picture at a time. Each is drawn sequentially, with windows as the
-engine chooses them (what is fastest here), and with the widest window (what saves most forward passes, and
-pays where passes cost alike whatever their width: on a GPU). The tokens must be the same.
+The model draws held-out questions of the scene world, one picture at a time. Each picture is drawn
+sequentially, with the windows that the engine chooses (the fastest ones on this machine), and with the widest
+window. The widest window saves the most forward passes; it is the fastest where a pass takes the same time at
+any width, as on a GPU. The tokens must be the same.
 """
 
 import argparse
@@ -21,10 +22,11 @@ from benchmarks.machine import describe_machine
 from luminary.local.pipeline import LocalPipeline
 from services.worker.engine.engine import Engine, EngineOptions
 from services.worker.engine.request import GenerationRequest
-from services.worker.engine.sampling import SamplingParameters
+from services.worker.engine.sampling.filters import SamplingParameters
+from shared.tasks import Task
 from training.judging.engine_generator import EngineGenerator
 from training.judging.generator import Question
-from training.scenes import Task, sample_example
+from training.scenes import sample_example
 from training.scenes.world import CELL
 
 WIDEST = 63
@@ -32,7 +34,7 @@ WIDEST = 63
 
 @dataclass(frozen=True)
 class Row:
-    """Medians over the pictures of one task. Ratios are sequential over speculative."""
+    """Medians over the pictures of one task. Ratios are sequential divided by speculative."""
 
     task: str
     pictures: int
@@ -47,7 +49,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Run:
-    """One picture: its codes, forward passes and seconds."""
+    """Codes, forward passes and seconds of one picture."""
 
     codes: tuple[int, ...]
     passes: int
@@ -55,11 +57,12 @@ class Run:
 
 
 def draw(pipeline: LocalPipeline, request: GenerationRequest, window: int | None) -> Run:
-    """Draw one picture alone."""
+    """Draw one picture without batch neighbours. window: drafts per pass; None lets the engine choose."""
     engine = Engine(pipeline.loaded, EngineOptions(kv_cache_tokens=4096, max_sequences=1, window=window))
     started = time.perf_counter()
     handle = engine.submit(request)
     engine.run_until_idle()
+    handle.raise_failure()
     seconds = time.perf_counter() - started
     return Run(tuple(handle.codes), handle.progress.forward_passes, seconds)
 
@@ -93,7 +96,7 @@ def measure(
 
 
 def main() -> None:
-    """Read the arguments, measure, write JSON."""
+    """Read the arguments, measure, and write the results as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, default=Path("models/tiny"))
     parser.add_argument("--pictures", type=int, default=12)

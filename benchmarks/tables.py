@@ -1,4 +1,4 @@
-"""Turn a benchmark's JSON into the page that is read.
+"""Write docs/benchmarks.md from the JSON results of the benchmarks.
 
 python -m benchmarks.tables docs/benchmarks/{engine,speculation,h100}.json docs/benchmarks.md
 """
@@ -25,7 +25,7 @@ HEADINGS = (
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The rows as Markdown."""
+    """The rows of `benchmarks.engine` as a Markdown table."""
     lines = ["| " + " | ".join(HEADINGS) + " |", "|" + "---|" * len(HEADINGS)]
     for row in rows:
         fraction = row["bandwidth_fraction"]
@@ -45,7 +45,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def ratio_table(ratios: Sequence[Mapping[str, Any]]) -> str:
-    """The ratios as Markdown."""
+    """The ratios as a Markdown table."""
     lines = ["| precision | of | median | least | most |", "|---|---|---|---|---|"]
     for ratio in ratios:
         numbers = " | ".join(f"{ratio[name]:.2f}" for name in ("median", "least", "most"))
@@ -54,35 +54,35 @@ def ratio_table(ratios: Sequence[Mapping[str, Any]]) -> str:
 
 
 def page(results: Mapping[str, Any], speculation: Mapping[str, Any], gpu: Mapping[str, Any]) -> str:
-    """The whole page: what was measured, where, the table; what speculation brings; then the GPU's."""
+    """The page in Markdown: the engine on the CPU, speculation, the GPU."""
     machine = ", ".join(f"{name} {value}" for name, value in results["machine"].items())
     guessed_on = ", ".join(f"{name} {value}" for name, value in speculation["machine"].items())
     return f"""# Benchmarks
 
-Written by `make bench`; change the program, not this page.
+`make bench` writes this page; change the program, not the page.
 
-A random-weight model (hidden 1024, 12 layers, 16 heads, 8,192 ids; 171 million parameters) draws 256x256
-pictures at guidance 4, beside Hugging Face transformers' own Chameleon on the same weights, guided by two
-forwards. Speeds are of all pictures together: medians over {results["rounds"]} rounds, in each of which
-every figure is the median over some steps. `bandwidth` is the share
+A model with random weights (hidden 1024, 12 layers, 16 heads, 8,192 ids; 171 million parameters) draws
+pictures of 256x256 at guidance 4. It is compared with Hugging Face transformers' Chameleon on the same
+weights, which takes two forward calls per token for guidance. Speeds are for the whole batch. Each number is
+the median over {results["rounds"]} rounds of the median over the steps of a round. `bandwidth` is the share
 of this machine's measured read bandwidth ({results["read_bandwidth_gb_per_second"]} GB/s) that a step
-reaches, counting the weights and cached keys that it must read. Random weights accept few drafts: what
-speculation brings shows on a trained model.
+uses to read weights and cached keys and values. With random weights few drafts are accepted; the gain from
+speculation is measured on a trained model below.
 
 Machine: {machine}.
 
 {table(results["rows"])}
 
-How many times the tokens/s of another row, each ratio of two figures of the same round:
+Ratios of tokens/s between two rows, calculated within each round:
 
 {ratio_table(results["ratios"])}
 
-## What speculation brings on the bundled model
+## Speculation on the bundled model
 
-Held-out questions of 64x64 pictures, one at a time, medians (`python -m benchmarks.speculation`). All ways
-drew the same codes. `time` and `passes` are how many times less speculation takes with the windows that the
-engine finds fastest here; `widest` is how many times fewer passes 63 drafts take, which pays where passes
-cost alike whatever their width.
+The model draws held-out questions of 64x64 pictures, one at a time; the table has medians (`python -m
+benchmarks.speculation`). All ways of decoding drew the same codes. `time` and `passes` are sequential divided
+by speculative, with the windows that the engine finds fastest on this machine. `widest` is the ratio of
+passes with 63 drafts, which is the fastest way where a pass takes the same time at any width.
 
 Machine: {guessed_on}.
 
@@ -92,7 +92,7 @@ Machine: {guessed_on}.
 
 
 def main() -> None:
-    """Read JSON, write Markdown."""
+    """Read the JSON files and write the page."""
     *sources, target = map(Path, sys.argv[1:])
     results, speculation, gpu = (json.loads(source.read_text(encoding="utf-8")) for source in sources)
     target.write_text(page(results, speculation, gpu), encoding="utf-8")

@@ -1,1 +1,1 @@
-"""Is every part of Luminary equal to the reference? Compare it with a set of recorded fixtures."""
+"""Compare every part of Luminary with fixtures recorded from the reference implementation."""

@@ -1,8 +1,8 @@
-"""Compare Luminary with a set of fixtures recorded from the reference.
+"""Compare Luminary with fixtures recorded from the reference implementation.
 
     python -m benchmarks.parity tests/golden/public
 
-Exit status: 0 when everything is equal, 1 when something is not, 2 when the folder is no fixture set.
+Exit status: 0 if all comparisons are within their tolerances, 1 if not, 2 if the folder is not a fixture set.
 """
 
 import argparse
@@ -15,10 +15,10 @@ from benchmarks.parity.report import compare, table
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print one line for each comparison, then how many missed. Returns the exit status."""
+    """Print one line for each comparison and the number of misses; return the exit status."""
     parser = argparse.ArgumentParser(prog="benchmarks.parity", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("folder", type=Path, help="a folder with the layout of tests/golden/public")
-    parser.add_argument("--device", default="cpu", help="where the models run, such as cuda")
+    parser.add_argument("--device", default="cpu", help="device of the models, such as cuda")
     parsed = parser.parse_args(arguments)
     try:
         fixtures = FixtureSet(parsed.folder, parsed.device)

@@ -1,4 +1,4 @@
-"""One row of the report: what was compared, how far apart it was, how far it may be."""
+"""One row of the report: the compared values, their error and the tolerance."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,16 +8,20 @@ import torch
 from torch import Tensor
 
 FP32_LOGITS = 2e-4
-"""Largest difference of float32 logits and hidden states: two kernels apart, one model."""
+"""Allowed difference of float32 logits and hidden states between two kernels of the same model."""
 BF16_LOGITS_MAX, BF16_LOGITS_MEAN = 0.5, 0.03
 MOVQGAN_PIXELS = 1e-4
 PICTURE_LEVELS = 1.0
-"""Of 255: rounding a pixel may go either way."""
+"""Allowed difference of 8-bit pixel levels: rounding can go either way."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """fixture: file and part of it. error: in the unit of the tolerance; infinite where nothing compares."""
+    """The result of one comparison.
+
+    fixture: file, and the part of it.
+    error: in the unit of the tolerance; infinite if the values could not be compared.
+    """
 
     fixture: str
     what: str
@@ -27,17 +31,17 @@ class Comparison:
 
     @property
     def ok(self) -> bool:
-        """Whether the error is within the tolerance; NaN never is."""
+        """Whether the error is within the tolerance; False for NaN."""
         return self.error <= self.tolerance
 
 
 def failure(fixture: str, what: str, note: str) -> Comparison:
-    """What could not even be compared."""
+    """A miss for values that could not be compared."""
     return Comparison(fixture, what, float("inf"), note=note)
 
 
 def farthest(fixture: str, what: str, actual: Tensor, expected: Tensor, tolerance: float) -> Comparison:
-    """The largest absolute difference of two tensors; equal infinities differ by nothing."""
+    """The largest absolute difference of two tensors; the difference of equal infinities is 0."""
     if actual.shape != expected.shape:
         return failure(fixture, what, f"shape {tuple(actual.shape)}, expected {tuple(expected.shape)}")
     ours, theirs = actual.cpu().double(), expected.double()
@@ -55,7 +59,7 @@ def on_average(fixture: str, what: str, actual: Tensor, expected: Tensor, tolera
 
 
 def identical(fixture: str, what: str, actual: Sequence[object], expected: Sequence[object]) -> Comparison:
-    """How many entries of two sequences differ; each must be equal."""
+    """The number of different entries of two sequences; the tolerance is 0."""
     if len(actual) != len(expected):
         return failure(fixture, what, f"{len(actual)} entries, expected {len(expected)}")
     wrong = [index for index, pair in enumerate(zip(actual, expected, strict=True)) if pair[0] != pair[1]]
@@ -66,5 +70,5 @@ def identical(fixture: str, what: str, actual: Sequence[object], expected: Seque
 def same_levels(
     fixture: str, what: str, actual: np.ndarray, expected: np.ndarray, tolerance: float = PICTURE_LEVELS
 ) -> Comparison:
-    """The largest difference of two pictures' 8-bit levels."""
+    """The largest difference of the 8-bit levels of two pictures."""
     return farthest(fixture, what, torch.tensor(actual), torch.tensor(expected), tolerance)

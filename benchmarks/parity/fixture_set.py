@@ -1,4 +1,4 @@
-"""A folder of fixtures: its files, and the models in it, loaded when they are first needed."""
+"""A folder of fixtures: access to its files, and to its models, which are loaded at first use."""
 
 import json
 from functools import cached_property
@@ -11,22 +11,26 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from services.tokenizer.movqgan import MoVQGAN, load_movqgan
-from services.worker.engine.image_grammar import ImageGrammar
-from services.worker.engine.loading import LoadedModel, load_model
-from services.worker.engine.precision import Precision
-from services.worker.engine.text_tokenizer import TextTokenizer
-from services.worker.engine.vocabulary import Vocabulary
+from services.worker.engine.kernels.precision import Precision
+from services.worker.engine.layout.image_grammar import ImageGrammar
+from services.worker.engine.layout.text_tokenizer import TextTokenizer
+from services.worker.engine.layout.vocabulary import Vocabulary
+from services.worker.engine.loading.load import LoadedModel, load_model
+from shared.errors import LuminaryError
 
 
-class NotAFixtureSetError(Exception):
-    """The folder has no manifest of a fixture set, or none of its files."""
+class NotAFixtureSetError(LuminaryError):
+    """The folder has no manifest of a fixture set, or none of the listed files."""
+
+    code = "fixture_set_invalid"
+    hint = "Name a folder with the layout of tests/golden/public."
 
 
 class FixtureSet:
-    """Sizes, ids and prompts are always read from the set's own files. Raises NotAFixtureSetError."""
+    """Files and models of a fixture set. Raises NotAFixtureSetError."""
 
     def __init__(self, folder: Path, device: str | torch.device = "cpu") -> None:
-        """device: where the models run."""
+        """device: device of the models."""
         self.folder = folder
         self.device = torch.device(device)
         try:
@@ -35,7 +39,7 @@ class FixtureSet:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise NotAFixtureSetError(f"{folder} has no manifest.json of a fixture set: {error!r}") from error
         if not any(self.has(file) for file in self.listed):
-            raise NotAFixtureSetError(f"{folder} holds none of the files that its manifest.json lists")
+            raise NotAFixtureSetError(f"{folder} has none of the files that its manifest.json lists")
 
     def has(self, file: str) -> bool:
         return (self.folder / file).is_file()
@@ -50,7 +54,7 @@ class FixtureSet:
         return load_file(self.path(file))
 
     def arrays(self, file: str) -> dict[str, Tensor]:
-        """The arrays of an npz file as tensors."""
+        """The arrays of an npz file, as tensors."""
         with np.load(self.path(file)) as arrays:
             return {name: torch.from_numpy(arrays[name]) for name in arrays.files}
 
@@ -70,7 +74,7 @@ class FixtureSet:
 
     @cached_property
     def fp32(self) -> LoadedModel:
-        """The decoder as the engine runs it, in float32, whatever its weights are saved as."""
+        """The engine's decoder in float32, whatever the dtype of the saved weights."""
         return load_model(self.path("transformer"), Precision(torch.float32), self.device)
 
     @cached_property
@@ -83,8 +87,8 @@ class FixtureSet:
 
     @property
     def movqgan_file(self) -> Path:
-        """The one checkpoint in `movqgan/`. Raises FileNotFoundError."""
+        """The checkpoint in `movqgan/`. Raises FileNotFoundError."""
         files = sorted(self.path("movqgan").glob("*.ckpt"))
         if not files:
-            raise FileNotFoundError(f"{self.path('movqgan')} holds no .ckpt file")
+            raise FileNotFoundError(f"{self.path('movqgan')} has no .ckpt file")
         return files[0]

@@ -1,4 +1,4 @@
-"""Whole greedy runs of the engine in the reference's way, their first logits and their pictures."""
+"""Compare complete greedy runs of the engine: tokens, logits of the first steps, and pictures."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -15,13 +15,13 @@ from benchmarks.parity.questions import request_of
 from benchmarks.parity.streams import last_logits
 from services.tokenizer.image_codec import decode_grids
 from services.worker.engine.engine import Engine, EngineOptions
-from services.worker.engine.guidance import GuidanceSchedule, apply_guidance
-from services.worker.engine.image_grammar import HEADER_LENGTH, ImageShape
-from services.worker.engine.kv_cache import run_length
-from services.worker.engine.open_plan import open_plan
+from services.worker.engine.layout.image_grammar import HEADER_LENGTH, ImageShape
+from services.worker.engine.layout.open_plan import open_plan
+from services.worker.engine.layout.vocabulary import Vocabulary
+from services.worker.engine.model.kv_cache import run_length
 from services.worker.engine.request import GenerationRequest
-from services.worker.engine.sampling import SamplingParameters
-from services.worker.engine.vocabulary import Vocabulary
+from services.worker.engine.sampling.filters import SamplingParameters
+from services.worker.engine.sampling.guidance import GuidanceSchedule, apply_guidance
 from shared.token_grid import TokenGrid
 
 GREEDY = "generate/greedy.json"
@@ -29,7 +29,7 @@ FIRST_STEPS = "generate/first_steps_fp32.npz"
 
 
 def check_greedy(fixtures: FixtureSet) -> Iterator[Comparison]:
-    """The ids of each float32 run, drawn with and without speculation."""
+    """Compare the ids of each float32 run, drawn with and without speculation."""
     for name, run in fixtures.json(GREEDY)["fp32"].items():
         for speculative in (False, True):
             mode = "speculative" if speculative else "sequential"
@@ -38,7 +38,7 @@ def check_greedy(fixtures: FixtureSet) -> Iterator[Comparison]:
 
 
 def draw(fixtures: FixtureSet, run: dict[str, Any], *, speculative: bool) -> list[int]:
-    """The ids that the engine adds to the run's prompt."""
+    """Draw a run with the engine; return the ids after the prompt."""
     opened = open_plan(
         fixtures.vocabulary,
         fixtures.text_tokenizer,
@@ -64,7 +64,7 @@ def draw(fixtures: FixtureSet, run: dict[str, Any], *, speculative: bool) -> lis
 
 
 def check_first_steps(fixtures: FixtureSet) -> Iterator[Comparison]:
-    """Conditional logits of the first steps, and what guidance makes of them."""
+    """Compare the logits of the first steps, before and after guidance."""
     expected = fixtures.arrays(FIRST_STEPS)
     for name, run in fixtures.json(GREEDY)["fp32"].items():
         if f"{name}_cond_logits" not in expected:
@@ -80,7 +80,7 @@ def check_first_steps(fixtures: FixtureSet) -> Iterator[Comparison]:
 
 
 def guided_tolerance(scale: float) -> float:
-    """Guidance weighs the errors of the two streams with `scale` and `scale - 1`."""
+    """Tolerance of guided logits: guidance adds the two streams' errors, times `scale` and `scale - 1`."""
     return FP32_LOGITS * max(1.0, 2 * scale - 1)
 
 
@@ -95,18 +95,18 @@ def _conditional_and_guided(fixtures: FixtureSet, scale: float, tokens: list[int
 
 
 def last_start(vocabulary: Vocabulary, tokens: list[int]) -> int:
-    """Index of the last START."""
+    """Index of the last image start token."""
     return len(tokens) - 1 - tokens[::-1].index(vocabulary.image_start)
 
 
 def shape_of(vocabulary: Vocabulary, image: list[int]) -> ImageShape:
-    """The shape that an image's header says."""
+    """The image's shape, from its header."""
     height, width = image[1:HEADER_LENGTH]
     return ImageShape(vocabulary.grid_count(height), vocabulary.grid_count(width))
 
 
 def check_generated_pictures(fixtures: FixtureSet) -> Iterator[Comparison]:
-    """The picture of each float32 run, decoded from the ids that the reference decoded."""
+    """Compare the picture of each float32 run, decoded from the ids that the reference decoded."""
     for name, run in fixtures.json(GREEDY)["fp32"].items():
         file = f"generate/{name}_fp32.png"
         if not fixtures.has(file):
@@ -120,7 +120,7 @@ def check_generated_pictures(fixtures: FixtureSet) -> Iterator[Comparison]:
 
 
 def grid_of(vocabulary: Vocabulary, image: list[int]) -> TokenGrid:
-    """The codes of an image that begins at START."""
+    """The codes of an image whose first token is the image start token."""
     shape = shape_of(vocabulary, image)
     codes = (vocabulary.code_of_token(token) for token in image if vocabulary.is_image_token(token))
     return TokenGrid(shape.rows, shape.columns, tuple(islice(codes, shape.rows * shape.columns)))

@@ -1,4 +1,4 @@
-"""The MoVQGAN's latents, codes, decoded pixels and pictures."""
+"""Compare the MoVQGAN's latents, codes, decoded pixels and pictures."""
 
 import re
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ MAX_PIXELS = 64_000_000
 
 @torch.no_grad()
 def check_movqgan(fixtures: FixtureSet) -> Iterator[Comparison]:
-    """Encoder, quantiser and decoder on the recorded picture, the decoder on recorded codes."""
+    """Compare encoder, quantiser and decoder on the recorded picture, and the decoder on recorded codes."""
     model, golden = fixtures.movqgan, fixtures.tensors(FILE)
     height, width = golden["prequant"].shape[2:]
     picture = golden["input"].to(fixtures.device)
@@ -53,7 +53,7 @@ def _decoded(
 ) -> Iterator[Comparison]:
     decoded = fixtures.movqgan.decode(golden[codes].reshape(1, *side))
     yield farthest(FILE, f"{pixels} of {codes}", decoded, golden[pixels], MOVQGAN_PIXELS)
-    # `random_decoded_4x9` was saved as decoded_random_4x9.png
+    # the picture of `random_decoded_4x9` has the name decoded_random_4x9.png
     first, _, rest = pixels.partition("decoded")
     file = f"movqgan/decoded{'_' if first else ''}{first.rstrip('_')}{rest}.png"
     if fixtures.has(file):

@@ -1,7 +1,8 @@
-"""Passes over windows of drafts that the reference's own parallel decoding made.
+"""Compare passes over windows of drafts, recorded from the reference's speculative Jacobi decoding.
 
-Its draws cannot be repeated, for they depend on its random numbers, and its acceptance step is not ours:
-the engine verifies a draft by drawing with fixed noise. What a pass computes, and who sees whom, can be.
+The recorded input ids are fed to our decoder, and logits and attention masks are compared. The sampled tokens
+cannot be compared: they depend on the reference's random numbers and on its acceptance step, while our engine
+verifies a draft by drawing with fixed noise.
 """
 
 import re
@@ -20,7 +21,7 @@ CALL = re.compile(r"call(\d+)\.logits")
 
 
 def check_trace(fixtures: FixtureSet) -> Iterator[Comparison]:
-    """Logits of every stored pass, both rows, behind the tokens that were settled before it."""
+    """Compare the logits of every recorded pass, for both of its rows, given the tokens accepted before."""
     run, tensors = fixtures.json(TRACE), fixtures.tensors(TENSORS)
     calls = sorted(int(match[1]) for key in tensors if (match := CALL.fullmatch(key)))
     for call in calls:
@@ -43,23 +44,24 @@ def check_trace(fixtures: FixtureSet) -> Iterator[Comparison]:
 
 
 def settled_and_window(run: dict[str, Any], call: int) -> tuple[list[int], list[list[int]]]:
-    """The tokens that a pass found in its cache, and those it was fed, row by row."""
+    """The cached tokens before a pass, and the input tokens of each of its rows."""
     prompt = run["trace"][0]["input_ids"][0]
     entry = run["trace"][call]
     return [*prompt, *run["new_ids"]][: entry["cache_position"][0]], entry["input_ids"]
 
 
 def first_visible(mask: Tensor) -> list[int]:
-    """Place of the first token that each row may look at."""
+    """Index of the first token that each row may attend to."""
     last = mask if mask.ndim == 2 else mask[:, -1]
     return last.int().argmax(-1).tolist()
 
 
 @torch.inference_mode()
 def window_logits(fixtures: FixtureSet, tokens: list[int], first: int, fed: int, count: int) -> Tensor:
-    """[count, vocabulary] logits of one row of a pass: of its first tokens, or of its last if one is kept.
+    """[count, vocabulary] logits of one row of a pass: for its first tokens, or if `count` is 1 for the last.
 
-    tokens: the row from the beginning, of which the last `fed` are this pass's.
+    tokens: all tokens of the row; the last `fed` are the input of this pass.
+    first: index of the first visible token.
     """
     stream = CachedStream(fixtures.fp32, len(tokens) - first)
     before = tokens[first : len(tokens) - fed]

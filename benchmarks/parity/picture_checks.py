@@ -1,4 +1,4 @@
-"""How pictures are fitted: the table of crops, cropped pixels, transparency on white."""
+"""Compare how pictures are fitted: table of crops, cropped pixels, transparency blended onto white."""
 
 import re
 from collections.abc import Iterator
@@ -9,13 +9,9 @@ from PIL import Image
 
 from benchmarks.parity.comparison import Comparison, identical, same_levels
 from benchmarks.parity.fixture_set import FixtureSet
-from services.tokenizer.preprocessing import (
-    center_crop,
-    generate_crop_sizes,
-    generate_patch_sizes,
-    var_center_crop,
-    whiten_transparency,
-)
+from shared.pictures.crop_sizes import generate_crop_sizes, generate_patch_sizes
+from shared.pictures.fitting import center_crop, var_center_crop
+from shared.pictures.whitening import whiten_transparency
 
 CROPS = "layout/crops.json"
 WHITENED = "layout/whiten_modes.npz"
@@ -29,7 +25,7 @@ SIZES, OTHER_SIZES = (
 
 
 class TracedPicture:
-    """The size of a picture, and the calls that would have scaled and cut it."""
+    """Stands in for a Pillow image: it has a size and records the calls of resize and crop."""
 
     def __init__(self, size: tuple[int, int], calls: list[list[Any]]) -> None:
         self.size = size
@@ -46,7 +42,7 @@ class TracedPicture:
 
 
 def check_crop_table(fixtures: FixtureSet) -> Iterator[Comparison]:
-    """Lists of sizes, and every step by which a picture gets one."""
+    """Compare the lists of crop sizes, and the resize and crop steps of every recorded case."""
     crops = fixtures.json(CROPS)
     for target, expected in crops.get(SIZES, {}).items():
         ours = [list(size) for size in generate_crop_sizes(int(target))]
@@ -61,7 +57,7 @@ def check_crop_table(fixtures: FixtureSet) -> Iterator[Comparison]:
 
 
 def trace(case: dict[str, Any]) -> list[Any]:
-    """Size of the result and the calls that led to it."""
+    """The size of a case's result, and the recorded resize and crop calls."""
     calls: list[list[Any]] = []
     picture = cast("Image.Image", TracedPicture(tuple(case["input"]), calls))
     if case["fn"] == "var_center_crop":
@@ -72,7 +68,7 @@ def trace(case: dict[str, Any]) -> list[Any]:
 
 
 def check_cropped_pixels(fixtures: FixtureSet) -> Iterator[Comparison]:
-    """crop_before.png cut to the size in the name of each crop_after_WxH.png."""
+    """Compare crop_before.png, cropped to WxH, with each crop_after_WxH.png."""
     for file in sorted(fixtures.path("layout").glob("crop_after_*x*.png")):
         width, height = file.stem.removeprefix("crop_after_").split("x")
         with Image.open(fixtures.path(CROP_BEFORE)) as before, Image.open(file) as after:
@@ -81,7 +77,7 @@ def check_cropped_pixels(fixtures: FixtureSet) -> Iterator[Comparison]:
 
 
 def check_whitened_picture(fixtures: FixtureSet) -> Iterator[Comparison]:
-    """A picture with transparency."""
+    """Compare a picture with transparency, blended onto white."""
     with Image.open(fixtures.path(ALPHA_BEFORE)) as before, Image.open(fixtures.path(ALPHA_AFTER)) as after:
         yield same_levels(
             ALPHA_AFTER, "pixels", np.asarray(whiten_transparency(before)), np.asarray(after), 0
@@ -89,7 +85,7 @@ def check_whitened_picture(fixtures: FixtureSet) -> Iterator[Comparison]:
 
 
 def check_whitened_modes(fixtures: FixtureSet) -> Iterator[Comparison]:
-    """Pictures of every Pillow mode."""
+    """Compare pictures of every Pillow mode, blended onto white."""
     with np.load(fixtures.path(WHITENED)) as arrays:
         for mode in fixtures.json(WHITENED_MODES):
             key = mode.replace(";", "_")

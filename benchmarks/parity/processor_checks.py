@@ -1,4 +1,4 @@
-"""Guidance, constraints and top-k on recorded scores."""
+"""Compare guidance, constraints and top-k on recorded scores."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,23 +9,23 @@ from torch import Tensor
 from benchmarks.parity.comparison import Comparison, farthest, identical
 from benchmarks.parity.fixture_set import FixtureSet
 from benchmarks.parity.scores import constrain, keep, top_k_at
-from services.worker.engine.guidance import GuidanceSchedule, apply_guidance
-from services.worker.engine.image_grammar import HEADER_LENGTH, ImageGrammar, ImageShape
-from services.worker.engine.vocabulary import Vocabulary
+from services.worker.engine.layout.image_grammar import HEADER_LENGTH, ImageGrammar, ImageShape
+from services.worker.engine.layout.vocabulary import Vocabulary
+from services.worker.engine.sampling.guidance import GuidanceSchedule, apply_guidance
 
 CFG, CFG_SCORES = "logits/cfg.json", "logits/cfg.npz"
 SINGLE, SINGLE_SCORES = "logits/constraint_topk.json", "logits/constraint_topk.npz"
 PUBLIC_IDS, PUBLIC_SCORES = "logits/real_vocab.json", "logits/real_vocab.npz"
 WINDOWS, WINDOW_SCORES = "sjd/sjd_processors.json", "sjd/sjd_processors.npz"
 SCALE_ERROR, GUIDED_ERROR = 1e-5, 1e-5
-"""Relative: the schedule is float32 here, Python's float there."""
+"""Relative tolerances: our schedule uses float32, the reference's Python floats."""
 
 
 def check_guidance(fixtures: FixtureSet) -> Iterator[Comparison]:
-    """The schedule of every start value, and guided scores where they were recorded."""
+    """Compare the guidance schedule of every start value, and the recorded guided scores."""
     facts, arrays = fixtures.json(CFG), fixtures.arrays(CFG_SCORES)
     shape = ImageShape(facts["h_grids"], facts["w_grids"])
-    # Step k has read the image up to offset k and decides the token after it.
+    # step k has read the image up to offset k and chooses the next token
     offsets = range(1, facts["steps"] + 1)
     for start, case in facts["cases"].items():
         scales = GuidanceSchedule.REFERENCE.scales(float(start), shape, offsets)
@@ -43,7 +43,7 @@ def check_guidance(fixtures: FixtureSet) -> Iterator[Comparison]:
 
 
 def _guided(arrays: dict[str, Tensor], scales: Tensor, recorded: Tensor, start: str) -> Comparison:
-    skipped = HEADER_LENGTH - 1  # the unconditional model is first asked after the header
+    skipped = HEADER_LENGTH - 1  # guidance begins after the header
     conditional, unconditional = arrays["cond"], arrays["uncond"]
     guided = apply_guidance(
         conditional[skipped:], unconditional[: len(conditional) - skipped], scales[skipped:, None]
@@ -58,7 +58,7 @@ def _relative(fixture: str, what: str, actual: Tensor, expected: Tensor, toleran
 
 
 def check_single_tokens(fixtures: FixtureSet) -> Iterator[Comparison]:
-    """The next token's scores after constraints, after top-k, and after both."""
+    """Compare the scores of the next token after constraints, after top-k, and after both."""
     facts, arrays = fixtures.json(SINGLE), fixtures.arrays(SINGLE_SCORES)
     limits = {key: facts[key] for key in ("image_top_k", "text_top_k")}
     rows: dict[str, list[Tensor]] = {"constraint": [], "topk": [], "chain_constraint_topk": []}
@@ -74,7 +74,7 @@ def check_single_tokens(fixtures: FixtureSet) -> Iterator[Comparison]:
 
 
 def check_windows(fixtures: FixtureSet) -> Iterator[Comparison]:
-    """Which tokens of a window of drafts are left by constraints, and by top-k behind them."""
+    """Compare the tokens that remain in a window of drafts after constraints, and after top-k as well."""
     facts, arrays = fixtures.json(WINDOWS), fixtures.arrays(WINDOW_SCORES)
     limits = {key: facts[key] for key in ("image_top_k", "text_top_k")}
     for index, row in enumerate(facts["rows"]):
@@ -95,13 +95,13 @@ def check_windows(fixtures: FixtureSet) -> Iterator[Comparison]:
 
 
 def unpack_bits(packed: Tensor, count: int) -> Tensor:
-    """[rows, bytes] of numpy.packbits -> [rows, count] of 0 and 1."""
+    """Unpack [rows, bytes] from numpy.packbits into [rows, count] booleans."""
     shifts = torch.arange(7, -1, -1)
     return ((packed[..., None].int() >> shifts) & 1).flatten(-2)[..., :count].bool()
 
 
 def check_public_ids(fixtures: FixtureSet) -> Iterator[Comparison]:
-    """Constraints and top-k over the ids and the size of the published vocabulary."""
+    """Compare constraints and top-k with the token ids and the size of the published vocabulary."""
     facts, arrays = fixtures.json(PUBLIC_IDS), fixtures.arrays(PUBLIC_SCORES)
     grammar = ImageGrammar(public_vocabulary(facts))
     scores = torch.zeros(facts["vocab_size"])
@@ -120,7 +120,7 @@ def check_public_ids(fixtures: FixtureSet) -> Iterator[Comparison]:
 
 
 def public_vocabulary(facts: dict[str, Any]) -> Vocabulary:
-    """The vocabulary that the fixture describes; tokens that it does not tell get ids that it leaves free."""
+    """The vocabulary of the fixture; begin and separator, which it does not list, get unused ids."""
     ids = facts["ids"]
     largest_grid = max(facts["image"][1:HEADER_LENGTH]) - ids["GRID0"]
     grids = tuple(ids["GRID0"] + count for count in range(1, largest_grid + 1))

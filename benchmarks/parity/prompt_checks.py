@@ -1,4 +1,4 @@
-"""Prompts, ids and layouts of every task, and the ids of the vocabulary's tokens."""
+"""Compare prompts, token ids and layouts of every task, and the ids of the vocabulary's special tokens."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,11 +7,12 @@ from benchmarks.parity.comparison import Comparison, identical
 from benchmarks.parity.fixture_set import FixtureSet
 from benchmarks.parity.questions import request_of
 from services.tokenizer.image_codec import encode_pixels, read_pixels
-from services.worker.engine.open_plan import open_plan
-from services.worker.engine.prompts import PictureRequest, prompt_text
-from services.worker.engine.sequence_plan import SequencePlan, plan_sequence
-from services.worker.engine.tasks import PictureSize, Task
-from services.worker.engine.vocabulary import Vocabulary
+from services.worker.engine.layout.open_plan import open_plan
+from services.worker.engine.layout.picture_size import PictureSize
+from services.worker.engine.layout.prompts import PictureRequest, prompt_text
+from services.worker.engine.layout.sequence_plan import SequencePlan, plan_sequence
+from services.worker.engine.layout.vocabulary import Vocabulary
+from shared.tasks import Task
 
 PROMPTS = "layout/prompts.json"
 IDS = "idmap.json"
@@ -21,14 +22,14 @@ MAX_PIXELS = 64_000_000
 
 
 def check_vocabulary(fixtures: FixtureSet) -> Iterator[Comparison]:
-    """The ids that were found by name."""
+    """Compare the ids of special tokens, which are found by name."""
     names = ("START", "END", "NEWLINE", "SEP", "GRID0", "IMG_FIRST", "IMG_LAST", "BOS_USED", "vocab_size")
     expected = fixtures.json(IDS)
     yield identical(IDS, "ids by name", named_ids(fixtures.vocabulary), [expected[name] for name in names])
 
 
 def named_ids(vocabulary: Vocabulary) -> list[int]:
-    """START, END, NEWLINE, SEP, grid of zero, first and last image code, begin of sequence, size."""
+    """Ids of START, END, NEWLINE, SEP, GRID0, first and last image code, begin of sequence; and the size."""
     return [
         vocabulary.image_start,
         vocabulary.image_end,
@@ -43,7 +44,7 @@ def named_ids(vocabulary: Vocabulary) -> list[int]:
 
 
 def check_prompts(fixtures: FixtureSet) -> Iterator[Comparison]:
-    """Each task's question, the ids handed to the model, and what stands where in them."""
+    """Compare each task's question, the token ids of the model's input, and their layout."""
     for name, fixture in fixtures.json(PROMPTS)["tasks"].items():
         vocabulary, text = fixtures.vocabulary, fixtures.text_tokenizer
         request = request_of(vocabulary, fixture["question"], fixture["ids"])
@@ -62,7 +63,7 @@ def check_prompts(fixtures: FixtureSet) -> Iterator[Comparison]:
 def segments_of(
     fixtures: FixtureSet, request: PictureRequest, tokens: tuple[int, ...], plan: SequencePlan
 ) -> list[dict[str, Any]]:
-    """The fixture's description of a sequence, made from our plan."""
+    """Our sequence plan in the fixture's format."""
     names = {token: name for name, token in fixtures.text_tokenizer.token_ids.items()}
 
     def special(index: int) -> dict[str, Any]:
@@ -80,7 +81,7 @@ def segments_of(
 
 
 def panel_facts(plan: SequencePlan) -> list[int]:
-    """Place of START, grids, tokens of a row, rows that are given, rows in all."""
+    """Index of the image start, grid height and width, tokens per row, given rows, all rows."""
     shape = plan.shape
     return [
         plan.image_start,
@@ -102,7 +103,7 @@ def _given_picture(fixtures: FixtureSet, where: str, request: PictureRequest) ->
 
 
 def check_whole_picture(fixtures: FixtureSet) -> Iterator[Comparison]:
-    """Length, header, end and newlines of a picture that was encoded whole."""
+    """Compare length, header, end and newlines of a completely encoded picture."""
     facts = fixtures.json(WHOLE_PICTURE)
     request = PictureRequest(Task.TEXT_TO_IMAGE, "any", PictureSize(*facts["crop_size"]))
     plan = plan_sequence(fixtures.vocabulary, fixtures.text_tokenizer, request)

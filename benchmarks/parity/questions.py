@@ -1,10 +1,12 @@
-"""Read the reference's question back into the request that it stands for."""
+"""Parse the reference's prompt text, its "question", back into a request."""
 
 import re
 
-from services.worker.engine.prompts import PictureRequest
-from services.worker.engine.tasks import MapKind, PictureSize, Task
-from services.worker.engine.vocabulary import Vocabulary
+from services.worker.engine.layout.picture_size import PictureSize
+from services.worker.engine.layout.prompts import MAP_PHRASES, PictureRequest
+from services.worker.engine.layout.vocabulary import Vocabulary
+from shared.errors import LuminaryError
+from shared.tasks import Task
 
 SINGLE = re.compile(r"Generate an image of (\d+)x(\d+) according to the following prompt:\n(.*)", re.DOTALL)
 DUAL = re.compile(
@@ -14,15 +16,17 @@ DUAL = re.compile(
 )
 
 
-class UnknownQuestionError(Exception):
-    """The text follows none of the reference's templates."""
+class UnknownQuestionError(LuminaryError):
+    """The text matches none of the reference's templates."""
+
+    code = "question_unknown"
+    hint = "Record the fixture with a prompt of the reference's own templates."
 
 
 def request_of(vocabulary: Vocabulary, question: str, ids: list[int]) -> PictureRequest:
-    """The request behind a question.
+    """Parse a question into a request. Raises UnknownQuestionError.
 
-    ids: what the reference handed to its model; the image codes in it are the given panel.
-    Raises UnknownQuestionError.
+    ids: the input tokens of the reference's model; image codes in them are the given panel.
     """
     given = tuple(vocabulary.code_of_token(token) for token in ids if vocabulary.is_image_token(token))
     if match := SINGLE.fullmatch(question):
@@ -30,9 +34,9 @@ def request_of(vocabulary: Vocabulary, question: str, ids: list[int]) -> Picture
         return PictureRequest(Task.TEXT_TO_IMAGE, prompt, PictureSize(int(width), int(height)))
     match = DUAL.fullmatch(question)
     if match is None:
-        raise UnknownQuestionError(f"no template fits {question!r}")
+        raise UnknownQuestionError(f"no template matches {question!r}")
     width, height, displaying, shown, prompt = match.groups()
-    kind = next((kind for kind in MapKind if kind.phrase == shown), None)
+    kind = next((kind for kind, phrase in MAP_PHRASES.items() if phrase == shown), None)
     panel = PictureSize(int(width), int(height) // 2) if given else PictureSize(int(width), int(height))
     if displaying == "upper":
         if kind is None:

@@ -1,4 +1,4 @@
-"""Run every check of a fixture set and put the rows into a table."""
+"""Run all checks on a fixture set and format the results as a table."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -15,15 +15,12 @@ from benchmarks.parity import (
 )
 from benchmarks.parity.comparison import Comparison, failure
 from benchmarks.parity.fixture_set import FixtureSet
-from benchmarks.parity.questions import UnknownQuestionError
-from services.tokenizer.movqgan import MoVQGANError
-from services.tokenizer.preprocessing import ImageError
-from services.worker.engine.errors import EngineError
+from shared.errors import LuminaryError
 
 
 @dataclass(frozen=True)
 class Check:
-    """Comparisons that need some files of the set."""
+    """A function that yields comparisons, and the files that it needs."""
 
     run: Callable[[FixtureSet], Iterator[Comparison]]
     files: tuple[str, ...]
@@ -53,7 +50,7 @@ CHECKS = (
 
 
 def compare(fixtures: FixtureSet) -> Iterator[Comparison]:
-    """Every comparison that the set allows; a file that its manifest lists and that is gone is a miss."""
+    """Run all checks whose files exist; a missing file of the manifest is a miss."""
     for file in sorted(fixtures.listed):
         if not fixtures.has(file):
             yield failure(file, "file of the manifest", "missing")
@@ -65,23 +62,13 @@ def compare(fixtures: FixtureSet) -> Iterator[Comparison]:
 def _guarded(check: Check, fixtures: FixtureSet) -> Iterator[Comparison]:
     try:
         yield from check.run(fixtures)
-    except (
-        EngineError,
-        MoVQGANError,
-        ImageError,
-        UnknownQuestionError,
-        OSError,
-        LookupError,
-        ValueError,
-        TypeError,
-        RuntimeError,
-    ) as error:
-        # Whatever a damaged or unknown file makes of a check, the other checks are still worth their rows.
+    except (LuminaryError, OSError, LookupError, ValueError, TypeError, RuntimeError) as error:
+        # a damaged file must not prevent the other checks
         yield failure(check.files[0], check.run.__name__, f"{type(error).__name__}: {error}")
 
 
 def table(rows: Iterable[Comparison]) -> Iterator[str]:
-    """Lines of fixed columns: fixture, what, error, tolerance, ok or MISS."""
+    """Lines with fixed columns: fixture, what, error, tolerance, ok or MISS."""
     yield f"{'fixture':<44} {'compared':<44} {'error':>9} {'allowed':>9}"
     for row in rows:
         verdict = "ok" if row.ok else f"MISS  {row.note}".rstrip()

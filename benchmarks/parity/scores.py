@@ -1,17 +1,17 @@
-"""What the reference's processors do to scores, put together from the engine's own pieces."""
+"""The reference's logits processors, built from the engine's functions."""
 
 from math import inf
 
 import torch
 from torch import Tensor
 
-from services.worker.engine.image_grammar import Allowed, Forced, Free, GrammarState
-from services.worker.engine.sampling import keep_top_k
-from services.worker.engine.vocabulary import Vocabulary
+from services.worker.engine.layout.image_grammar import Allowed, Forced, Free, GrammarState
+from services.worker.engine.layout.vocabulary import Vocabulary
+from services.worker.engine.sampling.filters import keep_top_k
 
 
 def constrain(vocabulary: Vocabulary, scores: Tensor, allowed: Allowed) -> Tensor:
-    """[vocabulary] scores with -inf where no token may stand; a forced token has score 0."""
+    """[vocabulary] scores with -inf for tokens that are not allowed; a forced token gets the score 0."""
     if allowed is Free.ANYTHING:
         return scores
     kept = torch.full_like(scores, -inf)
@@ -25,10 +25,10 @@ def constrain(vocabulary: Vocabulary, scores: Tensor, allowed: Allowed) -> Tenso
 
 
 def top_k_at(state: GrammarState, *, image_top_k: int, text_top_k: int) -> int:
-    """Which top-k the reference applies: inside an image, from START on, or outside."""
+    """The reference's k: `image_top_k` after the image start token, otherwise `text_top_k`."""
     return image_top_k if state.offset > 0 else text_top_k
 
 
 def keep(scores: Tensor, k: int) -> Tensor:
-    """Top-k of [vocabulary] scores."""
+    """[vocabulary] scores with -inf for all but the k largest."""
     return keep_top_k(scores[None], k)[0]

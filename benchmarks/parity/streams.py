@@ -1,20 +1,20 @@
-"""Run the decoder on given tokens, as the engine does: through the pool of keys and values, or without."""
+"""Run the decoder on given tokens, with the engine's key-value cache or without a cache."""
 
 import torch
 from torch import Tensor, nn
 
 from services.worker.engine.batch import hidden_states
-from services.worker.engine.dense_attention import DenseCausalAttention
-from services.worker.engine.kv_cache import BLOCK_TOKENS, KVCache, Segment, run_length
-from services.worker.engine.loading import LoadedModel
+from services.worker.engine.loading.load import LoadedModel
+from services.worker.engine.model.dense_attention import DenseCausalAttention
+from services.worker.engine.model.kv_cache import BLOCK_TOKENS, KVCache, Segment, run_length
 from services.worker.engine.row_shapes import MAX_ROWS
 
 
 class CachedStream:
-    """One stream that is fed piece by piece. Its run does not begin where the pool begins."""
+    """One stream in a key-value cache, fed in pieces. Its run does not start at index 0 of the cache."""
 
     def __init__(self, loaded: LoadedModel, length: int) -> None:
-        """length: tokens that will be fed in all."""
+        """length: total number of tokens that will be fed."""
         lengths = [BLOCK_TOKENS, run_length(length)]
         self.loaded = loaded
         self.cache = KVCache(loaded.config, sum(lengths), dtype=loaded.precision.dtype, device=loaded.device)
@@ -25,7 +25,7 @@ class CachedStream:
 
     @torch.inference_mode()
     def feed(self, tokens: list[int]) -> Tensor:
-        """Final hidden states of the tokens, [tokens, hidden]."""
+        """Feed the tokens; return their final hidden states, [tokens, hidden]."""
         pieces = [tokens[start : start + MAX_ROWS] for start in range(0, len(tokens), MAX_ROWS)]
         return torch.cat([self._feed_pass(piece) for piece in pieces])
 
@@ -39,7 +39,7 @@ class CachedStream:
 
 @torch.inference_mode()
 def last_logits(loaded: LoadedModel, tokens: list[int], count: int = 1) -> Tensor:
-    """[count, vocabulary] logits of the last `count` tokens of a fresh stream."""
+    """[count, vocabulary] logits of the last `count` tokens, computed in a new stream."""
     return loaded.model.logits(CachedStream(loaded, len(tokens)).feed(tokens)[-count:])
 
 
@@ -47,7 +47,7 @@ def last_logits(loaded: LoadedModel, tokens: list[int], count: int = 1) -> Tenso
 def dense_states(loaded: LoadedModel, token_ids: Tensor) -> tuple[Tensor, Tensor]:
     """One prefill without a cache: hidden states [layers + 1, tokens, hidden], logits [tokens, vocabulary].
 
-    States: the embeddings, what each layer but the last gives, and the output of the last norm.
+    The states are the embeddings, the outputs of all layers but the last, and the output of the final norm.
     """
     states: list[Tensor] = []
 

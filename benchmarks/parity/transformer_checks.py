@@ -1,4 +1,4 @@
-"""Logits and hidden states of whole sequences: one prefill, and token by token through the cache."""
+"""Compare logits and hidden states of sequences, from one prefill and from decoding with the cache."""
 
 import re
 from collections.abc import Iterator
@@ -16,14 +16,14 @@ from benchmarks.parity.comparison import (
 )
 from benchmarks.parity.fixture_set import FixtureSet
 from benchmarks.parity.streams import CachedStream, dense_states
-from services.worker.engine.loading import LoadedModel
+from services.worker.engine.loading.load import LoadedModel
 
 FILE = "golden_transformer.safetensors"
 SEQUENCE = re.compile(r"(.+)\.input_ids")
 
 
 def check_transformer(fixtures: FixtureSet) -> Iterator[Comparison]:
-    """Every sequence of the file, with every tensor that it has."""
+    """Compare all recorded tensors of every sequence in the file."""
     golden = fixtures.tensors(FILE)
     names = sorted(match[1] for key in golden if (match := SEQUENCE.fullmatch(key)))
     for name in names:
@@ -74,7 +74,7 @@ def _bfloat16(fixtures: FixtureSet, fixture: str, sequence: dict[str, Tensor]) -
 
 @torch.inference_mode()
 def decoded_states(loaded: LoadedModel, tokens: list[int], rows: int) -> Tensor:
-    """Hidden states of the last `rows` tokens, all but the first of them fed one by one behind a prefill."""
+    """Hidden states of the last `rows` tokens: the first from a prefill, the others decoded one by one."""
     prefix = len(tokens) - rows + 1
     stream = CachedStream(loaded, len(tokens))
     first = stream.feed(tokens[:prefix])[-1:]
