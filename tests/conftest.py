@@ -1,5 +1,23 @@
-"""One thread per process: the tests' models are tiny, and the processes of a test share two cores."""
+"""How the tests share processors and servers.
+
+One thread per process: the tests' models are tiny, and the processes of a test share two cores. Tests that
+use the same installation or the same tokenizer service run in one process, so that it starts once.
+"""
 
 import os
 
+import pytest
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+SHARED = ("installation", "worker_world")
+"""Fixtures of the whole test run that take long to set up."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put each test into the group of the shared fixture that it uses, or of its file."""
+    for item in items:
+        fixtures: list[str] = getattr(item, "fixturenames", [])
+        shared = next((name for name in SHARED if name in fixtures), None)
+        item.add_marker(pytest.mark.xdist_group(shared or str(item.path)))

@@ -1,4 +1,4 @@
-"""One installation for the test session; every test finds all of its processes running."""
+"""One installation for the test session; all of its processes run at the start of each test."""
 
 import shutil
 import tempfile
@@ -7,21 +7,22 @@ from pathlib import Path
 
 import pytest
 
+from infra.local.installation import migrate
 from infra.local.stack import EmbeddedStack
-from infra.local.supervisor import migrate
-from tests.acceptance.installation import Installation
-from tests.integration.random_models import write_decoder, write_movqgan
-from tests.integration.worker.platform import PlatformUnderTest
+from tests.support.models.random_models import write_decoder, write_movqgan
+from tests.support.platforms.installation import Installation
+from tests.support.platforms.platform import PlatformUnderTest
 
 
 @pytest.fixture(scope="session")
 def installation() -> Iterator[Installation]:
-    """Servers with fsync, as in production, and the services on them."""
+    """The services on servers with fsync, as in production."""
     folder = Path(tempfile.mkdtemp(prefix="luminary-acceptance-"))
     model = write_decoder(folder / "random")
     write_movqgan(model / "movqgan")
     with EmbeddedStack(folder / "stack", environment={}) as stack:
-        migrate(stack.environment["DATABASE_URL"])
+        assert stack.postgres is not None
+        migrate(stack.postgres.owner_url())
         installation = Installation(folder / "logs", model, stack)
         try:
             installation.start()
@@ -33,6 +34,6 @@ def installation() -> Iterator[Installation]:
 
 @pytest.fixture
 def platform(installation: Installation, request: pytest.FixtureRequest) -> Iterator[PlatformUnderTest]:
-    """A project of the test's own."""
+    """A new project for the test; after it, stopped processes are started again."""
     yield installation.world(request.node.name)
     installation.restore()

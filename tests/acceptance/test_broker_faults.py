@@ -1,4 +1,4 @@
-"""The broker flushed, killed, frozen, dead for good: every job is done, and bells are heard afterwards."""
+"""Faults of the broker: jobs finish without it, and workers receive doorbells again when it is back."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -7,23 +7,23 @@ from contextlib import AbstractContextManager, contextmanager
 import pytest
 import valkey
 
-from services.worker.celery_app import create_celery_app
-from services.worker.doorbells import ring_doorbell
-from services.worker.slots import JITTER
+from services.worker.broker.celery_app import create_celery_app
+from services.worker.broker.doorbells import ring_doorbell
+from services.worker.claiming.slots import JITTER
 from shared.jobs import Queue
 from shared.settings import JobSettings
-from tests.acceptance.evidence import assert_done_exactly_once
-from tests.acceptance.installation import Installation
-from tests.integration.worker.platform import PlatformUnderTest, eventually
+from tests.support.platforms.evidence import assert_done_exactly_once
+from tests.support.platforms.installation import Installation
+from tests.support.platforms.platform import PlatformUnderTest, eventually
 
 WAITING = 50
 NOWHERE = "redis://127.0.0.1:1/0"
-"""Port 1 (tcpmux) has no server on a machine of today."""
+"""Nothing listens on port 1 (tcpmux)."""
 
 
 @contextmanager
 def flushed(installation: Installation) -> Iterator[None]:
-    """Every message that waited is lost."""
+    """Delete all waiting messages at the start of the block."""
     with valkey.Valkey.from_url(installation.settings.broker.broker_url.get_secret_value()) as client:
         client.flushall()
     yield
@@ -31,7 +31,7 @@ def flushed(installation: Installation) -> Iterator[None]:
 
 @contextmanager
 def killed(installation: Installation) -> Iterator[None]:
-    """Nobody listens at the broker's port."""
+    """Kill the broker for the duration of the block."""
     broker = installation.server("valkey")
     broker.kill()
     yield
@@ -41,13 +41,13 @@ def killed(installation: Installation) -> Iterator[None]:
 
 @contextmanager
 def half_open(installation: Installation) -> Iterator[None]:
-    """Connections stand, the kernel takes new ones, and nobody answers."""
+    """Freeze the broker for the block: connections stay open and new ones are accepted, without an answer."""
     with installation.server("valkey").frozen():
         yield
 
 
 def answers_ping(installation: Installation) -> bool:
-    """Whether the broker serves."""
+    """Whether the broker answers PING."""
     try:
         with valkey.Valkey.from_url(installation.settings.broker.broker_url.get_secret_value()) as client:
             return bool(client.ping())
@@ -86,7 +86,7 @@ def test_an_idle_slot_looks_for_jobs_at_least_every_two_seconds() -> None:
 
 
 def hears_doorbells(installation: Installation) -> bool:
-    """Whether a message that is sent now is taken from its queue."""
+    """Whether a worker receives a doorbell that is sent now."""
     url = installation.settings.broker.broker_url.get_secret_value()
     with create_celery_app(installation.settings.broker) as app, valkey.Valkey.from_url(url) as client:
         ring_doorbell(app, Queue.GENERATE, 1)

@@ -1,19 +1,19 @@
-"""Canceling: a running job stops and keeps its rows, a waiting one never starts, twice is once."""
+"""Canceling: a running job keeps its drawn rows, a waiting job never starts, a second cancel does nothing."""
 
 from uuid import UUID
 
 from shared.job_store import request_cancel
-from shared.jobs import JobState
+from shared.jobs import JobState, Phase
 from shared.tables import UsageRecord
-from tests.acceptance.installation import SLOTS, Installation
-from tests.integration.worker.platform import PlatformUnderTest, eventually
+from tests.support.platforms.installation import SLOTS, Installation
+from tests.support.platforms.platform import PlatformUnderTest, eventually
 
 LONG = {"size": "256x256"}
 COLUMNS = 32
 
 
 def cancel(platform: PlatformUnderTest, job_id: UUID) -> JobState:
-    """What the gateway does; the state in which the job then is."""
+    """Cancel the job in the way of the gateway; return its state."""
     with platform.database.transaction() as session:
         job = request_cancel(session, platform.project_id, job_id)
         assert job is not None
@@ -36,12 +36,12 @@ def test_a_canceled_job_keeps_its_rows_and_its_slot_goes_to_the_next(
     assert cancel(platform, jobs[0]) == cancel(platform, never) == JobState.CANCELED
 
     assert platform.events(jobs[0]) == ["queued", "started", "canceling", "canceled"]
-    [picture] = platform.outputs(jobs[0])
+    [picture] = eventually(lambda: platform.outputs(jobs[0]), "the partial picture")
     assert picture.candidate.partial
     assert 0 < picture.grid.height < COLUMNS
     with platform.database.transaction() as session:
         usage = session.get_one(UsageRecord, jobs[0])
-        assert COLUMNS < usage.image_tokens < canceled.tokens_total
+        assert COLUMNS < usage.tokens_done < canceled.tokens_total
 
     for job_id in jobs[1:]:
         assert platform.finished(job_id).state == JobState.SUCCEEDED
@@ -53,7 +53,7 @@ def test_a_job_that_waits_for_a_dead_tokenizer_can_be_canceled(
 ) -> None:
     installation.tokenizer.kill()
     job_id = platform.ask()
-    eventually(lambda: platform.job(job_id).phase == "decoding", "the request of the picture")
+    eventually(lambda: platform.job(job_id).phase == Phase.DECODING, "the request of the picture")
     cancel(platform, job_id)
 
     assert platform.finished(job_id).state == JobState.CANCELED

@@ -1,18 +1,18 @@
-"""One project's long queue and another project's only job."""
+"""Fairness: the long queue of one project does not delay the only job of another project."""
 
 from sqlalchemy import func, select
 
 from shared.job_store import request_cancel
 from shared.jobs import JobEvent, JobState
 from shared.tables import Job, JobEventRow
-from tests.acceptance.installation import SLOTS, Installation
-from tests.integration.worker.platform import PlatformUnderTest, eventually
+from tests.support.platforms.installation import SLOTS, Installation
+from tests.support.platforms.platform import PlatformUnderTest, eventually
 
 LONG_QUEUE = 500
 
 
 def starts(platform: PlatformUnderTest) -> int:
-    """How many jobs of the project have started."""
+    """Number of started jobs of the project."""
     with platform.database.transaction() as session:
         started = select(func.count()).where(
             JobEventRow.job_id == Job.id,
@@ -23,7 +23,7 @@ def starts(platform: PlatformUnderTest) -> int:
 
 
 def starts_between(platform: PlatformUnderTest, other: PlatformUnderTest, job: Job) -> int:
-    """How many jobs of the project started after the other's job was queued and before it was started."""
+    """Number of the project's jobs that started while the other project's job was waiting."""
     with platform.database.transaction() as session:
         queued, started = session.scalars(
             select(JobEventRow.created_at)
@@ -40,7 +40,7 @@ def starts_between(platform: PlatformUnderTest, other: PlatformUnderTest, job: J
 
 
 def cancel_the_rest(platform: PlatformUnderTest) -> None:
-    """Leave nothing to do for the tests that follow."""
+    """Cancel all jobs of the project, so that they do not delay the next tests."""
     with platform.database.transaction() as session:
         queued = session.scalars(select(Job.id).where(Job.project_id == platform.project_id)).all()
         for job_id in queued:

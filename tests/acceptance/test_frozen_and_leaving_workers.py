@@ -1,4 +1,4 @@
-"""A worker that freezes beyond its lease, and one that is told to leave: the other one goes on."""
+"""A worker is frozen for longer than its lease, or stops: another worker continues the jobs."""
 
 import signal
 from collections.abc import Iterator
@@ -6,34 +6,34 @@ from uuid import UUID
 
 import pytest
 
-from shared.jobs import JobState
+from shared.jobs import JobState, Phase
 from shared.tables import Checkpoint, Job
-from tests.acceptance.evidence import (
+from tests.support.platforms.evidence import (
     assert_done_exactly_once,
     codes_of,
     every_row,
     execute,
     stored_objects,
 )
-from tests.acceptance.installation import SLOTS, Installation
-from tests.integration.worker.platform import PlatformUnderTest, eventually
+from tests.support.platforms.installation import SLOTS, Installation
+from tests.support.platforms.platform import PlatformUnderTest, eventually
 
 LONG = {"size": "256x256"}
-"""1,024 codes: some seconds of drawing, in which something can happen."""
+"""1,024 codes: drawing takes some seconds, long enough for a fault."""
 DRAIN_SECONDS = 10.0
-"""What the shortest notice of a spot machine leaves for checkpoints, after all else."""
+"""Time for saving checkpoints within the shortest termination notice of a spot machine."""
 
 
 @pytest.fixture(scope="module")
 def reference(installation: Installation) -> dict[int, tuple[str, bytes]]:
-    """Seed to hashes of codes and file, of jobs to which nothing happened."""
+    """By seed: hashes of codes and file of a job without faults."""
     platform = installation.world("undisturbed")
     jobs = {seed: platform.ask(seed=seed, **LONG) for seed in range(SLOTS)}
     return {seed: hashes(platform, job_id) for seed, job_id in jobs.items()}
 
 
 def hashes(platform: PlatformUnderTest, job_id: UUID) -> tuple[str, bytes]:
-    """Hashes of codes and file of the job's picture, once it is there."""
+    """Wait until the job has succeeded; return the hashes of its picture's codes and file."""
     assert platform.finished(job_id).state == JobState.SUCCEEDED
     [picture] = platform.outputs(job_id)
     return picture.grid.sha256(), picture.image.sha256
@@ -41,13 +41,13 @@ def hashes(platform: PlatformUnderTest, job_id: UUID) -> tuple[str, bytes]:
 
 @pytest.fixture(scope="module")
 def second_worker(installation: Installation, reference: object) -> Iterator[None]:
-    """A second worker for the tests of this file."""
+    """A second worker during the tests of this module."""
     with installation.two_workers():
         yield
 
 
 def started_on(platform: PlatformUnderTest, job_id: UUID) -> str:
-    """The worker that has begun to draw the job."""
+    """Wait until the job is being drawn; return its worker."""
     platform.started_drawing(job_id)
     owner = platform.job(job_id).lease_owner
     assert owner is not None
@@ -55,7 +55,7 @@ def started_on(platform: PlatformUnderTest, job_id: UUID) -> str:
 
 
 def finds_its_lease_lost(installation: Installation, job_id: UUID) -> bool:
-    """Whether the first worker's attempt at the job has ended without a write."""
+    """Whether the first worker has noticed that its attempt lost the lease."""
     lines = installation.worker.lines_about(job_id)
     return any(line.get("reason") == "lost" or "lease was lost" in line["message"] for line in lines)
 
@@ -91,7 +91,7 @@ def test_a_worker_frozen_while_it_waits_for_its_picture_changes_nothing_when_it_
     with installation.second_worker.frozen():
         tokenizer.send(signal.SIGSTOP)
         job_id = platform.ask(seed=0, **LONG)
-        eventually(lambda: platform.job(job_id).phase == "decoding", "the request of the picture")
+        eventually(lambda: platform.job(job_id).phase == Phase.DECODING, "the request of the picture")
         worker.send(signal.SIGSTOP)
         tokenizer.send(signal.SIGCONT)
     try:
@@ -109,23 +109,24 @@ def test_a_worker_frozen_while_it_waits_for_its_picture_changes_nothing_when_it_
 
 BREAK_HEARTBEATS = """
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN RAISE EXCEPTION 'an error that nobody foresaw' USING ERRCODE = '42501'; END $$;
-CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON workers FOR EACH ROW EXECUTE FUNCTION refuse();
+BEGIN RAISE EXCEPTION 'an unexpected error' USING ERRCODE = '42501'; END $$;
+CREATE TRIGGER refuse BEFORE INSERT OR UPDATE OF heartbeat_at ON workers
+    FOR EACH ROW EXECUTE FUNCTION refuse();
 """
-MEND_HEARTBEATS = "DROP TRIGGER refuse ON workers; DROP FUNCTION refuse;"
+RESTORE_HEARTBEATS = "DROP TRIGGER refuse ON workers; DROP FUNCTION refuse;"
 
 
 @pytest.mark.usefixtures("second_worker")
-def test_a_worker_whose_heart_fails_leaves_in_order_and_does_not_live_on_without_it(
+def test_a_worker_whose_heartbeats_fail_drains_and_exits(
     installation: Installation, platform: PlatformUnderTest, reference: dict[int, tuple[str, bytes]]
 ) -> None:
     worker = installation.worker
     with installation.second_worker.frozen():
         job_id = platform.ask(seed=0, **LONG)
         platform.started_drawing(job_id)
-        execute(platform.database, BREAK_HEARTBEATS)
+        execute(installation.owner_url, BREAK_HEARTBEATS)
         worker.exited(DRAIN_SECONDS)
-        execute(platform.database, MEND_HEARTBEATS)
+        execute(installation.owner_url, RESTORE_HEARTBEATS)
     assert "a thread has died" in worker.log()
     worker.start()
 
@@ -134,7 +135,7 @@ def test_a_worker_whose_heart_fails_leaves_in_order_and_does_not_live_on_without
 
 
 @pytest.mark.usefixtures("second_worker")
-def test_sigterm_with_four_running_jobs_is_obeyed_in_ten_seconds_and_the_jobs_go_on_elsewhere(
+def test_a_worker_with_four_running_jobs_exits_ten_seconds_after_sigterm_and_another_continues_them(
     installation: Installation, platform: PlatformUnderTest, reference: dict[int, tuple[str, bytes]]
 ) -> None:
     def checkpoint(job_id: UUID) -> tuple[JobState, int]:

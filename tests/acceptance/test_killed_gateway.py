@@ -1,4 +1,4 @@
-"""A gateway that is killed while clients submit with idempotency keys: one job a key."""
+"""The gateway is killed while clients submit jobs: each idempotency key makes one job."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,14 +15,14 @@ from shared.job_store.clock import time_after
 from shared.jobs import JobState
 from shared.security import generate_api_key
 from shared.tables import ApiKey, IdempotencyRecord, Job
-from tests.acceptance.evidence import assert_done_exactly_once
-from tests.acceptance.installation import Installation
-from tests.integration.worker.platform import PlatformUnderTest, eventually
+from tests.support.platforms.evidence import assert_done_exactly_once
+from tests.support.platforms.installation import Installation
+from tests.support.platforms.platform import PlatformUnderTest, eventually
 
 CLIENTS = 4
 SUBMISSIONS = 40
 KILLED_AFTER = (5, 25)
-"""Jobs that are queued when the gateway is killed."""
+"""Numbers of queued jobs at which the gateway is killed."""
 
 
 @pytest.fixture
@@ -36,14 +36,14 @@ def token(platform: PlatformUnderTest) -> str:
 
 @pytest.fixture
 def client(installation: Installation, token: str) -> Iterator[httpx2.Client]:
-    """A client of the gateway in the name of the project."""
+    """A client of the gateway with the project's key."""
     headers = {"Authorization": f"Bearer {token}"}
     with httpx2.Client(base_url=installation.gateway_url, headers=headers, timeout=10.0) as client:
         yield client
 
 
 def submit_once(client: httpx2.Client, key: str, seed: int) -> str | None:
-    """One try to queue a job; None when there was no final answer."""
+    """Try once to submit a job; return its id, or None without a final answer."""
     body = {"prompt": "a red circle", "size": "64x64", "seed": seed}
     try:
         answer = client.post("/v1/jobs", headers={"Idempotency-Key": key}, json=body)
@@ -56,14 +56,14 @@ def submit_once(client: httpx2.Client, key: str, seed: int) -> str | None:
 
 
 def queued_jobs(platform: PlatformUnderTest) -> int:
-    """Jobs of the project."""
+    """Number of the project's jobs."""
     with platform.database.transaction() as session:
         count = select(func.count()).select_from(Job).where(Job.project_id == platform.project_id)
         return session.scalars(count).one()
 
 
 def let_claims_run_out(platform: PlatformUnderTest) -> None:
-    """The minute after which the claim of a dead gateway may be taken over has passed."""
+    """Expire the claims of idempotency keys now, which otherwise takes a minute after a gateway's death."""
     with platform.database.transaction() as session:
         session.execute(
             update(IdempotencyRecord)

@@ -1,4 +1,4 @@
-"""kill -9 of the worker: nothing is lost, nothing has two effects, and the pictures are the very same."""
+"""The worker is killed: no job is lost, no effect happens twice, and the pictures have the same bits."""
 
 import json
 import random
@@ -11,23 +11,23 @@ from sqlalchemy import select, text
 
 from shared.jobs import FINAL_STATES, JobState
 from shared.tables import Job
-from tests.acceptance.evidence import (
+from tests.support.platforms.evidence import (
     assert_done_exactly_once,
     recorded_checkpoints,
     stored_objects,
     want_webhooks,
 )
-from tests.acceptance.installation import SLOTS, Installation
-from tests.integration.worker.platform import PlatformUnderTest, eventually
+from tests.support.platforms.installation import SLOTS, Installation
+from tests.support.platforms.platform import PlatformUnderTest, eventually
 
 POINTS = 20
 SIZE = "192x192"
 FEWEST_CODES, MOST_CODES = 80, 620
-"""Between two kills, of all running jobs together; a picture has 576."""
+"""Codes of all running jobs together between two kills; a picture has 576."""
 
 
 class KilledJobs:
-    """Jobs that keep every slot busy while their worker is killed again and again."""
+    """Jobs that keep all slots busy while their worker is killed repeatedly."""
 
     def __init__(self, platform: PlatformUnderTest) -> None:
         self._platform = platform
@@ -35,12 +35,12 @@ class KilledJobs:
         self.jobs: dict[int, UUID] = {}
 
     def rows(self) -> Sequence[Job]:
-        """All jobs as they stand."""
+        """The current rows of all jobs."""
         with self._platform.database.transaction() as session:
             return session.scalars(select(Job).where(Job.project_id == self._platform.project_id)).all()
 
     def have_drawn(self, codes: int) -> bool:
-        """Whether the database knows of so many codes; asks for further jobs when slots fall free."""
+        """Submit a job for every free slot; return whether the database has recorded this many codes."""
         rows = self.rows()
         unfinished = sum(row.state not in FINAL_STATES for row in rows)
         for _ in range(SLOTS - unfinished):
@@ -49,16 +49,16 @@ class KilledJobs:
         return sum(row.tokens_done for row in rows) >= codes
 
     def codes(self) -> int:
-        """Codes that the database knows of."""
+        """Number of codes recorded in the database."""
         return sum(row.tokens_done for row in self.rows())
 
     def interruptions(self) -> int:
-        """Points at which one of the jobs was cut."""
+        """Number of interruptions of all jobs."""
         return sum(row.interruptions for row in self.rows())
 
 
 def drawn_codes(log: str) -> int:
-    """Codes that a worker has drawn, by the lines that it logs after each step."""
+    """Number of codes that the worker has drawn, from its log lines after each step."""
     lines = [line for line in log.splitlines() if line.startswith("{") and line.endswith("}")]
     return sum(line["codes"] for line in map(json.loads, lines) if line["message"] == "step")
 
@@ -70,7 +70,10 @@ def test_twenty_kills_at_random_points_of_pictures_change_nothing(
     points = random.Random(20)  # noqa: S311  (the same points every time)
     work = KilledJobs(platform)
     logs: list[str] = []
-    with recorded_checkpoints(platform.database) as history, installation.verbose_worker() as worker:
+    with (
+        recorded_checkpoints(platform.database, installation.owner_url) as history,
+        installation.verbose_worker() as worker,
+    ):
         while work.interruptions() < POINTS:
             target = work.codes() + points.randint(FEWEST_CODES, MOST_CODES)
             eventually(partial(work.have_drawn, target), f"{target} codes")
@@ -88,7 +91,8 @@ def test_twenty_kills_at_random_points_of_pictures_change_nothing(
 
     twice = sum(map(drawn_codes, logs)) - work.codes()
     print(
-        f"{work.interruptions()} cuts by {len(logs) - 1} kills, {twice} of {work.codes()} codes drawn twice"
+        f"{len(logs) - 1} kills made {work.interruptions()} interruptions; "
+        f"{twice} of {work.codes()} codes were drawn twice"
     )
     assert 0 <= twice <= work.interruptions() * max(intervals)
 

@@ -1,19 +1,19 @@
-"""PostgreSQL, the object storage and the tokenizer service go away under jobs, and come back."""
+"""PostgreSQL, the object storage or the tokenizer service stops while jobs run, and is started again."""
 
 import signal
 from uuid import UUID
 
-from shared.jobs import JobState
-from tests.acceptance.evidence import assert_done_exactly_once, stored_objects
-from tests.acceptance.installation import SLOTS, Installation
-from tests.integration.worker.platform import PlatformUnderTest, eventually, noise
+from shared.jobs import JobState, Phase
+from tests.support.platforms.evidence import assert_done_exactly_once, stored_objects
+from tests.support.platforms.installation import SLOTS, Installation
+from tests.support.platforms.platform import PlatformUnderTest, eventually, noise
 
 JOBS = 3 * SLOTS
 LONG = {"size": "128x128"}
 
 
 def all_are_done_once(platform: PlatformUnderTest, jobs: list[UUID]) -> None:
-    """Every job succeeds, with one effect and one picture in the bucket."""
+    """Check that each job succeeds, that its effects happened once, and that it has one stored picture."""
     for job_id in jobs:
         assert platform.finished(job_id).state == JobState.SUCCEEDED
         assert_done_exactly_once(platform, job_id)
@@ -21,8 +21,9 @@ def all_are_done_once(platform: PlatformUnderTest, jobs: list[UUID]) -> None:
 
 
 def waits_patiently(installation: Installation, job_id: UUID) -> bool:
-    """Whether the job's attempt has met a fault and tries again."""
-    return any(line["message"] == "trying again" for line in installation.worker.lines_about(job_id))
+    """Whether the worker has logged a retry for the job."""
+    lines = installation.worker.lines_about(job_id)
+    return any(line["message"] == "a server does not answer; trying again" for line in lines)
 
 
 def test_jobs_survive_a_restart_of_postgres(installation: Installation, platform: PlatformUnderTest) -> None:
@@ -55,7 +56,7 @@ def test_a_tokenizer_that_dies_in_the_middle_of_a_picture_is_asked_again(
     tokenizer.send(signal.SIGSTOP)
     jobs = [platform.ask(seed=seed) for seed in range(SLOTS)]
     eventually(
-        lambda: all(platform.job(job_id).phase == "decoding" for job_id in jobs), "requests of pictures"
+        lambda: all(platform.job(job_id).phase == Phase.DECODING for job_id in jobs), "requests of pictures"
     )
     tokenizer.kill()
     eventually(lambda: waits_patiently(installation, jobs[0]), "a request that is sent again")

@@ -8,8 +8,8 @@ import os
 import pytest
 import torch
 
-from services.worker.engine.loading import LoadedModel
-from tests.unit.engine.conftest import FUSED, Models, models_below
+from services.worker.engine.loading.load import LoadedModel
+from tests.support.models.variations import FUSED, Models, models_below
 
 NAME = os.environ.get("LUMINARY_TEST_DEVICE", "cuda")
 

@@ -7,11 +7,12 @@ import pytest
 import torch
 
 from services.worker.engine.engine import EngineOptions
-from services.worker.engine.loading import LoadedModel, load_model
-from services.worker.engine.noise import gumbel_noise
-from services.worker.engine.precision import Precision
-from services.worker.engine.tasks import PictureSize, Task
-from tests.unit.engine.drawing_requests import request_for, run_all
+from services.worker.engine.kernels.precision import Precision
+from services.worker.engine.layout.picture_size import PictureSize
+from services.worker.engine.loading.load import LoadedModel, load_model
+from services.worker.engine.sampling.noise import gumbel_noise
+from shared.tasks import Task
+from tests.support.models.drawing_requests import request_for, run_all
 
 TINY = Path(__file__).parents[2] / "models/tiny"
 PICTURES = 4

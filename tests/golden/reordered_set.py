@@ -1,7 +1,7 @@
-"""The public fixtures as another tokenizer would number them: image codes before the special tokens.
+"""A copy of the public fixtures with other token ids: image codes come before the special tokens.
 
-Every id in the files is renumbered, and every row or column that belongs to an id is moved with it. The
-weights are dealt out to shards as well, so that nothing but the meaning of the set stays the same.
+Every id in the files is renumbered, every row or column of an id is moved with it, and the weights are split
+into shards. The parity checks must give the same results.
 """
 
 import json
@@ -13,13 +13,13 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.unit.engine.checkpoint_files import write_shards
+from tests.support.models.checkpoint_files import write_shards
 
 ID_LISTS = {
     *("ids", "id", "prompt", "prompt_ids", "image", "input_ids", "new_ids", "ids_given_to_decode"),
     *("head", "tail", "START", "END", "NEWLINE", "SEP", "GRID0", "IMG_FIRST", "IMG_LAST", "BOS_USED"),
 }
-"""Keys whose values, however deep, are ids."""
+"""Keys whose values, at any depth, are ids."""
 FACTS = (
     "idmap.json",
     "generate/greedy.json",
@@ -37,7 +37,7 @@ WEIGHTS = "transformer/model.safetensors"
 
 
 def write_reordered_set(public: Path, folder: Path) -> Path:
-    """Copy `public` into `folder` with other ids, and hand `folder` back."""
+    """Copy `public` into `folder` with other ids; returns `folder`."""
     shutil.copytree(public, folder)
     ids = json.loads((public / "idmap.json").read_text())
     order = new_order(ids["text_vocab"], ids["IMG_FIRST"], ids["IMG_LAST"] + 1, ids["vocab_size"])
@@ -55,13 +55,13 @@ def write_reordered_set(public: Path, folder: Path) -> Path:
 
 
 def new_order(first_special: int, first_code: int, end_of_codes: int, size: int) -> np.ndarray:
-    """The old id at each new one."""
+    """The old id of each new id."""
     parts = (range(first_special), range(first_code, end_of_codes), range(first_special, first_code))
     return np.array([*parts[0], *parts[1], *parts[2], *range(end_of_codes, size)])
 
 
 def rewrite_json(file: Path, new_ids: list[int]) -> None:
-    """Renumber every id of a file; numbers under other keys are no ids, nor are the public ones."""
+    """Renumber all ids of a file. Numbers under other keys are not ids; those under "real" are public ids."""
 
     def renumbered(value: Any, key: str) -> Any:
         match value:
@@ -94,7 +94,7 @@ def rewrite_arrays(file: Path, change: Any) -> None:
 
 
 def moved_window(key: str, array: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """Scores as they are; masks are packed bits over the vocabulary."""
+    """Reorder the vocabulary axis of scores, or of masks, which are packed bits."""
     if key == "scores":
         return array[..., order]
     return np.packbits(np.unpackbits(array, axis=-1, count=len(order))[..., order], axis=-1)

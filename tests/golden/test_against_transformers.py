@@ -1,24 +1,20 @@
-"""The decoder against Hugging Face transformers' own Chameleon, in every variation of the architecture."""
+"""The decoder compared with the Chameleon of Hugging Face transformers, in all variations."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
-from transformers import ChameleonConfig, ChameleonForConditionalGeneration
+from transformers import ChameleonForConditionalGeneration
 
 from benchmarks.parity.streams import dense_states
 from benchmarks.parity.transformer_checks import decoded_states
-from services.worker.engine.checkpoint import open_checkpoint
-from services.worker.engine.config import ModelConfig
-from services.worker.engine.loading import LoadedModel, load_model
-from services.worker.engine.precision import Precision
-from tests.unit.engine.checkpoint_files import write_checkpoint
+from services.worker.engine.kernels.precision import Precision
+from services.worker.engine.loading.load import LoadedModel, load_model
+from tests.support.models.checkpoint_files import write_checkpoint
+from tests.support.models.transformers_decoder import TOKENS, theirs
 
-TOKENS = torch.randint(0, 656, (300,), generator=torch.Generator().manual_seed(3))
-"""More than one forward pass and one key extent of the engine hold."""
-
-VARIATIONS: dict[str, dict[str, object]] = {
+VARIATIONS: dict[str, dict[str, Any]] = {
     "plain": {},
     "grouped queries": {"num_key_value_heads": 2},
     "one key head": {"num_key_value_heads": 1},
@@ -52,53 +48,6 @@ VARIATIONS: dict[str, dict[str, object]] = {
 }
 
 
-def theirs(folder: Path, config: ModelConfig) -> ChameleonForConditionalGeneration:
-    """Their model with the folder's weights in float32."""
-    model = ChameleonForConditionalGeneration(
-        ChameleonConfig(
-            vocab_size=config.vocab_size,
-            hidden_size=config.hidden_size,
-            intermediate_size=config.intermediate_size,
-            num_hidden_layers=config.num_hidden_layers,
-            num_attention_heads=config.num_attention_heads,
-            num_key_value_heads=config.num_key_value_heads,
-            rms_norm_eps=config.rms_norm_eps,
-            rope_parameters={
-                "rope_type": "default" if config.rope_scaling_factor == 1 else "linear",
-                "rope_theta": config.rope_theta,
-                "factor": config.rope_scaling_factor,
-            },
-            swin_norm=config.swin_norm,
-            attention_bias=config.attention_bias,
-            mlp_bias=config.mlp_bias,
-            tie_word_embeddings=config.tie_word_embeddings,
-            vq_config={
-                "base_channels": 32,
-                "channel_multiplier": [1],
-                "num_res_blocks": 1,
-                "resolution": 32,
-            },
-            vocabulary_map={"<image>": 1},  # names none of the codes, whose logits they would mask
-        )
-    ).eval()
-    own = model.state_dict()
-    weights = {
-        name: one_pair_a_head(weight.float(), own[name].shape)
-        for name, weight in open_checkpoint(folder, config).tensors()
-    }
-    if config.tie_word_embeddings:
-        weights["lm_head.weight"] = weights["model.embed_tokens.weight"]
-    unset = model.load_state_dict(weights, strict=False)
-    assert not unset.unexpected_keys
-    assert all(name.startswith("model.vqmodel.") for name in unset.missing_keys)
-    return model
-
-
-def one_pair_a_head(weight: Tensor, shape: torch.Size) -> Tensor:
-    """Their q/k norms have a pair for each head, a checkpoint has one for each shard of heads."""
-    return weight if weight.shape == shape else weight.repeat_interleave(shape[0] // weight.shape[0], 0)
-
-
 def checkpoint(
     folder: Path, variation: str, *, fused: bool = False
 ) -> tuple[LoadedModel, ChameleonForConditionalGeneration]:
@@ -120,7 +69,7 @@ def test_logits_and_hidden_states_are_those_of_transformers(tmp_path: Path, vari
     ("variation", "fused"),
     [
         *((variation, False) for variation in VARIATIONS),
-        # heads of twelve numbers are none of its
+        # the fused decoder does not support a head size of 12
         *((variation, True) for variation in VARIATIONS if variation != "odd sizes"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The grammar allows exactly what the reference's constraint processors leave."""
+"""The grammar allows exactly the tokens that the reference's constraint processors allow."""
 
 import json
 from pathlib import Path
@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.worker.engine.image_grammar import Allowed, Forced, Free, ImageGrammar
-from services.worker.engine.text_tokenizer import TextTokenizer
-from services.worker.engine.vocabulary import Vocabulary
+from services.worker.engine.layout.image_grammar import Allowed, Forced, Free, ImageGrammar
+from services.worker.engine.layout.text_tokenizer import TextTokenizer
+from services.worker.engine.layout.vocabulary import Vocabulary
 
 PUBLIC = Path(__file__).parent / "public"
 TEXT = TextTokenizer.from_folder(PUBLIC / "transformer")
@@ -22,7 +22,7 @@ def facts(name: str) -> dict[str, Any]:
 
 
 def mask(vocabulary: Vocabulary, allowed: Allowed) -> np.ndarray:
-    """[vocabulary] bool: True where the token may stand."""
+    """Boolean mask [vocabulary] of the allowed tokens."""
     if allowed is Free.ANYTHING:
         return np.ones(vocabulary.size, dtype=bool)
     tokens = np.arange(vocabulary.size)

@@ -1,4 +1,4 @@
-"""Guidance and top-k do to logits what the reference's processors do."""
+"""Guidance and top-k change logits as the reference's processors do."""
 
 import json
 from pathlib import Path
@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from services.worker.engine.guidance import GuidanceSchedule, apply_guidance
-from services.worker.engine.image_grammar import HEADER_LENGTH, ImageShape
-from services.worker.engine.sampling import keep_top_k
+from services.worker.engine.layout.image_grammar import HEADER_LENGTH, ImageShape
+from services.worker.engine.sampling.filters import keep_top_k
+from services.worker.engine.sampling.guidance import GuidanceSchedule, apply_guidance
 
 LOGITS = Path(__file__).parent / "public/logits"
 
@@ -38,7 +38,7 @@ def top_k_of(row: str, of: dict[str, Any]) -> int:
 @pytest.mark.parametrize("initial", CFG["cases"])
 def test_the_scale_shrinks_as_in_the_reference(initial: str):
     expected = CFG["cases"][initial]["guidance_after_step"][HEADER_LENGTH - 1 :]
-    # The reference's step k samples the token at offset k + 1.
+    # step k of the reference samples the token at offset k + 1
     offsets = range(HEADER_LENGTH, HEADER_LENGTH + len(expected))
     scales = GuidanceSchedule.REFERENCE.scales(float(initial), SHAPE, offsets)
     torch.testing.assert_close(scales, torch.tensor(expected))

@@ -1,4 +1,4 @@
-"""MoVQGAN against tensors recorded from the public reference implementation."""
+"""MoVQGAN compared with tensors recorded from the public reference implementation."""
 
 import json
 from pathlib import Path
@@ -33,7 +33,7 @@ def model() -> MoVQGAN:
 
 @pytest.fixture(params=["one band", "bands of two rows"])
 def band_elements(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run a test once in one piece and once cut as finely as it goes."""
+    """Run a test once with one band and once with the smallest bands."""
     if request.param == "bands of two rows":
         monkeypatch.setattr(row_bands, "BAND_ELEMENTS", 1)
 

@@ -1,4 +1,4 @@
-"""The parity command: it passes on the public fixtures, and sees whatever is altered in them."""
+"""The parity command passes on the public fixtures, and finds every change in them."""
 
 import json
 import shutil
@@ -28,7 +28,7 @@ from benchmarks.parity.processor_checks import (
 from benchmarks.parity.prompt_checks import check_prompts, check_vocabulary
 from benchmarks.parity.transformer_checks import check_transformer
 from tests.golden.reordered_set import write_reordered_set
-from tests.unit.engine.checkpoint_files import write_shards
+from tests.support.models.checkpoint_files import write_shards
 
 PUBLIC = Path(__file__).parent / "public"
 Check = Callable[[FixtureSet], Iterator[Comparison]]
@@ -85,7 +85,7 @@ def test_one_altered_value_ends_the_command_with_status_one(
 ):
     folder = copy_of_public(tmp_path)
     change_pixel(folder / "layout/crop_after_96x64.png")
-    for part in ("golden_transformer.safetensors", "generate", "sjd", "logits"):  # for a quick test
+    for part in ("golden_transformer.safetensors", "generate", "sjd", "logits"):  # removed to save time
         path = folder / part
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     change_json(folder / "manifest.json", lambda manifest: keep_present(manifest, folder))

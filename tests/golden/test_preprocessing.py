@@ -1,4 +1,4 @@
-"""Crops, whitening and the codec against results recorded from the public reference implementation."""
+"""Crops, whitening and the codec compared with results of the public reference implementation."""
 
 import io
 import json
@@ -20,13 +20,9 @@ from services.tokenizer.image_codec import (
     write_png,
 )
 from services.tokenizer.movqgan import load_movqgan
-from services.tokenizer.preprocessing import (
-    center_crop,
-    generate_crop_sizes,
-    generate_patch_sizes,
-    var_center_crop,
-    whiten_transparency,
-)
+from shared.pictures.crop_sizes import generate_crop_sizes, generate_patch_sizes
+from shared.pictures.fitting import center_crop, var_center_crop
+from shared.pictures.whitening import whiten_transparency
 
 PUBLIC = Path(__file__).parent / "public"
 LAYOUT = PUBLIC / "layout"

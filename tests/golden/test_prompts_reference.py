@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from services.worker.engine.open_plan import open_plan
-from services.worker.engine.prompts import PictureRequest, prompt_text
-from services.worker.engine.sequence_plan import SequencePlan, plan_sequence
-from services.worker.engine.tasks import MapKind, PictureSize, Task
-from services.worker.engine.text_tokenizer import TextTokenizer
-from services.worker.engine.vocabulary import Vocabulary
+from services.worker.engine.layout.open_plan import open_plan
+from services.worker.engine.layout.picture_size import PictureSize
+from services.worker.engine.layout.prompts import PictureRequest, prompt_text
+from services.worker.engine.layout.sequence_plan import SequencePlan, plan_sequence
+from services.worker.engine.layout.text_tokenizer import TextTokenizer
+from services.worker.engine.layout.vocabulary import Vocabulary
+from shared.tasks import MAP_ALIASES, MapKind, Task
 
 PUBLIC = Path(__file__).parent / "public"
 PROMPTS = json.loads((PUBLIC / "layout/prompts.json").read_text())
@@ -21,8 +22,12 @@ VOCABULARY = Vocabulary.from_names(TEXT.token_ids, begin_name=TEXT.begin_name, s
 NAMES = {token: name for name, token in TEXT.token_ids.items()}
 
 
+def map_of(kind: str) -> MapKind:
+    return MapKind(MAP_ALIASES.get(kind, kind))
+
+
 def request_of(command: str) -> PictureRequest:
-    """The request that a reference command stands for, with the fixture's prompt and given panel."""
+    """The request of a reference command, with the fixture's prompt and given panel."""
     fixture = PROMPTS["tasks"][command]
     whole = PictureSize(PROMPTS["width"], PROMPTS["height"])
     prompt = fixture["question"].split("\n", maxsplit=1)[1]
@@ -30,8 +35,8 @@ def request_of(command: str) -> PictureRequest:
     if family == "t2i":
         return PictureRequest(Task.TEXT_TO_IMAGE, prompt, whole)
     if family == "pair":
-        return PictureRequest(Task.IMAGE_PAIR, prompt, whole, map=MapKind.parse(kind))
-    task, chosen = (Task.SUBJECT, None) if kind == "subject" else (Task.CONTROL, MapKind.parse(kind))
+        return PictureRequest(Task.IMAGE_PAIR, prompt, whole, map=map_of(kind))
+    task, chosen = (Task.SUBJECT, None) if kind == "subject" else (Task.CONTROL, map_of(kind))
     image = fixture["ids"][fixture["image_start_index"] :]
     given = tuple(VOCABULARY.code_of_token(token) for token in image if VOCABULARY.is_image_token(token))
     return PictureRequest(
@@ -40,7 +45,7 @@ def request_of(command: str) -> PictureRequest:
 
 
 def segments_of(tokens: tuple[int, ...], plan: SequencePlan, text: str) -> list[dict[str, Any]]:
-    """The fixture's description of a sequence, made from a plan."""
+    """Describe the sequence of a plan as the fixture does."""
 
     def special(index: int) -> dict[str, Any]:
         return {"kind": "special", "start": index, "token": NAMES[tokens[index]], "id": tokens[index]}

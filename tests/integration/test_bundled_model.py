@@ -1,4 +1,4 @@
-"""The model in the box: complete, small, and drawing what it is asked for."""
+"""The bundled model is complete and small, and draws most of the requested pictures correctly."""
 
 import subprocess
 import sys
@@ -9,19 +9,20 @@ import numpy as np
 import pytest
 
 from luminary.local.pipeline import LocalPipeline
-from services.worker.engine.sampling import SamplingParameters
+from services.worker.engine.sampling.filters import SamplingParameters
+from shared.tasks import Task
 from training.judging.engine_generator import EngineGenerator
 from training.judging.generator import Question
 from training.judging.recognition import recognise
 from training.judging.verdicts import judge_edit
-from training.scenes import Task, sample_example
+from training.scenes import sample_example
 from training.scenes.chains import sample_step
 from training.scenes.examples import edit_example, text_to_image_example
 from training.scenes.prompts import Row
 
 MODEL = Path(__file__).parents[2] / "models/tiny"
 LARGEST = 40_000_000
-"""Bytes that a clone may cost."""
+"""Limit of the folder in bytes, because every clone downloads it."""
 
 
 @pytest.fixture(scope="module")

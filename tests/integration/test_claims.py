@@ -1,4 +1,4 @@
-"""Who gets which job, and when."""
+"""Which worker gets which job, and in which order."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -9,7 +9,7 @@ from sqlalchemy import text
 from shared.database import Database
 from shared.job_store import claim_next_job, extend_leases, succeed_job, waiting_queues
 from shared.jobs import JobState, Priority, Queue
-from tests.integration.factories import (
+from tests.support.factories import (
     LEASE_SECONDS,
     claim,
     make_project,

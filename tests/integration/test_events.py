@@ -1,4 +1,4 @@
-"""Progress hints through a real Redis-protocol server, and without one."""
+"""Progress events through a real server of the Redis protocol, and without one."""
 
 import asyncio
 import socket
@@ -40,7 +40,7 @@ def test_a_dead_server_only_costs_the_hint(caplog: pytest.LogCaptureFixture) -> 
     publisher = EventPublisher(f"redis://127.0.0.1:{free_ports(1)[0]}/0")
     publisher.publish(uuid4(), {"rows": 1})
     publisher.close()
-    assert "event not published" in caplog.text
+    assert "the server for progress events does not answer" in caplog.text
 
 
 def test_a_server_that_does_not_answer_holds_nobody_up() -> None:

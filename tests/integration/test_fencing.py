@@ -1,4 +1,4 @@
-"""What an attempt may write, and what one may not whose lease ran out."""
+"""The writes of an attempt, and that they are refused once its lease has ended."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -26,7 +26,7 @@ from shared.job_store import (
     succeed_job,
 )
 from shared.job_store.clock import database_time
-from shared.jobs import JobEvent, JobState, Queue
+from shared.jobs import JobEvent, JobState, Phase, Queue
 from shared.tables import (
     Base,
     Candidate,
@@ -39,7 +39,7 @@ from shared.tables import (
     WebhookEndpoint,
     WorkerRow,
 )
-from tests.integration.factories import (
+from tests.support.factories import (
     claim,
     let_lease_run_out,
     must_claim,
@@ -48,7 +48,7 @@ from tests.integration.factories import (
     read_job,
 )
 
-HALFWAY = Progress("generating", 50, 100, 12.5)
+HALFWAY = Progress(Phase.GENERATING, 50, 100, 12.5)
 LOST_WORKER_LIMIT = 5
 
 WRITES: dict[str, Callable[[Session, Lease], object]] = {
@@ -61,13 +61,13 @@ WRITES: dict[str, Callable[[Session, Lease], object]] = {
 
 
 def reap(database: Database) -> list[UUID]:
-    """One round of the reaper."""
+    """Reap expired leases once; return the ids of the jobs."""
     with database.transaction() as session:
         return [job.id for job in reap_expired_leases(session, LOST_WORKER_LIMIT)]
 
 
 def events(database: Database, job_id: UUID) -> list[str]:
-    """The job's history."""
+    """The job's events, in order."""
     with database.transaction() as session:
         statement = (
             select(JobEventRow.kind).where(JobEventRow.job_id == job_id).order_by(JobEventRow.sequence)
@@ -76,7 +76,7 @@ def events(database: Database, job_id: UUID) -> list[str]:
 
 
 def everything(database: Database) -> dict[str, list[tuple[object, ...]]]:
-    """Every row of every table."""
+    """All rows by table."""
     with database.transaction() as session:
         return {
             table.name: sorted((tuple(row) for row in session.execute(select(table))), key=repr)
@@ -102,7 +102,7 @@ def test_a_stale_attempt_writes_nothing_while_its_successor_runs(
 
 
 @pytest.mark.parametrize("write", WRITES)
-def test_a_lease_that_ran_out_is_over_even_before_anyone_notices(
+def test_a_lease_that_ran_out_is_over_even_before_it_is_reaped(
     database: Database, project_id: UUID, write: str
 ) -> None:
     queue_job(database, project_id)
@@ -134,7 +134,7 @@ def test_success_writes_picture_tokens_candidate_usage_and_event_together(
         tokens = session.scalars(select(ImageTokens)).one()
         assert (candidate.job_id, candidate.position, candidate.score) == (job_id, 0, 1.5)
         assert tokens.grid == answer.outputs[0].grid.to_bytes()
-        assert session.get_one(UsageRecord, job_id).image_tokens == 4
+        assert session.get_one(UsageRecord, job_id).tokens_done == 4
         assert session.scalar(select(func.count()).select_from(Checkpoint)) == 0
     assert read_job(database, job_id).state == JobState.SUCCEEDED
     assert events(database, job_id) == ["queued", "started", "succeeded"]
@@ -182,7 +182,7 @@ def test_two_reapers_at_once_interrupt_a_job_once(database: Database, project_id
     assert events(database, job_id) == ["queued", "started", "interrupted"]
 
 
-def test_a_job_that_takes_every_worker_with_it_fails_at_last(database: Database, project_id: UUID) -> None:
+def test_a_job_fails_after_the_limit_of_lost_workers(database: Database, project_id: UUID) -> None:
     job_id = queue_job(database, project_id)
     for _ in range(LOST_WORKER_LIMIT):
         let_lease_run_out(database, must_claim(database).lease)
@@ -190,6 +190,21 @@ def test_a_job_that_takes_every_worker_with_it_fails_at_last(database: Database,
 
     job = read_job(database, job_id)
     assert (job.state, job.error_code, job.failures) == (JobState.FAILED, JobErrorCode.WORKER_LOST, 0)
+
+
+def test_a_job_whose_codes_are_all_drawn_survives_any_number_of_lost_workers(
+    database: Database, project_id: UUID
+) -> None:
+    """Fixed bug: a job whose drawing was complete could fail in its last step after hours."""
+    job_id = queue_job(database, project_id)
+    for _ in range(2 * LOST_WORKER_LIMIT):
+        lease = must_claim(database).lease
+        with database.transaction() as session:
+            save_progress(session, lease, Progress(Phase.DECODING, 64, 64), b"all codes")
+        let_lease_run_out(database, lease)
+        reap(database)
+
+    assert read_job(database, job_id).state == JobState.QUEUED
 
 
 def test_a_retryable_failure_waits_and_the_last_one_ends_the_job(
@@ -212,7 +227,7 @@ def test_a_retryable_failure_waits_and_the_last_one_ends_the_job(
     assert events(database, job_id) == ["queued", "started", "retrying", "started", "failed"]
 
 
-def test_a_failure_that_no_retry_can_mend_ends_the_job_at_once(database: Database, project_id: UUID) -> None:
+def test_a_failure_that_no_retry_can_fix_ends_the_job_at_once(database: Database, project_id: UUID) -> None:
     queue_job(database, project_id)
     with database.transaction() as session:
         error = JobError(JobErrorCode.IMAGE_UNREADABLE, "not a picture")
@@ -232,7 +247,7 @@ def test_cancelling_a_waiting_job_is_immediate_and_asking_again_changes_nothing(
     assert events(database, job_id) == ["queued", "canceled"]
 
 
-def test_cancelling_a_running_job_waits_for_the_worker_and_keeps_what_was_drawn(
+def test_cancelling_a_running_job_waits_for_the_worker_and_keeps_the_drawn_rows(
     database: Database, project_id: UUID
 ) -> None:
     job_id = queue_job(database, project_id)
@@ -250,7 +265,7 @@ def test_cancelling_a_running_job_waits_for_the_worker_and_keeps_what_was_drawn(
 
 
 @pytest.mark.parametrize("end", ["release", "fail", "reap"])
-def test_a_job_whose_cancellation_was_asked_is_never_queued_again(
+def test_a_job_whose_cancellation_was_requested_is_never_queued_again(
     database: Database, project_id: UUID, end: str
 ) -> None:
     job_id = queue_job(database, project_id)
@@ -275,7 +290,7 @@ def test_another_project_cannot_cancel(database: Database, project_id: UUID) -> 
     assert read_job(database, job_id).state == JobState.QUEUED
 
 
-def test_deadlines_expire_what_waits_and_fail_what_runs(database: Database, project_id: UUID) -> None:
+def test_deadlines_expire_waiting_jobs_and_fail_running_jobs(database: Database, project_id: UUID) -> None:
     running = queue_job(database, project_id)
     must_claim(database)
     waiting, interrupted = queue_job(database, project_id), queue_job(database, project_id)

@@ -1,15 +1,12 @@
-"""The embedded stack and its supervisor as processes: started, killed, started again."""
+"""Start, kill and restart the embedded stack and its supervisor as processes."""
 
 import os
-import re
-import select
 import shutil
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -18,95 +15,25 @@ import pytest
 from click.testing import CliRunner
 
 from infra.local.commands import down, logs, status
+from infra.local.health import questions_for
 from infra.local.installation import migrate
 from infra.local.ports import PortReservations, free_ports
 from infra.local.postgres import PostgresServer
 from infra.local.process import ManagedProcess, ProcessError, ProcessSpec
-from infra.local.run_file import read_run
 from infra.local.services import Service
 from infra.local.stack import EmbeddedStack
 from infra.local.state import load_state
-from infra.local.supervisor import WatchedService
+from infra.local.watched import WatchedProcess
 from shared.settings import StorageSettings
 from shared.storage import ObjectStorage
-
-ROOT = Path(__file__).parents[2]
-GONE_SECONDS = 30.0
-
-SUPERVISE = """
-import sys
-from pathlib import Path
-from infra.local.process import ProcessSpec
-from infra.local.services import Platform, Service
-from infra.local.supervisor import Supervisor
-
-def define(_, ports):
-    port = ports.prefer(int(sys.argv[2]))
-    url = f"http://127.0.0.1:{port}/"
-    web = [sys.executable, "-u", "-m", "http.server", "--bind", "127.0.0.1", str(port)]
-    return Platform(url, {}, (Service(ProcessSpec("web", web), url),))
-
-Supervisor(Path(sys.argv[1]), lambda line: print(line, flush=True), define).run()
-"""
-
-
-@contextmanager
-def starting(folder: Path, port: int) -> Iterator[subprocess.Popen[str]]:
-    """A supervisor in a process of its own; its one service would like to have the port."""
-    environment = {name: value for name, value in os.environ.items() if not name.endswith("_URL")}
-    process = subprocess.Popen(
-        [sys.executable, "-c", SUPERVISE, str(folder), str(port)],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-@contextmanager
-def supervised(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """A supervisor that is ready."""
-    with starting(folder, free_ports(1)[0]) as process:
-        wait_for_line(process, "is ready")
-        yield process
-
-
-def wait_for_line(process: subprocess.Popen[str], pattern: str) -> str:
-    """Read its output up to a line in which the pattern is found, and return that line."""
-    assert process.stdout is not None
-    seen = []
-    for line in process.stdout:
-        seen.append(line)
-        if re.search(pattern, line):
-            return line
-    pytest.fail("".join(seen))
-
-
-def children(folder: Path) -> list[int]:
-    """The processes that the run file names."""
-    run = read_run(folder)
-    assert run is not None
-    return [process.pid for process in run.processes]
-
-
-def wait_until_gone(pids: list[int]) -> None:
-    """Return when every process has ended: a process's descriptor becomes readable at its end."""
-    for pid in pids:
-        try:
-            descriptor = os.pidfd_open(pid)
-        except ProcessLookupError:
-            continue
-        try:
-            ended, _, _ = select.select([descriptor], [], [], GONE_SECONDS)
-        finally:
-            os.close(descriptor)
-        assert ended, f"process {pid} outlived its parent"
+from tests.support.servers.supervised import (
+    GONE_SECONDS,
+    children,
+    starting,
+    supervised,
+    wait_for_line,
+    wait_until_gone,
+)
 
 
 def test_a_stack_finds_its_data_again(tmp_path: Path) -> None:
@@ -119,7 +46,8 @@ def test_a_stack_finds_its_data_again(tmp_path: Path) -> None:
 
     with EmbeddedStack(tmp_path, environment={}) as first:
         bucket(first).put_once("picture.png", b"pixels", "image/png")
-        with psycopg.connect(first.environment["DATABASE_URL"]) as connection:
+        assert first.postgres is not None
+        with psycopg.connect(first.postgres.owner_url()) as connection:
             connection.execute("CREATE TABLE kept AS SELECT 7 AS value")
         address = first.environment
 
@@ -133,7 +61,7 @@ def test_a_stack_finds_its_data_again(tmp_path: Path) -> None:
 def test_a_stack_that_starts_while_another_has_chosen_its_ports_takes_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both folders remember the same ports; the second starts wholly between the first's choice and use."""
+    """Both folders have saved the same ports; the second stack starts after the first has chosen its own."""
     first, second = (EmbeddedStack(tmp_path / name, environment={}, durable=False) for name in "ab")
     with PortReservations() as ports:
         state = load_state(make_folder(tmp_path / "a"), ports)
@@ -158,7 +86,7 @@ def test_a_stack_that_starts_while_another_has_chosen_its_ports_takes_others(
 
 def test_platforms_that_start_at_the_same_moment_all_become_ready(tmp_path: Path) -> None:
     wanted = free_ports(1)[0]
-    for _ in range(2):  # the second time with the folders, and the ports, of the first
+    for _ in range(2):  # the second time with the folders and saved ports of the first
         with starting(tmp_path / "a", wanted) as one, starting(tmp_path / "b", wanted) as other:
             addresses = {found_address(one), found_address(other)}
             pids = children(tmp_path / "a") + children(tmp_path / "b")
@@ -168,12 +96,12 @@ def test_platforms_that_start_at_the_same_moment_all_become_ready(tmp_path: Path
 
 
 def found_address(process: subprocess.Popen[str]) -> str:
-    """Where a supervisor says that it serves, once it does."""
+    """Wait until a supervisor is ready and return its URL."""
     return wait_for_line(process, "is ready").split()[-1]
 
 
 def make_folder(folder: Path) -> Path:
-    """The folder, made."""
+    """Create the folder and return it."""
     folder.mkdir()
     return folder
 
@@ -190,7 +118,7 @@ def test_servers_named_by_the_environment_are_not_embedded(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("redis", [{}, {"REDIS_URL": "redis://events"}])
-def test_beside_a_broker_that_is_no_redis_valkey_carries_the_events_unless_another_does(
+def test_with_rabbitmq_as_broker_valkey_runs_for_events_unless_redis_url_is_set(
     tmp_path: Path, redis: dict[str, str]
 ) -> None:
     mine = {
@@ -214,7 +142,9 @@ def test_beside_a_broker_that_is_no_redis_valkey_carries_the_events_unless_anoth
         ("S3_ENDPOINT_URL", ["postgres", "valkey"]),
     ],
 )
-def test_each_server_may_be_ones_own_alone(tmp_path: Path, own: str, left: list[str]) -> None:
+def test_each_server_can_be_replaced_independently_of_the_others(
+    tmp_path: Path, own: str, left: list[str]
+) -> None:
     with EmbeddedStack(tmp_path, environment={own: "redis://mine", "REDIS_URL": ""}, durable=False) as stack:
         assert [process.name for process in stack.processes] == left
         assert own not in stack.environment
@@ -223,11 +153,11 @@ def test_each_server_may_be_ones_own_alone(tmp_path: Path, own: str, left: list[
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("nonsense", "DATABASE_URL is no address"),
+        ("nonsense", "DATABASE_URL is not an address"),
         ("postgresql://me:secret@127.0.0.1:1/x", "The database at 127.0.0.1 .* does not answer: .*refused"),
     ],
 )
-def test_a_database_that_does_not_answer_is_told_in_one_line_without_its_password(
+def test_a_database_that_does_not_answer_is_reported_in_one_line_without_its_password(
     url: str, words: str
 ) -> None:
     with pytest.raises(ProcessError, match=words) as refused:
@@ -236,7 +166,7 @@ def test_a_database_that_does_not_answer_is_told_in_one_line_without_its_passwor
     assert "secret" not in str(refused.value)
 
 
-def test_a_process_that_fails_is_quoted_from_its_start_on(tmp_path: Path) -> None:
+def test_the_error_of_a_failed_process_quotes_its_log_since_its_start(tmp_path: Path) -> None:
     log = tmp_path / "web.log"
     log.write_text("a fault of yesterday\n")
     process = ManagedProcess(ProcessSpec("web", [sys.executable, "-c", "exit('no port')"]), log)
@@ -257,7 +187,7 @@ def test_a_folder_serves_one_stack_at_a_time(tmp_path: Path) -> None:
         pytest.raises(ProcessError, match="Another Luminary runs"),
         EmbeddedStack(tmp_path, environment=mine),
     ):
-        pytest.fail("two stacks shared a folder")
+        pytest.fail("two stacks use one folder")
 
 
 def test_no_process_outlives_a_killed_supervisor(tmp_path: Path) -> None:
@@ -267,11 +197,11 @@ def test_no_process_outlives_a_killed_supervisor(tmp_path: Path) -> None:
         supervisor.wait()
     wait_until_gone(pids)
     assert len(pids) == len(("postgres", "valkey", "seaweedfs", "web"))
-    with supervised(tmp_path):  # the data of the killed one is usable
+    with supervised(tmp_path):  # the killed supervisor has left usable data
         assert len(children(tmp_path)) == len(pids)
 
 
-def test_a_cluster_that_was_half_made_is_made_again(tmp_path: Path) -> None:
+def test_an_incomplete_database_cluster_is_created_again(tmp_path: Path) -> None:
     half = tmp_path / "postgres.new"
     half.mkdir()
     (half / "PG_VERSION").write_text("18")
@@ -291,10 +221,11 @@ def test_a_service_is_not_ready_because_another_program_answers_on_its_port(tmp_
         thread = threading.Thread(target=stranger.serve_forever)
         thread.start()
         url = f"http://127.0.0.1:{stranger.server_port}/"
-        service = WatchedService(Service(spec, url), {}, log.parent)
-        service.process.start()
+        process = ManagedProcess(spec, log)
+        service = WatchedProcess(process, questions_for(Service(spec, url), process, "postgresql://unused"))
+        service.start()
         with pytest.raises(ProcessError, match="address already in use"):
-            service.wait_until_ready("postgresql://unused")
+            service.wait_until_ready()
         stranger.shutdown()
         thread.join()
 
@@ -305,8 +236,8 @@ def test_a_service_that_ends_is_started_again_and_down_stops_everything(tmp_path
     with supervised(tmp_path) as supervisor:
         before = children(tmp_path)
         os.kill(before[-1], signal.SIGKILL)
-        wait_for_line(supervisor, "starts again")
-        wait_for_line(supervisor, "Serving HTTP")
+        wait_for_line(supervisor, r"web was killed \(SIGKILL\); restarting it")
+        wait_for_line(supervisor, "web serves again")
 
         shown = command.invoke(status, data).output
         stopped = command.invoke(down, data)

@@ -1,25 +1,19 @@
-"""`luminary up` as its user meets it: start, draw, Ctrl-C, start again, find the picture."""
+"""`luminary up` as a user runs it: start, draw, Ctrl-C, start again, read the picture."""
 
 import os
 import re
 import shutil
 import signal
+import stat
 import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import httpx2
 import pytest
 
-from infra.local.ports import free_ports
-from tests.integration.random_models import write_decoder, write_movqgan
-from tests.integration.test_local_stack import ROOT, children, wait_for_line, wait_until_gone
-
-NOT_OURS = ("_URL", "_PORT", "_MODEL")
-"""Variables of a developer's shell that would change what is started."""
+from infra.local.run_file import read_run
+from tests.support.models.random_models import write_decoder, write_movqgan
+from tests.support.platforms.luminary_up import ask, found, up
+from tests.support.servers.supervised import ROOT, children, wait_for_line, wait_until_gone
 
 
 @pytest.fixture(scope="module")
@@ -27,39 +21,6 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = write_decoder(tmp_path_factory.mktemp("models") / "random")
     write_movqgan(folder / "movqgan")
     return folder
-
-
-@contextmanager
-def up(data: Path, model: Path) -> Iterator[subprocess.Popen[str]]:
-    """The command in a process of its own; killed, if it still runs, when the block ends."""
-    kept = {name: value for name, value in os.environ.items() if not name.endswith(NOT_OURS)}
-    # the usual ports are for whoever else runs a platform on this machine
-    gateway, tokenizer = free_ports(2)
-    ports = {"GATEWAY_PORT": str(gateway), "TOKENIZER_PORT": str(tokenizer)}
-    process = subprocess.Popen(
-        [Path(sys.executable).with_name("luminary"), "up", "--data", str(data), "--model", str(model)],
-        cwd=ROOT,
-        env={**kept, **ports, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def found(pattern: str, process: subprocess.Popen[str]) -> str:
-    """The first group of the pattern in what the command prints."""
-    return re.search(pattern, wait_for_line(process, pattern))[1]
-
-
-def ask(url: str, key: str, body: dict[str, Any] | None = None) -> httpx2.Response:
-    """GET, or POST with a body, with the key."""
-    headers = {"Authorization": f"Bearer {key}", "Prefer": "wait=60"}
-    return httpx2.request("GET" if body is None else "POST", url, headers=headers, json=body, timeout=90)
 
 
 def test_a_picture_outlives_ctrl_c_and_no_process_does(tmp_path: Path, model: Path) -> None:
@@ -77,7 +38,8 @@ def test_a_picture_outlives_ctrl_c_and_no_process_does(tmp_path: Path, model: Pa
 
     with up(tmp_path, model) as second:
         again = found(r"is ready after \d+ s: (http://\S+)", second)
-        wait_for_line(second, "your API key is the one of the first start")
+        pasted = found(r"paste into another terminal: (.*)", second)
+        assert str(tmp_path) in pasted
         path = job["outputs"][0]["url"].removeprefix(url)
         assert ask(again + path, key).content == picture
         pids = children(tmp_path)
@@ -86,26 +48,93 @@ def test_a_picture_outlives_ctrl_c_and_no_process_does(tmp_path: Path, model: Pa
         wait_until_gone(pids)
 
 
-def test_a_start_that_cannot_succeed_is_one_line(tmp_path: Path) -> None:
+def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command in a shell in the folder, as a user without a display does."""
+    hidden = {"DISPLAY", "WAYLAND_DISPLAY", "LUMINARY_DATA", "DATABASE_URL"}
+    environment = {name: value for name, value in os.environ.items() if name not in hidden}
+    return subprocess.run(
+        ["sh", "-c", command],
+        cwd=folder,
+        env={**environment, "XDG_STATE_HOME": str(folder.parent / "state")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def test_the_command_that_luminary_up_prints_saves_a_picture(tmp_path: Path, model: Path) -> None:
+    """Fixed bug: `luminary up` printed a curl command with an unset variable, which saved no picture."""
+    data = tmp_path / "data"
+    with up(data, model) as process:
+        key = found(r"API key, stored in \S+: (lum_\S+)", process)
+        pasted = found(r"paste into another terminal: (.*)", process)
+        assert stat.S_IMODE((data / "api_key").stat().st_mode) == 0o600
+        program = pasted.split()[0]
+        program = str(ROOT / program) if not program.startswith("/") else program
+        home = tmp_path / "home"
+        home.mkdir()
+
+        drawn = shell(f"{program}{pasted.removeprefix(pasted.split()[0])}", home)
+        assert drawn.returncode == 0, drawn.stderr
+        (picture,) = home.glob("*.png")
+        assert drawn.stdout == f"{picture.name}\n"
+        assert re.fullmatch(r"a-red-star-and-a-blue-ball-\d+-0\.png", picture.name)
+        assert picture.read_bytes().startswith(b"\x89PNG")
+
+        option = f"--data {data} --size 64x64 --seed 7"
+        names = [shell(f"{program} draw 'a ball' {option}", home).stdout.strip() for _ in range(2)]
+        assert names == ["a-ball-7-0.png", "a-ball-7-0_2.png"]
+        assert (home / names[0]).read_bytes() == (home / names[1]).read_bytes()
+        edited = shell(f"{program} draw --edit a-ball-7-0.png 'make it blue' {option} --out edits", home)
+        assert edited.stdout == "edits/make-it-blue-7-0.png\n", edited.stderr
+        several = shell(f"{program} draw 'two' -n 2 {option}", home)
+        assert several.stdout == "two-7-0.png\ntwo-7-1.png\n", several.stderr
+        refused = shell(f"{program} draw 'a ball' --data {data} --size 63x64", home)
+        assert refused.returncode == 1
+        assert "size" in refused.stderr
+        assert refused.stderr.strip().count("\n") == 0
+
+        listed = shell(f"{program} keys list --data {data}", home).stdout
+        assert f"{key[:8]}  default" in listed
+        made = shell(f"{program} keys create --name spare --data {data}", home).stdout.strip()
+        assert ask(f"{process_url(data)}/v1/models", made).status_code == 200
+        assert shell(f"{program} keys revoke {made} --data {data}", home).stdout == f"revoked {made[:8]}\n"
+        assert ask(f"{process_url(data)}/v1/models", made).status_code == 401
+        assert shell(f"{program} keys revoke nonsense --data {data}", home).returncode == 2
+        asked = shell(f"{program} psql --data {data} -Atc 'TABLE alembic_version'", home)
+        assert re.fullmatch(r"\w+\n", asked.stdout), asked.stderr
+        assert shell(f"{program} status --data {data}", home).returncode == 0
+        elsewhere = shell(f"{program} status", home)
+        assert elsewhere.returncode == 0, elsewhere.stderr
+        assert str(data) in elsewhere.stdout
+
+
+def process_url(data: Path) -> str:
+    """URL of the gateway of a data folder."""
+    run = read_run(data)
+    assert run is not None
+    return run.url
+
+
+def test_a_missing_model_is_reported_in_one_line(tmp_path: Path) -> None:
     nothing = tmp_path / "nothing"
     with up(tmp_path, nothing) as command:
         assert command.stdout is not None
         output = command.stdout.read()
         assert command.wait() == 1
-    assert (
-        output
-        == f"luminary: There is no model in {nothing} (no config.json): name one with --model FOLDER.\n"
-    )
+    (line,) = output.splitlines()
+    assert line.startswith(f"luminary: There is no model in {nothing} (no config.json): name one with")
 
 
 @pytest.mark.parametrize("file", ["model.safetensors", "movqgan/model.safetensors"])
-def test_damaged_weights_are_told_in_words(file: str, model: Path, tmp_path: Path) -> None:
+def test_damaged_weights_are_reported_without_a_traceback(file: str, model: Path, tmp_path: Path) -> None:
     damaged = shutil.copytree(model, tmp_path / "damaged")
     os.truncate(damaged / file, 4096)
 
     with up(tmp_path / "data", damaged) as process:
-        told, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=60)
 
     assert process.returncode == 1
-    assert re.search(r"cannot use the model \S+/damaged", told)
-    assert not re.search('Traceback|File "', told)
+    assert re.search(r"[Tt]he model in \S+/damaged cannot be used: ", output)
+    assert not re.search('Traceback|File "', output)

@@ -1,16 +1,37 @@
-"""The migrations build exactly the tables, forward and back, with data in them."""
+"""The migrations create exactly the schema of `shared.tables`, and go back and forward with data."""
 
-from uuid import UUID
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID, uuid4
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, delete, inspect, select, text, update
+from sqlalchemy.engine import make_url
 
+from infra.local.stack import EmbeddedStack
 from migrations import runner
 from shared.database import Database
 from shared.job_store import succeed_job
-from shared.tables import Base
-from tests.integration.factories import must_claim, one_picture, queue_job
+from shared.settings import DatabaseSettings
+from shared.tables import Base, Job, JobEventRow
+from tests.support.factories import must_claim, one_picture, queue_job
+from tests.support.servers.databases import administer, database_settings
+
+
+@pytest.fixture
+def database(stack: EmbeddedStack, settings: DatabaseSettings) -> Iterator[Database]:
+    """The test's database with the owner's role, because services may not change the schema."""
+    name = make_url(settings.url.get_secret_value()).database
+    assert name is not None
+    database = Database(database_settings(stack, name, as_owner=True))
+    yield database
+    database.dispose()
+
 
 SCHEMA_FACTS = {
     "columns": """SELECT table_name, column_name, data_type, is_nullable, column_default, ordinal_position
@@ -21,11 +42,12 @@ SCHEMA_FACTS = {
     "options": """SELECT relname, reloptions::text FROM pg_class
         WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'""",
 }
+ROOT = Path(__file__).parents[2]
 VERSION_TABLE = "alembic_version"
 
 
 def schema(connection: Connection) -> dict[str, list[tuple[object, ...]]]:
-    """Everything PostgreSQL knows of the schema, without Alembic's own table."""
+    """Columns, constraints, indexes and options in PostgreSQL, without Alembic's own table."""
     return {
         name: sorted(tuple(row) for row in connection.execute(text(query)) if VERSION_TABLE not in row[0])
         for name, query in SCHEMA_FACTS.items()
@@ -35,7 +57,39 @@ def schema(connection: Connection) -> dict[str, list[tuple[object, ...]]]:
 def test_alembic_finds_no_difference_to_the_tables(database: Database) -> None:
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_server_default": True})
-        assert compare_metadata(context, Base.metadata) == []
+        difference = compare_metadata(context, Base.metadata)
+    assert difference == [], "the tables have changed: run `make migration NAME='what changes'`"
+
+
+def test_the_command_migrates_a_new_database_and_says_what_prevents_it(
+    stack: EmbeddedStack, tmp_path: Path
+) -> None:
+    assert stack.postgres is not None
+    name = f"empty_{uuid4().hex}"
+    stack.postgres.set_up(name)
+    migrated, unanswered, unset = (
+        subprocess.run(
+            [sys.executable, "-m", "migrations"],
+            cwd=tmp_path,
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **variables},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for variables in (
+            {"DATABASE_URL": database_settings(stack, name, as_owner=True).url.get_secret_value()},
+            {"DATABASE_URL": "postgresql://luminary@127.0.0.1:1/luminary"},
+            {},
+        )
+    )
+    database = Database(database_settings(stack, name))
+    with database.transaction() as session:
+        assert list(session.scalars(select(Job))) == []
+    database.dispose()
+    administer(stack, "DROP DATABASE {} WITH (FORCE)", name)
+    assert migrated.returncode == 0, migrated.stderr
+    assert unanswered.stderr.startswith("migrations: the database at DATABASE_URL does not answer: ")
+    assert unset.stderr == "migrations: DATABASE_URL: Field required\n"
 
 
 def test_constraints_indexes_and_storage_options_are_those_of_the_tables(database: Database) -> None:
@@ -43,13 +97,14 @@ def test_constraints_indexes_and_storage_options_are_those_of_the_tables(databas
         migrated = schema(connection)
         Base.metadata.drop_all(connection)
         Base.metadata.create_all(connection)
-        assert schema(connection) == migrated
+        assert schema(connection) == migrated, "put a new column last in its table, as ADD COLUMN does"
 
 
 def test_a_database_with_data_goes_back_and_forward(database: Database, project_id: UUID) -> None:
     queue_job(database, project_id)
     with database.transaction() as session:
-        succeed_job(session, must_claim(database).lease, one_picture())
+        job = succeed_job(session, must_claim(database).lease, one_picture())
+        session.execute(delete(Job).where(Job.id == job.id))  # its usage stays
     with database.engine.begin() as connection:
         before = schema(connection)
 
@@ -58,3 +113,42 @@ def test_a_database_with_data_goes_back_and_forward(database: Database, project_
 
         runner.upgrade(connection)
         assert schema(connection) == before
+
+
+def test_events_of_old_code_get_their_project_and_events_of_a_restored_dump_no_number(
+    database: Database, project_id: UUID
+) -> None:
+    job_id = queue_job(database, project_id)
+    with database.engine.begin() as connection:
+        connection.execute(
+            text("INSERT INTO job_events (job_id, sequence, attempt, kind) VALUES (:job, 2, 0, 'canceled')"),
+            {"job": job_id},
+        )
+    with database.transaction() as session:
+        first, second = session.scalars(select(JobEventRow).order_by(JobEventRow.sequence)).all()
+    assert first.project_id == second.project_id == project_id
+    assert 0 < first.xid < second.xid
+    with database.engine.begin() as connection:
+        runner.upgrade(connection)
+        assert list(connection.scalars(select(JobEventRow.xid))) == [first.xid, second.xid]
+        connection.execute(update(JobEventRow).where(JobEventRow.sequence == 2).values(xid=10**12))
+        runner.upgrade(connection)
+        assert list(connection.scalars(select(JobEventRow.xid))) == [0, 0]
+
+
+def test_events_from_before_their_order_get_project_and_number_zero(
+    database: Database, project_id: UUID
+) -> None:
+    with database.engine.begin() as connection:
+        runner.downgrade(connection, "0011")
+        connection.execute(
+            text(
+                "WITH job AS (INSERT INTO jobs (project_id, state, queue, task, priority, max_failures)"
+                " VALUES (:project, 'queued', 'generate', 'text_to_image', 0, 3) RETURNING id)"
+                " INSERT INTO job_events (job_id, sequence, attempt, kind) SELECT id, 1, 0, 'queued' FROM job"
+            ),
+            {"project": project_id},
+        )
+        runner.upgrade(connection)
+        row = connection.execute(select(JobEventRow.project_id, JobEventRow.xid)).one()
+    assert tuple(row) == (project_id, 0)

@@ -1,4 +1,4 @@
-"""States that the database itself refuses, whatever the code does."""
+"""The database refuses impossible states by constraints, independently of the code."""
 
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from shared.database import Database
 from shared.job_store import succeed_job
 from shared.tables import Candidate, SessionRow, Turn
-from tests.integration.factories import must_claim, one_picture, queue_job
+from tests.support.factories import must_claim, one_picture, queue_job
 
 IMPOSSIBLE_JOBS = {
     "finished_when_final": "UPDATE jobs SET finished_at = now()",
@@ -33,7 +33,7 @@ def test_a_job_row_cannot_contradict_itself(database: Database, project_id: UUID
 
 
 def new_session(session: Session, project_id: UUID) -> UUID:
-    """An empty session."""
+    """Create an empty session and return its id."""
     row = SessionRow(project_id=project_id)
     session.add(row)
     session.flush()
@@ -41,7 +41,7 @@ def new_session(session: Session, project_id: UUID) -> UUID:
 
 
 def finished_candidate(database: Database, project_id: UUID) -> Candidate:
-    """The picture of a finished job."""
+    """Queue and finish a job; return its candidate."""
     job_id = queue_job(database, project_id)
     with database.transaction() as session:
         succeed_job(session, must_claim(database).lease, one_picture())

@@ -1,4 +1,4 @@
-"""How requests meet in a batch, and what happens when too many come."""
+"""Requests of equal shape share a batch, and requests beyond the queue's limit are refused."""
 
 import asyncio
 
@@ -17,7 +17,7 @@ def anyio_backend() -> str:
 
 
 class Recorder:
-    """Work that doubles numbers and remembers which came together."""
+    """Work that doubles numbers and records its batches."""
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
@@ -33,7 +33,7 @@ class Recorder:
 
 
 def make_batcher(recorder: Recorder, *, max_batch: int = 4, max_waiting: int = 100) -> Batcher[int, int]:
-    """A batcher that waits so long that only a full batch, or a busy model, ends a collection early."""
+    """A batcher with a long collection time, which only a full batch or a busy model ends early."""
     return Batcher(
         recorder.double, asyncio.Lock(), max_batch=max_batch, batch_seconds=0.05, max_waiting=max_waiting
     )
@@ -49,7 +49,7 @@ async def test_equal_shapes_run_together_and_each_caller_gets_its_own_result() -
     assert recorder.batches == [[0, 1, 2, 3]]
 
 
-async def test_other_shapes_never_share_a_batch() -> None:
+async def test_different_shapes_never_share_a_batch() -> None:
     recorder = Recorder()
     batcher = make_batcher(recorder)
 
@@ -67,7 +67,7 @@ async def test_a_batch_is_never_larger_than_allowed() -> None:
     assert [len(batch) for batch in recorder.batches] == [2, 2, 1]
 
 
-async def test_what_arrives_while_the_model_is_busy_goes_into_one_batch() -> None:
+async def test_requests_that_arrive_while_the_model_is_busy_form_one_batch() -> None:
     recorder = Recorder()
     recorder.go.clear()
     batcher = make_batcher(recorder, max_batch=3)
@@ -84,7 +84,7 @@ async def test_what_arrives_while_the_model_is_busy_goes_into_one_batch() -> Non
     assert recorder.batches == [[0, 1, 2], [7, 8]]
 
 
-async def test_one_more_than_the_queue_holds_is_told_when_to_come_back() -> None:
+async def test_a_request_to_a_full_queue_is_refused_with_a_time_to_retry() -> None:
     recorder = Recorder()
     recorder.go.clear()
     batcher = make_batcher(recorder, max_waiting=2)
@@ -101,7 +101,7 @@ async def test_one_more_than_the_queue_holds_is_told_when_to_come_back() -> None
     assert await batcher.submit("square", 3) == 6
 
 
-async def test_a_caller_that_leaves_does_not_take_the_others_along() -> None:
+async def test_a_caller_that_leaves_does_not_disturb_the_others() -> None:
     recorder = Recorder()
     batcher = make_batcher(recorder, max_batch=2)
     leaving = asyncio.create_task(batcher.submit("square", 1))
@@ -110,7 +110,32 @@ async def test_a_caller_that_leaves_does_not_take_the_others_along() -> None:
     leaving.cancel()
 
     assert await batcher.submit("square", 2) == 4
-    assert recorder.batches == [[1, 2]]
+    assert recorder.batches == [[2]]
+    assert batcher.waiting == 0
+
+
+async def test_work_is_dropped_if_its_caller_leaves_before_it_starts() -> None:
+    """Fixed bug: the service worked on abandoned requests, and each retry waited behind the one before it."""
+    recorder = Recorder()
+    recorder.go.clear()
+    batcher = make_batcher(recorder, max_batch=1)
+    begun: list[int] = []
+    first = asyncio.create_task(batcher.submit("square", 1, lambda: begun.append(1)))
+    while not recorder.batches:
+        await checkpoint()
+    second = asyncio.create_task(batcher.submit("square", 2, lambda: begun.append(2)))
+    while batcher.waiting < 2:
+        await checkpoint()
+    for caller in (first, second):
+        caller.cancel()
+    await asyncio.gather(first, second, return_exceptions=True)
+    assert batcher.waiting == 1
+
+    recorder.go.set()
+    assert await batcher.submit("square", 3, lambda: begun.append(3)) == 6
+    assert recorder.batches == [[1], [3]]
+    assert begun == [1, 3]
+    assert batcher.waiting == 0
 
 
 async def test_an_error_of_the_work_reaches_every_caller_of_the_batch_and_no_later_one() -> None:

@@ -1,30 +1,21 @@
 """Rules of this house that no general linter knows. ARCHITECTURE.md names each."""
 
 import ast
+import builtins
 import re
 import statistics
-import subprocess
+import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.support.source_tree import ROOT, tracked_files
+
 SOURCE_FOLDERS = ("services", "shared", "luminary", "training", "infra", "benchmarks")
 MEDIAN_LINES, NINETIETH_PERCENTILE, MOST_LINES = 150, 350, 500
 FOREIGN_WORDS = re.compile(
     r"/(?:work|farm|root)/|pypi\.org|deb\.debian\.org|registry\.npmjs|files\.pythonhosted"
 )
-
-
-def tracked_files(*suffixes: str) -> list[Path]:
-    """Files of the repository, by the ends of their names."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout.splitlines()
-    return [ROOT / name for name in listed if name.endswith(suffixes) and (ROOT / name).is_file()]
 
 
 def source_files() -> list[Path]:
@@ -63,14 +54,96 @@ def test_no_file_names_a_machine_path_or_a_package_registry() -> None:
     assert not guilty, "\n".join(guilty)
 
 
-def test_every_error_class_of_a_package_says_its_code_and_what_mends_it() -> None:
-    bases = {"EngineError", "MoVQGANError", "ImageError"}
-    for file in source_files():
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if not isinstance(node, ast.ClassDef) or node.name not in bases:
-                continue
-            named = {item.target.id for item in node.body if isinstance(item, ast.AnnAssign)}
-            assert {"code", "retryable", "hint"} <= named, f"{file}: {node.name}"
+ERROR_BASE = "LuminaryError"
+ERROR_BASE_FILE = ROOT / "shared" / "errors.py"
+NO_USER_MEETS = {
+    "LeaseLostError": "ends an attempt whose job another worker has",
+    "AttemptStoppedError": "ends an attempt that is to drain or whose job is canceled",
+    "LeftToOthersError": "ends the work on a late picture when the worker stops",
+    "NotShownError": "drops a partial picture whose drawing has ended",
+    "CheckpointFormatError": "the attempt draws from the start instead",
+    "StopRequested": "SIGINT or SIGTERM in the supervisor's main thread",
+}
+"""Exceptions for control flow, each caught by the code that knows what to do next."""
+
+
+def exception_classes() -> list[ast.ClassDef]:
+    """Public exception classes of the source folders, the base left out."""
+    waiting = [
+        node
+        for file in source_files()
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_") and node.name != ERROR_BASE
+    ]
+    kinds = {name: kind for name, kind in vars(builtins).items() if isinstance(kind, type)}
+    known = {name for name, kind in kinds.items() if issubclass(kind, BaseException)} | {ERROR_BASE}
+    found: list[ast.ClassDef] = []
+    while new := [node for node in waiting if base_names(node) & known]:
+        found += new
+        known |= {node.name for node in new}
+        waiting = [node for node in waiting if node not in new]
+    return found
+
+
+def base_names(node: ast.ClassDef) -> set[str]:
+    return {ast.unparse(base).rpartition(".")[2] for base in node.bases}
+
+
+def facts_set_by(node: ast.ClassDef) -> set[str]:
+    """Names that a class sets in its body, or on the object."""
+    in_body = {
+        target.id
+        for item in node.body
+        if isinstance(item, ast.Assign)
+        for target in item.targets
+        if isinstance(target, ast.Name)
+    }
+    on_object = {
+        item.attr
+        for item in ast.walk(node)
+        if isinstance(item, ast.Attribute) and isinstance(item.ctx, ast.Store)
+    }
+    return in_body | on_object
+
+
+def test_every_error_that_a_user_can_meet_says_its_code_and_what_mends_it() -> None:
+    found = exception_classes()
+    gone = NO_USER_MEETS.keys() - {node.name for node in found}
+    assert not gone, f"these exceptions are no more; take them out of this list: {gone}"
+    with_hint = {ERROR_BASE: False}
+    waiting = [node for node in found if node.name not in NO_USER_MEETS]
+    while ready := [node for node in waiting if base_names(node) & with_hint.keys()]:
+        for node in ready:
+            facts = facts_set_by(node)
+            hint = "hint" in facts or any(with_hint.get(base, False) for base in base_names(node))
+            assert "code" in facts, f"{node.name} names no code of its own"
+            assert hint, f"{node.name} has no hint, nor has its base"
+            with_hint[node.name] = hint
+        waiting = [node for node in waiting if node not in ready]
+    assert not waiting, f"these do not derive from {ERROR_BASE}: {[node.name for node in waiting]}"
+
+
+def test_the_tree_of_errors_is_drawn_where_its_base_is() -> None:
+    drawn = set(re.findall(r"[A-Z]\w+", ast.get_docstring(ast.parse(ERROR_BASE_FILE.read_text())) or ""))
+    roots = {node.name for node in exception_classes() if ERROR_BASE in base_names(node)}
+    assert roots <= drawn, f"shared/errors.py does not draw {sorted(roots - drawn)}"
+
+
+def test_what_the_engine_may_import_of_shared_code_imports_the_standard_library_alone() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    [contract] = [
+        contract
+        for contract in settings["tool"]["importlinter"]["contracts"]
+        if contract["name"].startswith("The engine is pure")
+    ]
+    leaves = {edge.rpartition(" -> ")[2] for edge in contract["ignore_imports"]}
+    assert all(leaf.startswith("shared.") for leaf in leaves)
+    for leaf in leaves:
+        nodes = list(ast.walk(ast.parse((ROOT / f"{leaf.replace('.', '/')}.py").read_text(encoding="utf-8"))))
+        named = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+        named |= {node.module or "." for node in nodes if isinstance(node, ast.ImportFrom)}
+        foreign = {name for name in named if name.partition(".")[0] not in sys.stdlib_module_names}
+        assert not foreign, f"{leaf} imports {foreign}; the engine imports it, so it must stay pure"
 
 
 def test_the_database_has_the_clock_not_the_process() -> None:
@@ -88,6 +161,20 @@ def test_the_database_has_the_clock_not_the_process() -> None:
     assert not guilty, guilty
 
 
+def test_logs_get_the_words_of_an_error_and_never_its_text() -> None:
+    """An error's own text may hold parameters, keys and prompts: `shared.error_words`."""
+    guilty = [
+        f"{file.relative_to(ROOT)}:{call.lineno}"
+        for file in source_files()
+        if file.relative_to(ROOT).parts[0] in {"services", "shared"}
+        for call in calls(file)
+        if isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == "logger"
+        for value in (*call.args[1:], *(keyword.value for keyword in call.keywords))
+        if re.search(r"\b(?:str|repr)\(\w*(?:error|fault|exception)\b", ast.unparse(value))
+    ]
+    assert not guilty, guilty
+
+
 def test_tests_wait_for_signals_and_never_sleep() -> None:
     guilty = [
         f"{file.relative_to(ROOT)}:{call.lineno}"
@@ -98,6 +185,45 @@ def test_tests_wait_for_signals_and_never_sleep() -> None:
         and call.func.attr == "sleep"
         and isinstance(call.func.value, ast.Name)
         and call.func.value.id in {"time", "asyncio"}
+    ]
+    assert not guilty, guilty
+
+
+def test_test_files_share_helpers_through_their_room_alone() -> None:
+    """A file that is imported by a test cannot be moved or deleted as a test can."""
+    room, repeats_tests = ROOT / "tests/support", ROOT / "tests/cuda/test_engine_promises.py"
+    guilty = [
+        f"{file.relative_to(ROOT)}: {node.module}"
+        for file in tracked_files(".py")
+        if file.relative_to(ROOT).parts[0] == "tests" and file != repeats_tests
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module is not None
+        if (is_test(node.module) if room not in file.parents else is_outside(node.module))
+    ]
+    assert not guilty, "\n".join(guilty)
+
+
+def is_test(module: str) -> bool:
+    """Whether a module of that name has tests or fixtures."""
+    return module.startswith("tests.") and module.rpartition(".")[2].startswith(("test_", "conftest"))
+
+
+def is_outside(module: str) -> bool:
+    """Whether a module belongs to the tests but not to their helpers."""
+    return module.startswith("tests.") and not module.startswith("tests.support.")
+
+
+def test_only_the_room_of_pictures_opens_them() -> None:
+    guilty = [
+        f"{file.relative_to(ROOT)}:{call.lineno}"
+        for file in source_files()
+        if file.relative_to(ROOT).parts[:2] != ("shared", "pictures")
+        and file.relative_to(ROOT).parts[0] != "benchmarks"
+        for call in calls(file)
+        if isinstance(call.func, ast.Attribute)
+        and call.func.attr == "open"
+        and isinstance(call.func.value, ast.Name)
+        and call.func.value.id in {"Image", "PIL"}
     ]
     assert not guilty, guilty
 

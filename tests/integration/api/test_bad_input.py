@@ -1,4 +1,4 @@
-"""Whatever a client sends, the gateway answers below 500, and every refusal is a problem of a known code."""
+"""Random input never causes a status of 500 or more, and every error response has a known problem code."""
 
 import json
 from typing import Any
@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.api.problems import ProblemCode
+from services.api.problems.codes import ProblemCode
 from shared.schemas.jobs import JobRequest
-from tests.integration.api.clients import Project, assert_problem
+from tests.support.gateway.clients import Project, assert_problem
 
 ODD_TEXTS = st.sampled_from(
     [
@@ -73,7 +73,7 @@ LABELLED = st.fixed_dictionaries(
 
 
 def assert_refused(answer: httpx2.Response) -> None:
-    """A problem document below 500 whose code is one of the table's."""
+    """Check that the answer is a problem document with a status below 500 and a known code."""
     assert answer.status_code < 500, answer.text
     error = answer.json()["error"]
     assert_problem(answer, ProblemCode(error["code"]), error["param"])

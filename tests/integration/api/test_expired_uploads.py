@@ -1,25 +1,25 @@
-"""A picture is uploaded while an equal one expires."""
+"""Uploading a picture while an equal one expires loses no file."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from services.api.problems import ProblemCode
-from services.worker.celery_app import create_celery_app
-from services.worker.io_worker import IoWorker
+from services.api.problems.codes import ProblemCode
+from services.api.settings import GatewayProcessSettings
+from services.worker.broker.celery_app import create_celery_app
+from services.worker.maintenance.io_worker import IoWorker
 from shared.database import Database
 from shared.events import EventPublisher
-from shared.settings import Settings
 from shared.storage import ObjectStorage
-from tests.integration.api.clients import Project, assert_problem, png
-from tests.integration.interleaving import Held, interleave, let_pictures_expire
+from tests.support.gateway.clients import Project, assert_problem, png
+from tests.support.interleaving import Held, interleave, let_pictures_expire
 
 
 @pytest.fixture
 def io_worker(
-    gateway_settings: Settings, database: Database, publisher: EventPublisher
+    gateway_settings: GatewayProcessSettings, database: Database, publisher: EventPublisher
 ) -> Iterator[IoWorker]:
-    """The io worker of the gateway's platform; its rounds are run by the test."""
+    """The io worker of the same installation; the test runs its rounds."""
     storage = ObjectStorage(gateway_settings.storage)
     with create_celery_app(gateway_settings.broker) as app:
         yield IoWorker(app, database, storage, publisher, gateway_settings.jobs)
@@ -32,7 +32,7 @@ def test_an_upload_keeps_its_bytes_when_an_equal_picture_expires_meanwhile(
     old = alice.upload(png()).json()
     let_pictures_expire(database)
 
-    new = interleave(monkeypatch, held, lambda: alice.upload(png()), io_worker.clean).json()
+    new = interleave(monkeypatch, held, lambda: alice.upload(png()), io_worker.rounds.clean).json()
 
     assert_problem(alice.get(old["url"]), ProblemCode.IMAGE_EXPIRED)
     assert alice.get(new["url"]).content == png()
@@ -45,7 +45,7 @@ def test_of_two_equal_pictures_only_the_expired_one_is_removed(
     let_pictures_expire(database)
     new = alice.upload(png()).json()
 
-    io_worker.clean()
+    io_worker.rounds.clean()
 
     assert_problem(alice.get(old["url"]), ProblemCode.IMAGE_EXPIRED)
     assert alice.get(new["url"]).content == png()

@@ -1,4 +1,4 @@
-"""The same request twice has one effect and one answer."""
+"""A repeated request with the same Idempotency-Key queues one job and gets the same answer."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -7,13 +7,13 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import null, update
 
-from services.api.idempotency import Claim, RecordedAnswer, claim_key, record_answer
-from services.api.problems import Problem, ProblemCode
+from services.api.jobs.idempotency import Claim, RecordedAnswer, claim_key, record_answer
+from services.api.problems.codes import Problem, ProblemCode
 from shared.database import Database
 from shared.job_store.clock import time_after
 from shared.tables import IdempotencyRecord, Job
-from tests.integration.api.clients import Project, assert_problem
-from tests.integration.factories import must_claim, queue_job
+from tests.support.factories import must_claim, queue_job
+from tests.support.gateway.clients import Project, assert_problem
 
 KEY = {"Idempotency-Key": "order-12"}
 SHA256 = bytes(32)
@@ -81,12 +81,11 @@ def test_the_claim_of_a_dead_gateway_is_taken_over_and_cannot_answer_any_more(
     with database.transaction() as session:
         heir = claim_key(session, alice.project_id, "key", SHA256)
     assert isinstance(heir, Claim)
-    answer = RecordedAnswer(202, {}, {"id": "job"})
-    job_id = queue_job(database, alice.project_id)
-    with pytest.raises(Problem, match="in_flight"), database.transaction() as session:
-        record_answer(session, dead, job_id, answer)
+    answer = RecordedAnswer(202, {}, {"id": "job"}, queue_job(database, alice.project_id))
+    with pytest.raises(Problem, match="still being processed"), database.transaction() as session:
+        record_answer(session, dead, answer)
     with database.transaction() as session:
-        record_answer(session, heir, job_id, answer)
+        record_answer(session, heir, answer)
     with database.transaction() as session:
         assert claim_key(session, alice.project_id, "key", SHA256) == answer
 

@@ -1,17 +1,20 @@
-"""Pictures in, pictures out."""
+"""Upload, description and download of pictures."""
 
 import base64
 import hashlib
 import io
+from collections.abc import Callable
 
 import pytest
 from PIL import Image as Picture
 from sqlalchemy import func, update
 
-from services.api.problems import ProblemCode
+from services.api.images.files import picture_problem
+from services.api.problems.codes import ProblemCode
 from shared.database import Database
+from shared.pictures.errors import DecodersBusyError
 from shared.tables import Image, JobRequestRow
-from tests.integration.api.clients import Project, assert_problem, encoded, png
+from tests.support.gateway.clients import Project, assert_problem, encoded, png
 
 
 def data_url(data: bytes) -> str:
@@ -42,7 +45,7 @@ def test_an_uploaded_picture_is_described_and_comes_back_byte_by_byte(alice: Pro
 
 
 @pytest.mark.parametrize("in_json", [data_url, lambda data: base64.b64encode(data).decode()])
-def test_a_picture_may_come_in_json(alice: Project, in_json: "type[data_url]") -> None:
+def test_a_picture_may_come_in_json(alice: Project, in_json: Callable[[bytes], str]) -> None:
     answer = alice.post("/v1/images", json={"image": in_json(png())})
     assert answer.status_code == 201
     assert alice.get(answer.json()["url"]).content == png()
@@ -118,11 +121,15 @@ def test_a_picture_whose_bytes_were_removed_is_gone(alice: Project, database: Da
 
 
 def test_a_job_keeps_the_id_of_a_picture_and_not_the_picture(alice: Project, database: Database) -> None:
-    body = alice.submit(task="edit", image=data_url(png()), mask=data_url(png(32, 32))).json()
+    half = Picture.new("L", (96, 64))
+    half.paste(255, (0, 0, 48, 64))
+    mask = io.BytesIO()
+    half.save(mask, "PNG")
+    body = alice.submit(task="edit", image=data_url(png()), mask=data_url(mask.getvalue())).json()
     with database.transaction() as session:
         request = session.query(JobRequestRow).one().request
         stored = {image.width for image in session.query(Image)}
-    assert stored == {48, 32}
+    assert stored == {48, 96}
     for name in ("image", "mask"):
         assert request[name] == body["request"][name]
         assert alice.get(f"/v1/images/{request[name]}").status_code == 200
@@ -131,3 +138,16 @@ def test_a_job_keeps_the_id_of_a_picture_and_not_the_picture(alice: Project, dat
 def test_a_mask_that_cannot_be_read_is_named(alice: Project) -> None:
     answer = alice.submit(task="edit", image=data_url(png()), mask=data_url(b"no picture"))
     assert_problem(answer, ProblemCode.IMAGE_UNREADABLE, "mask")
+
+
+def test_a_jpeg_that_repeats_its_last_scan_is_too_complex(alice: Project) -> None:
+    """Fixed bug: each scan of 59 bytes cost 25 ms of decoding, without a limit."""
+    whole = encoded("JPEG", progressive=True)
+    last = whole.rindex(b"\xff\xda")
+    repeated = whole[:-2] + whole[last:-2] * 1000 + whole[-2:]
+    assert_problem(alice.upload(repeated), ProblemCode.IMAGE_TOO_COMPLEX, "image")
+
+
+def test_busy_decoders_are_told_with_the_time_to_come_back() -> None:
+    problem = picture_problem(DecodersBusyError("16 pictures are already waiting to be decoded"))
+    assert (problem.code, problem.headers) == (ProblemCode.DECODERS_BUSY, {"Retry-After": "2"})

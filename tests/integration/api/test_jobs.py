@@ -1,19 +1,21 @@
-"""The life of a job as its client sees it."""
+"""The states of a job as its client sees them."""
 
 from datetime import datetime
 
 import pytest
+from sqlalchemy import update
 
-from services.api.problems import ProblemCode
+from services.api.problems.codes import ProblemCode
 from shared.database import Database
 from shared.ids import IdKind, format_id, parse_id
 from shared.job_errors import JobError, JobErrorCode
 from shared.job_store import Progress, fail_job, save_progress, succeed_job
-from shared.jobs import JobState
+from shared.job_store.clock import time_after
+from shared.jobs import JobState, Phase
 from shared.tables import Job, JobRequestRow, WebhookEndpoint
 from shared.tables import Project as ProjectRow
-from tests.integration.api.clients import Project, assert_problem
-from tests.integration.factories import must_claim, one_picture, queue_job, read_job
+from tests.support.factories import must_claim, one_picture, queue_job, read_job
+from tests.support.gateway.clients import Project, assert_problem
 
 
 def test_a_posted_job_is_queued_and_says_where_to_look(alice: Project, database: Database) -> None:
@@ -45,26 +47,66 @@ def test_a_seed_that_the_client_leaves_out_is_chosen_and_told(alice: Project) ->
     assert all(0 <= seed < 2**53 for seed in seeds)
 
 
-def test_a_waiting_job_tells_how_many_stand_before_it(alice: Project, bob: Project) -> None:
+def test_a_waiting_job_tells_how_many_of_its_project_stand_before_it(alice: Project, bob: Project) -> None:
+    """Fixed bug: the job of another project was counted as well."""
     alice.submit()
     bob.submit()
-    assert alice.submit().json()["queue_position"] == 2
+    assert alice.submit().json()["queue_position"] == 1
 
 
 def test_progress_has_an_estimate_once_there_is_a_speed(alice: Project, database: Database) -> None:
     job_id = alice.submit().json()["id"]
     claimed = must_claim(database)
     with database.transaction() as session:
-        save_progress(session, claimed.lease, Progress("generating", 100, 300, 50.0))
+        progress = Progress(Phase.GENERATING, 100, 300, 50.0, 46, 46, eta_seconds=400.0)
+        save_progress(session, claimed.lease, progress)
     body = alice.get(f"/v1/jobs/{job_id}").json()
     assert (body["status"], body["attempt"]) == ("running", 1)
+    assert 340 < body["progress"].pop("eta_seconds") <= 400
     assert body["progress"] == {
         "phase": "generating",
+        "phase_fraction": 1 / 3,
         "tokens_done": 100,
         "tokens_total": 300,
         "tokens_per_second": 50.0,
-        "eta_seconds": 4.0,
+        "prefill_rows_done": 46,
+        "prefill_rows": 46,
+        "worker_lost_seconds": None,
     }
+
+
+def test_an_estimate_counts_down_between_two_words_of_the_worker(alice: Project, database: Database) -> None:
+    """Fixed bug: the estimate did not change until the worker's next report."""
+    job_id = alice.submit().json()["id"]
+    lease = must_claim(database).lease
+    with database.transaction() as session:
+        save_progress(session, lease, Progress(Phase.GENERATING, 100, 300, eta_seconds=400.0))
+        session.execute(update(Job).where(Job.id == lease.job_id).values(progress_at=time_after(-150)))
+    assert 190 < alice.get(f"/v1/jobs/{job_id}").json()["progress"]["eta_seconds"] <= 250
+
+
+def test_a_phase_that_a_newer_worker_wrote_is_left_out(alice: Project, database: Database) -> None:
+    job_id = alice.submit().json()["id"]
+    lease = must_claim(database).lease
+    with database.transaction() as session:
+        session.execute(update(Job).where(Job.id == lease.job_id).values(phase="upscaling"))
+    answer = alice.get(f"/v1/jobs/{job_id}")
+    assert (answer.status_code, answer.json()["progress"]["phase"]) == (200, None)
+
+
+def test_a_silent_worker_is_said_to_be_lost_and_how_long_its_lease_runs(
+    alice: Project, database: Database
+) -> None:
+    """Fixed bug: the old estimate was shown instead of the rest of the lost worker's lease."""
+    job_id = alice.submit().json()["id"]
+    lease = must_claim(database).lease
+    with database.transaction() as session:
+        save_progress(session, lease, Progress(Phase.GENERATING, 100, 300, eta_seconds=400.0))
+        silent = {"heartbeat_at": time_after(-40), "lease_expires_at": time_after(20)}
+        session.execute(update(Job).where(Job.id == lease.job_id).values(silent))
+    progress = alice.get(f"/v1/jobs/{job_id}").json()["progress"]
+    assert (progress["phase"], progress["eta_seconds"]) == ("worker_lost", None)
+    assert 0 < progress["worker_lost_seconds"] <= 20
 
 
 def test_a_finished_job_shows_its_pictures_and_what_they_cost(alice: Project, database: Database) -> None:
@@ -81,7 +123,7 @@ def test_a_finished_job_shows_its_pictures_and_what_they_cost(alice: Project, da
     assert output["url"] == f"http://testserver/v1/images/{output['id']}/content"
     assert output["tokens_sha256"] == picture.outputs[0].grid.sha256()
     assert (output["index"], output["score"], output["width"], output["height"]) == (0, 1.5, 16, 16)
-    assert body["usage"] == {"images": 1, "prompt_tokens": 5, "image_tokens": 4, "compute_seconds": 0.5}
+    assert body["usage"] == {"images": 1, "prompt_tokens": 5, "tokens_done": 4, "compute_seconds": 0.5}
     assert datetime.fromisoformat(body["created_at"]) <= datetime.fromisoformat(body["finished_at"])
 
 

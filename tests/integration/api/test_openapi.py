@@ -1,19 +1,19 @@
-"""The OpenAPI document: examples that are valid, refusals that exist, and answers that keep to it."""
+"""The OpenAPI document has valid examples and known problem codes, and describes the actual responses."""
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from starlette.testclient import TestClient
 
-from services.api.examples import IMAGE, JOB_EXAMPLES
-from services.api.problem_documents import MEDIA_TYPE
-from services.api.problem_page import problem_page
-from services.api.problems import ProblemCode
-from tests.integration.api.clients import Project, png
-from tests.integration.api.conformance import validate
+from services.api.jobs.examples import IMAGE, JOB_EXAMPLES
+from services.api.problems.codes import ProblemCode
+from services.api.problems.page import problem_page
+from shared.problem_documents import MEDIA_TYPE
+from tests.support.gateway.clients import Project, png
+from tests.support.gateway.conformance import validate
 
 ROOT = Path(__file__).parents[3]
 
@@ -24,7 +24,7 @@ def document(client: TestClient) -> dict[str, Any]:
 
 
 def media(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every JSON body that the document tells of, and where."""
+    """Every JSON body in the document, with its place."""
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             bodies = {"request": operation.get("requestBody", {}), **operation["responses"]}
@@ -57,7 +57,7 @@ def test_every_body_has_an_example(document: dict[str, Any]) -> None:
     without = [
         where for where, told in media(document) if "examples" not in told and not has_example(told["schema"])
     ]
-    assert without == []
+    assert without == [], "give these responses a model with an example (json_schema_extra)"
 
 
 def test_every_refusal_is_told_as_a_problem_of_a_known_code(document: dict[str, Any]) -> None:
@@ -72,6 +72,8 @@ def test_every_refusal_is_told_as_a_problem_of_a_known_code(document: dict[str, 
             for response in refusals.values():
                 assert list(response["content"]) == [MEDIA_TYPE]
                 told |= set(response["content"][MEDIA_TYPE]["examples"])
+    missing = set(ProblemCode) - told
+    assert not missing, f"name {missing} in the problem_responses(...) of the routes that give it"
     assert told == set(ProblemCode)
     assert "HTTPValidationError" not in document["components"]["schemas"]
 
@@ -79,11 +81,13 @@ def test_every_refusal_is_told_as_a_problem_of_a_known_code(document: dict[str, 
 def test_every_code_is_met_by_a_test() -> None:
     tests = "".join(file.read_text() for file in Path(__file__).parent.glob("test_*.py"))
     met = {name for name in ProblemCode.__members__ if f"ProblemCode.{name}" in tests}
-    assert set(ProblemCode.__members__) - met == set()
+    untested = set(ProblemCode.__members__) - met
+    assert not untested, f"write a test in tests/integration/api that meets {untested}"
 
 
 def test_the_page_of_problems_is_the_table() -> None:
-    assert (ROOT / "docs/problems.md").read_text() == problem_page()
+    page = (ROOT / "docs/problems.md").read_text()
+    assert page == problem_page(), "docs/problems.md is not that of the code: run `make pages`"
 
 
 def test_operations_have_short_names(document: dict[str, Any]) -> None:
@@ -94,7 +98,7 @@ def test_operations_have_short_names(document: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("name", JOB_EXAMPLES)
 def test_every_example_of_a_job_is_accepted(alice: Project, name: str) -> None:
-    example = dict(JOB_EXAMPLES[name]["value"])
+    example = dict(cast("dict[str, Any]", JOB_EXAMPLES[name].get("value")))
     if example.get("image") == IMAGE:
         example["image"] = alice.upload(png()).json()["id"]
     assert alice.post("/v1/jobs", json=example).status_code == 202

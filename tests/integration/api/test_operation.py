@@ -1,4 +1,4 @@
-"""Health, readiness, doorbells, models, and what the OpenAPI document promises."""
+"""Health, readiness, doorbells, metrics and models."""
 
 import asyncio
 import socket
@@ -10,40 +10,43 @@ from pydantic import SecretStr
 from starlette.testclient import TestClient
 
 from infra.local.stack import EmbeddedStack
-from services.api.doorbell import Doorbell
-from services.api.metrics import Metrics
-from services.api.problems import ProblemCode
+from services.api.http.metrics import Metrics
+from services.api.problems.codes import ProblemCode
+from services.api.process.doorbell import Doorbell
+from services.api.settings import GatewayProcessSettings
 from shared.database import Database
 from shared.jobs import Queue
-from shared.settings import BrokerSettings, DatabaseSettings, Settings, StorageSettings
+from shared.settings import BrokerSettings, DatabaseSettings, StorageSettings
 from shared.tables import WorkerRow
-from tests.integration.api.clients import NO_BROKER, Project, assert_problem, png
-from tests.integration.api.conftest import running_gateway
+from tests.support.gateway.clients import NO_BROKER, Project, assert_problem, png
+from tests.support.gateway.running import running_gateway
 
 NO_DATABASE = "postgresql://nobody:nothing@127.0.0.1:1/nowhere"
 
 
 @pytest.fixture
 def broker_url(stack: EmbeddedStack) -> Iterator[str]:
-    """The stack's broker, emptied afterwards."""
+    """URL of the stack's broker, which is emptied after the test."""
     url = stack.environment["BROKER_URL"]
     yield url
     with redis.Redis.from_url(url) as client:
         client.flushdb()
 
 
-def replace(settings: Settings, **parts: object) -> Settings:
+def replace(settings: GatewayProcessSettings, **parts: object) -> GatewayProcessSettings:
     return settings.model_copy(update=parts)
 
 
-def test_health_asks_nobody(gateway_settings: Settings) -> None:
+def test_health_asks_nobody(gateway_settings: GatewayProcessSettings) -> None:
     dead = replace(gateway_settings, database=DatabaseSettings(url=SecretStr(NO_DATABASE)))
     with running_gateway(dead) as client:
         assert client.get("/health").json() == {"status": "ok"}
         assert client.get("/healthz").status_code == 200
 
 
-def test_a_gateway_with_all_its_servers_is_ready(gateway_settings: Settings, broker_url: str) -> None:
+def test_a_gateway_with_all_its_servers_is_ready(
+    gateway_settings: GatewayProcessSettings, broker_url: str
+) -> None:
     broker = BrokerSettings(broker_url=SecretStr(broker_url))
     with running_gateway(replace(gateway_settings, broker=broker)) as client:
         answer = client.get("/ready")
@@ -61,7 +64,9 @@ def test_without_its_broker_a_gateway_is_degraded_and_takes_jobs(alice: Project)
     assert alice.submit().status_code == 202
 
 
-def test_without_its_database_a_gateway_is_unavailable_and_says_so(gateway_settings: Settings) -> None:
+def test_without_its_database_a_gateway_is_unavailable_and_says_so(
+    gateway_settings: GatewayProcessSettings,
+) -> None:
     dead = replace(gateway_settings, database=DatabaseSettings(url=SecretStr(NO_DATABASE)))
     with running_gateway(dead) as client:
         answer = client.get("/ready")
@@ -72,7 +77,7 @@ def test_without_its_database_a_gateway_is_unavailable_and_says_so(gateway_setti
 
 
 def test_without_its_storage_a_gateway_is_degraded_and_refuses_pictures(
-    gateway_settings: Settings, alice: Project
+    gateway_settings: GatewayProcessSettings, alice: Project
 ) -> None:
     storage = StorageSettings(
         bucket="luminary",
@@ -88,7 +93,7 @@ def test_without_its_storage_a_gateway_is_degraded_and_refuses_pictures(
 
 
 def test_a_queued_job_rings_the_doorbell_of_its_queue(
-    gateway_settings: Settings, alice: Project, broker_url: str
+    gateway_settings: GatewayProcessSettings, alice: Project, broker_url: str
 ) -> None:
     broker = BrokerSettings(broker_url=SecretStr(broker_url))
     with running_gateway(replace(gateway_settings, broker=broker)) as client:
@@ -98,6 +103,7 @@ def test_a_queued_job_rings_the_doorbell_of_its_queue(
     with redis.Redis.from_url(broker_url) as client:
         assert client.llen(Queue.GENERATE.value) == 2
         message = client.lindex(Queue.GENERATE.value, 0)
+    assert isinstance(message, bytes)
     assert b"generate.doorbell" in message
 
 
@@ -150,6 +156,21 @@ def test_models_are_those_of_workers_that_live(alice: Project, database: Databas
         8,
     )
     assert (model["tasks"], model["precision"]) == (["edit"], "float32")
+
+
+def test_a_model_shows_which_numerics_identities_its_workers_have(alice: Project, database: Database) -> None:
+    """Fixed bug: the API did not show that two workers of one model draw different bits."""
+    with database.transaction() as session:
+        for name, precision, slots in (("a", "bf16", 2), ("b", "bf16", 2), ("c", "fp32", 1)):
+            model = {"name": "tiny", "numerics": {"id": precision, "precision": precision}}
+            session.add(WorkerRow(id=name, queues=["generate"], slots=slots, model=model, numerics=precision))
+        session.add(WorkerRow(id="d", queues=["generate"], slots=1, model={"name": "tiny"}))
+    (model,) = alice.get("/v1/models").json()["data"]
+    assert model["workers"] == 4
+    assert model["numerics"] == [
+        {"id": "bf16", "workers": 2, "slots": 4, "precision": "bf16"},
+        {"id": "fp32", "workers": 1, "slots": 1, "precision": "fp32"},
+    ]
 
 
 def test_the_gateway_does_not_need_torch() -> None:

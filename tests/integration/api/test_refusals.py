@@ -1,4 +1,4 @@
-"""Who is let in, what each project sees, and how every refusal looks."""
+"""Authentication, separation of projects, and the form of error responses."""
 
 import json
 from typing import Any
@@ -7,16 +7,16 @@ import pytest
 from sqlalchemy import func, update
 from starlette.testclient import TestClient
 
-from services.api.api_keys import create_first_key
 from services.api.app import create_app
-from services.api.problems import ProblemCode
+from services.api.auth.api_keys import create_first_key
+from services.api.problems.codes import ProblemCode
+from services.api.settings import GatewayProcessSettings
 from shared.database import Database
 from shared.job_store.clock import time_after
 from shared.security import hash_api_key
-from shared.settings import Settings
 from shared.tables import ApiKey, WorkerRow
 from shared.tables import Project as ProjectRow
-from tests.integration.api.clients import Project, assert_problem, png
+from tests.support.gateway.clients import Project, assert_problem, png
 
 CLOSED = ["/v1/jobs", "/v1/jobs/job_x", "/v1/images/img_x", "/v1/images/img_x/content", "/v1/models"]
 
@@ -115,6 +115,34 @@ def test_what_no_living_worker_can_draw_is_refused_at_once(alice: Project, datab
     assert alice.submit(model="small", size="512x512").status_code == 202
 
 
+def test_a_numerics_identity_that_nobody_has_is_refused_with_those_that_are_served(
+    alice: Project, database: Database
+) -> None:
+    known, recent, unknown = "0123456789abcdef", "00000000000000aa", "00000000000000bb"
+    parts = {"id": known, "precision": "bf16"}
+    with database.transaction() as session:
+        session.add(
+            WorkerRow(
+                id="here",
+                queues=["generate"],
+                slots=4,
+                model={"name": "tiny", "numerics": parts},
+                numerics=known,
+            )
+        )
+        gone = {"draining": True, "left_at": func.now()}
+        session.add(
+            WorkerRow(
+                id="left", queues=["generate"], slots=4, model={"name": "tiny"}, numerics=recent, **gone
+            )
+        )
+    document = assert_problem(alice.submit(numerics=unknown), ProblemCode.NUMERICS_UNAVAILABLE, "numerics")
+    assert f"{known} (tiny, bf16)" in document.detail
+    assert alice.submit(numerics=known).status_code == 202
+    assert alice.submit(numerics=recent).status_code == 202
+    assert_problem(alice.submit(numerics="bf16"), ProblemCode.INVALID_REQUEST, "numerics")
+
+
 @pytest.mark.parametrize(
     "body",
     [b"", b"{", b"\xff\xfe", b"[" * 100_000, b'{"seed": ' + b"9" * 5000 + b"}", b"null", b"[]", b'"job"'],
@@ -151,7 +179,9 @@ def test_a_request_id_of_the_client_comes_back(alice: Project) -> None:
     assert alice.get("/v1/jobs", {"X-Request-Id": "trace-1"}).headers["x-request-id"] == "trace-1"
 
 
-def test_a_fault_of_the_gateway_is_a_problem_without_a_trace(gateway_settings: Settings) -> None:
+def test_a_fault_of_the_gateway_is_a_problem_without_a_trace(
+    gateway_settings: GatewayProcessSettings,
+) -> None:
     app = create_app(gateway_settings)
 
     @app.get("/fault")

@@ -1,4 +1,4 @@
-"""Every task over HTTP, with a real worker and tokenizer service: asked, drawn, read."""
+"""Every task over HTTP, drawn by a real worker and tokenizer service."""
 
 import base64
 import io
@@ -13,22 +13,24 @@ import pytest
 from PIL import Image as Picture
 from pydantic import SecretStr
 
+from infra.local.postgres import OWNER
 from infra.local.stack import EmbeddedStack
-from services.api.problems import ProblemCode
+from services.api.problems.codes import ProblemCode
+from services.api.settings import GatewayProcessSettings, GatewaySettings
 from services.tokenizer.app import create_app as create_tokenizer
 from services.tokenizer.settings import TokenizerServiceSettings
 from shared.database import Database
-from shared.settings import GatewaySettings, StorageSettings
+from shared.settings import StorageSettings
 from shared.storage import ObjectStorage
-from tests.integration.api.clients import Project, assert_problem
-from tests.integration.api.conftest import admit, running_gateway
-from tests.integration.conftest import administer, database_settings
-from tests.integration.random_models import write_decoder, write_movqgan
-from tests.integration.worker.platform import PlatformUnderTest, make_settings, noise, serve
+from tests.support.gateway.clients import Project, assert_problem
+from tests.support.gateway.running import admit, running_gateway
+from tests.support.models.random_models import write_decoder, write_movqgan
+from tests.support.platforms.platform import PlatformUnderTest, make_settings, noise, serve
+from tests.support.servers.databases import administer, database_settings
 
 WAIT = {"Prefer": "wait=60"}
 LARGEST_SIDE = 1536
-"""Pixels: the grid tokens of the random model go up to 48."""
+"""Longest side in pixels: the size tokens of the random model go up to 48."""
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +42,9 @@ def drawing_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def artist(stack: EmbeddedStack, template_database: str, drawing_models: Path) -> Iterator[Project]:
-    """A project at a gateway behind which a worker draws; the tests of this file share it."""
+    """A project whose gateway has a worker; the tests of this file share it."""
     name = f"test_{uuid4().hex}"
-    administer(stack, "CREATE DATABASE {} TEMPLATE {}", name, template_database)
+    administer(stack, "CREATE DATABASE {} TEMPLATE {} OWNER {}", name, template_database, OWNER)
     environment = stack.environment
     storage = StorageSettings(
         bucket=environment["S3_BUCKET"],
@@ -55,8 +57,14 @@ def artist(stack: EmbeddedStack, template_database: str, drawing_models: Path) -
     tokenizer = TokenizerServiceSettings(model=str(drawing_models / "movqgan"), device="cpu")
     with serve(create_tokenizer(tokenizer)) as url:
         settings = make_settings(stack, database_settings(stack, name), storage, url)
-        settings = settings.model_copy(update={"gateway": GatewaySettings(public_url="http://testserver")})
-        with running_gateway(settings) as client:
+        gateway = GatewayProcessSettings(
+            database=settings.database,
+            broker=settings.broker,
+            storage=storage,
+            jobs=settings.jobs,
+            gateway=GatewaySettings(public_url="http://testserver"),
+        )
+        with running_gateway(gateway) as client:
             project = admit(database, client, "artist")
             platform = PlatformUnderTest(
                 settings, drawing_models, database, ObjectStorage(storage), project.project_id
@@ -69,7 +77,7 @@ def artist(stack: EmbeddedStack, template_database: str, drawing_models: Path) -
 
 @pytest.fixture(scope="module")
 def photo(artist: Project) -> str:
-    """The id of an uploaded picture that falls on the grid."""
+    """The id of an uploaded picture whose sides are multiples of the grid."""
     return artist.upload(png_bytes(noise(1))).json()["id"]
 
 
@@ -80,17 +88,17 @@ def png_bytes(picture: Picture.Image) -> bytes:
 
 
 def drawn(artist: Project, **fields: Any) -> dict[str, Any]:
-    """The job once it has succeeded."""
+    """Submit a job and return it when it has succeeded."""
     answer = artist.post("/v1/jobs", WAIT, json={"seed": 7, "size": "64x64", **fields})
     assert answer.status_code == 200, answer.text
     job = answer.json()
     assert job["status"] == "succeeded", job["error"]
-    assert job["progress"]["tokens_done"] == job["progress"]["tokens_total"] == job["usage"]["image_tokens"]
+    assert job["progress"]["tokens_done"] == job["progress"]["tokens_total"] == job["usage"]["tokens_done"]
     return job
 
 
 def picture_of(artist: Project, output: dict[str, Any]) -> Picture.Image:
-    """The output's picture, which has the size that the output tells."""
+    """Download an output's picture and check its size."""
     content = artist.get(output["url"])
     assert content.headers["content-type"] == "image/png"
     picture = Picture.open(io.BytesIO(content.content))
@@ -104,7 +112,7 @@ GIVEN = [
     {"task": "edit", "prompt": "make it winter"},
     *(
         {"task": "control", "prompt": "a house", "control": control}
-        for control in ("depth", "canny", "hed", "pose")
+        for control in ("depth", "edges", "hed", "pose")
     ),
     *({"task": "dense", "target": target} for target in ("depth", "segmentation", "edges", "hed", "pose")),
 ]
@@ -163,7 +171,7 @@ def test_a_mask_leaves_the_dark_part_as_it_was(artist: Project) -> None:
     mask = artist.upload(png_bytes(Picture.fromarray(right_half))).json()["id"]
     job = drawn(artist, task="edit", image=first["id"], mask=mask, prompt="make it blue")
     (edited,) = job["outputs"]
-    assert job["usage"]["image_tokens"] == 8 * 4
+    assert job["usage"]["tokens_done"] == 8 * 4
     before, after = (np.asarray(picture_of(artist, output)) for output in (first, edited))
     assert not np.array_equal(before[:, 32:], after[:, 32:])
 
@@ -191,17 +199,37 @@ def test_the_model_that_draws_is_offered_by_name(artist: Project) -> None:
 
 IMAGE = "img_" + "0" * 26
 WRONG = [
-    ({"task": "edit"}, "image", "task edit needs image"),
-    ({"task": "subject"}, "image", "task subject needs image"),
-    ({"task": "control", "image": IMAGE}, "control", "task control needs control"),
-    ({"task": "dense", "prompt": None}, "image", "task dense needs image, target"),
-    ({"task": "image_pair"}, "target", "task image_pair needs target"),
-    ({"task": "image_pair", "target": "segmentation"}, "target", "task dense does"),
-    ({"prompt": ""}, "prompt", "task text_to_image needs prompt"),
-    ({"image": IMAGE}, "image", "task text_to_image does not take image"),
-    ({"task": "subject", "image": IMAGE, "mask": IMAGE}, "mask", "task subject does not take mask"),
-    ({"task": "edit", "image": IMAGE, "control": "depth"}, "control", "task edit does not take control"),
-    ({"task": "control", "image": IMAGE, "control": "lidar"}, "control", "'depth', 'canny', 'hed' or 'pose'"),
+    ({"task": "edit"}, "image", "The task `edit` needs the field `image`."),
+    ({"task": "subject"}, "image", "The task `subject` needs the field `image`."),
+    (
+        {"task": "control", "image": IMAGE},
+        "control",
+        "The task `control` needs the field `control`: depth, edges, hed or pose.",
+    ),
+    ({"task": "dense", "prompt": None}, "image", "The task `dense` needs the fields `image` and `target`."),
+    (
+        {"task": "image_pair"},
+        "target",
+        "The task `image_pair` needs the field `target`: depth, edges, hed or pose.",
+    ),
+    (
+        {"task": "image_pair", "target": "segmentation"},
+        "target",
+        "draws no segmentation map; the task `dense` does.",
+    ),
+    ({"prompt": ""}, "prompt", "prompt: must not be blank"),
+    ({"image": IMAGE}, "image", "The task `text_to_image` does not take the field `image`."),
+    (
+        {"task": "subject", "image": IMAGE, "mask": IMAGE},
+        "mask",
+        "The task `subject` does not take the field `mask`.",
+    ),
+    (
+        {"task": "edit", "image": IMAGE, "control": "depth"},
+        "control",
+        "The task `edit` does not take the field `control`.",
+    ),
+    ({"task": "control", "image": IMAGE, "control": "lidar"}, "control", "'depth', 'edges', 'hed' or 'pose'"),
     ({"task": "dense", "image": IMAGE, "target": "lidar"}, "target", "'depth', 'segmentation'"),
     ({"task": "paint"}, "task", "'text_to_image'"),
     (
@@ -215,7 +243,7 @@ WRONG = [
     ({"size": "4096x64"}, "size", "to 2048"),
     ({"size": "1568x64"}, "size", "at most 1536x1536"),
     ({"task": "edit", "image": IMAGE, "size": "64x800"}, "size", "at most 1536x768"),
-    ({"task": "edit", "image": IMAGE}, "image", "There is no image of this id"),
+    ({"task": "edit", "image": IMAGE}, "image", "There is no image with this id"),
 ]
 
 

@@ -1,4 +1,4 @@
-"""`Prefer: wait`: the answer comes with the end of the job."""
+"""With `Prefer: wait`, the gateway answers when the job has ended."""
 
 import threading
 
@@ -6,12 +6,12 @@ from shared.database import Database
 from shared.events import EventPublisher
 from shared.ids import IdKind, parse_id
 from shared.job_store import succeed_job
-from tests.integration.api.clients import Project
-from tests.integration.factories import must_claim, one_picture
+from tests.support.factories import must_claim, one_picture
+from tests.support.gateway.clients import Project
 
 
 def finish_the_next_job(database: Database, publisher: EventPublisher, queued: threading.Event) -> None:
-    """A worker: as soon as a job is queued it is done, and the event is told."""
+    """Act as a worker: finish a job as soon as it is queued, and publish its event."""
     queued.wait()
     claimed = must_claim(database)
     with database.transaction() as session:

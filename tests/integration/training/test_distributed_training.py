@@ -1,20 +1,20 @@
-"""Processes that share a model's weights train it as one process does."""
+"""Training in two processes that share the weights gives the losses of one process."""
 
 from pathlib import Path
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from tests.integration.training.conftest import Program, finish
+from tests.support.training.programs import Program, finish
 from training.checkpoints import latest_checkpoint, read_checkpoint
 
-# each process imports torch, which takes long beside others on a machine of two cores
+# each process imports torch, which takes long on a busy machine with two cores
 pytestmark = pytest.mark.timeout(900)
 
 OPTIONS = ("--batch", 8, "--warmup", 2, "--line-every", 1)
 
 MUON_TOLERANCE = 5e-4
-"""Muon computes its updates in bfloat16: a difference in the last bit grows, by the CPU's own kernels."""
+"""Muon computes its updates in bfloat16, where a last-bit difference, which depends on the CPU, grows."""
 
 
 def losses(run: Path) -> list[float]:
@@ -34,7 +34,7 @@ def last_step(run: Path) -> int:
         (("--fp32", "--adamw"), 1e-5),
         (("--fp32", "--muon", "--accumulate", 2, "--recompute"), MUON_TOLERANCE),
         (("--fp32", "--lora", 4), 1e-5),
-        (("--bf16",), 3e-2),  # gathered weights are rounded as copies are, but gradients add up elsewhere
+        (("--bf16",), 3e-2),  # weights are rounded alike, but gradients are summed in another order
     ],
 )
 def test_two_processes_have_the_losses_of_one(
@@ -48,7 +48,7 @@ def test_two_processes_have_the_losses_of_one(
     assert len(set(alone)) == 5
 
 
-def test_a_run_goes_on_with_another_number_of_processes(program: Program, tmp_path: Path) -> None:
+def test_a_run_continues_with_another_number_of_processes(program: Program, tmp_path: Path) -> None:
     options = (*OPTIONS, "--fp32", "--decay", 0)
     finish(program(tmp_path / "whole", *options, "--steps", 6))
     for steps, processes in ((3, 2), (6, 1)):

@@ -1,14 +1,14 @@
-"""A training process that is killed in the middle leaves a run that goes on as if nothing had happened."""
+"""A training run that was killed continues to the same weights as an undisturbed run."""
 
 from pathlib import Path
 
 import pytest
 import torch
 
-from tests.integration.training.conftest import Program, finish
+from tests.support.training.programs import Program, finish
 from training.checkpoints import latest_checkpoint, read_checkpoint
 
-# each process imports torch, which takes long beside others on a machine of two cores
+# each process imports torch, which takes long on a busy machine with two cores
 pytestmark = pytest.mark.timeout(900)
 
 STEPS = 60

@@ -1,29 +1,27 @@
-"""Fixtures of the worker's tests: models on disk, a tokenizer service, settings of the test's own."""
+"""Fixtures of the worker's tests: a model on disk, a tokenizer service, a platform for each test."""
 
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 import valkey
 from celery import Celery
-from pydantic import SecretStr
 
 from infra.local.stack import EmbeddedStack
 from services.tokenizer.app import create_app
 from services.tokenizer.settings import TokenizerServiceSettings
-from services.worker.celery_app import create_celery_app
+from services.worker.broker.celery_app import create_celery_app
 from shared.database import Database
 from shared.settings import DatabaseSettings, StorageSettings
 from shared.storage import ObjectStorage
-from tests.integration.factories import make_project
-from tests.integration.random_models import write_decoder, write_movqgan
-from tests.integration.worker.platform import PlatformUnderTest, make_settings, serve
+from tests.support.factories import make_project
+from tests.support.models.random_models import write_decoder, write_movqgan
+from tests.support.platforms.platform import PlatformUnderTest, make_settings, serve
 
 
 @pytest.fixture(scope="session")
 def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A decoder with its image tokenizer inside, as the published folders have it."""
+    """A folder with a decoder and its image tokenizer, as published models have it."""
     folder = write_decoder(tmp_path_factory.mktemp("models") / "random")
     write_movqgan(folder / "movqgan")
     return folder
@@ -31,23 +29,10 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def worker_world(model_folder: Path) -> Iterator[tuple[Path, str]]:
-    """The model's folder, and the address of a tokenizer service for it."""
+    """The model's folder and the URL of a tokenizer service for it."""
     settings = TokenizerServiceSettings(model=str(model_folder / "movqgan"), device="cpu")
     with serve(create_app(settings)) as url:
         yield model_folder, url
-
-
-@pytest.fixture
-def storage_settings(stack: EmbeddedStack) -> StorageSettings:
-    """The bucket, below a prefix of the test's own."""
-    environment = stack.environment
-    return StorageSettings(
-        bucket=environment["S3_BUCKET"],
-        endpoint_url=environment["S3_ENDPOINT_URL"],
-        access_key_id=SecretStr(environment["S3_ACCESS_KEY_ID"]),
-        secret_access_key=SecretStr(environment["S3_SECRET_ACCESS_KEY"]),
-        prefix=f"{uuid4().hex}/",
-    )
 
 
 @pytest.fixture
@@ -71,14 +56,14 @@ def platform(
 
 @pytest.fixture
 def celery_app(platform: PlatformUnderTest) -> Iterator[Celery]:
-    """Celery as the workers set it up."""
+    """The workers' Celery application."""
     with create_celery_app(platform.settings.broker) as app:
         yield app
 
 
 @pytest.fixture(params=["redis", "rabbitmq"])
 def broker_url(request: pytest.FixtureRequest) -> str:
-    """A broker of either kind without messages."""
+    """URL of a broker without messages: Redis protocol and RabbitMQ in turn."""
     if request.param == "rabbitmq":
         return request.getfixturevalue("rabbitmq").url
     stack: EmbeddedStack = request.getfixturevalue("stack")

@@ -1,20 +1,20 @@
-"""Doorbells through a real broker to a worker that looks for jobs by itself only every ten minutes."""
+"""Doorbells through a real broker, to a worker that polls only every ten minutes."""
 
 from pathlib import Path
 
 from pydantic import SecretStr
 
-from services.worker.celery_app import create_celery_app
-from services.worker.doorbells import doorbell_task
+from services.worker.broker.celery_app import create_celery_app
+from shared.doorbells import doorbell_task
 from shared.jobs import JobState, Queue
 from shared.settings import BrokerSettings
-from tests.integration.rabbitmq import RabbitServer
-from tests.integration.worker.platform import PlatformUnderTest, eventually
-from tests.integration.worker.worker_process import is_passed_over, overlooked_job, ring, working_process
+from tests.support.platforms.platform import PlatformUnderTest, eventually
+from tests.support.platforms.worker_process import is_passed_over, overlooked_job, ring, working_process
+from tests.support.servers.rabbitmq import RabbitServer
 
 
 def ring_too_late(broker_url: str) -> None:
-    """Send a doorbell that has expired when it arrives, as after a broker's pause."""
+    """Send a doorbell that has expired when it arrives, as after a pause of the broker."""
     with create_celery_app(BrokerSettings(broker_url=SecretStr(broker_url))) as app:
         app.send_task(doorbell_task(Queue.GENERATE), queue=Queue.GENERATE.value, expires=-1)
 
@@ -28,7 +28,7 @@ def test_a_doorbell_wakes_an_idle_worker(
         assert platform.finished(job_id).state == JobState.SUCCEEDED
 
 
-def test_a_doorbell_that_has_expired_wakes_nobody_and_is_in_nobodys_way(
+def test_an_expired_doorbell_wakes_no_worker_and_does_not_block_the_next(
     platform: PlatformUnderTest, broker_url: str, tmp_path: Path
 ) -> None:
     with working_process(platform, tmp_path, broker_url) as worker:
@@ -40,7 +40,7 @@ def test_a_doorbell_that_has_expired_wakes_nobody_and_is_in_nobodys_way(
         assert platform.finished(job_id).state == JobState.SUCCEEDED
 
 
-def test_a_worker_hears_doorbells_again_when_its_rabbitmq_has_been_away(
+def test_a_worker_receives_doorbells_again_after_a_restart_of_rabbitmq(
     platform: PlatformUnderTest, rabbitmq: RabbitServer, tmp_path: Path
 ) -> None:
     with working_process(platform, tmp_path, rabbitmq.url) as worker:

@@ -1,14 +1,14 @@
-"""A job draws what another has drawn, while the picture of that one expires."""
+"""A job draws the same picture as an earlier job while the earlier picture is deleted."""
 
 import pytest
 from celery import Celery
 
-from services.worker.io_worker import IoWorker
+from services.worker.maintenance.io_worker import IoWorker
 from shared.events import EventPublisher
 from shared.jobs import JobState
 from shared.storage import ObjectMissingError
-from tests.integration.interleaving import Held, interleave, let_pictures_expire
-from tests.integration.worker.platform import PlatformUnderTest
+from tests.support.interleaving import Held, interleave, let_pictures_expire
+from tests.support.platforms.platform import PlatformUnderTest
 
 
 @pytest.mark.parametrize("held", Held)
@@ -23,7 +23,7 @@ def test_an_answer_keeps_its_bytes_when_an_equal_picture_expires_meanwhile(
     with platform.working():
         old = platform.finished(platform.ask())
         let_pictures_expire(platform.database)
-        new = interleave(monkeypatch, held, lambda: platform.finished(platform.ask()), io_worker.clean)
+        new = interleave(monkeypatch, held, lambda: platform.finished(platform.ask()), io_worker.rounds.clean)
 
     assert (old.state, new.state) == (JobState.SUCCEEDED, JobState.SUCCEEDED)
     gone, kept = (platform.outputs(job.id)[0].image for job in (old, new))

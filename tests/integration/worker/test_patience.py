@@ -1,4 +1,4 @@
-"""What counts as a fault that passes."""
+"""Database errors that count as transient."""
 
 import pytest
 from pydantic import SecretStr
@@ -7,11 +7,11 @@ from sqlalchemy import text
 from services.worker.patience import DATABASE_FAULTS, Patience
 from shared.database import Database
 from shared.settings import DatabaseSettings
-from tests.integration.worker.platform import eventually
+from tests.support.platforms.platform import eventually
 
 
 def backend_of(database: Database, pid: int) -> bool:
-    """Whether the server still serves this connection."""
+    """Whether the server process of this connection still runs."""
     with database.transaction() as session:
         found = session.scalar(text("SELECT count(*) FROM pg_stat_activity WHERE pid = :pid"), {"pid": pid})
         return bool(found)
@@ -37,7 +37,7 @@ def test_a_transaction_that_was_ended_while_its_process_was_frozen_is_tried_agai
     hasty.dispose()
 
 
-def test_a_server_that_is_away_is_a_fault_that_passes() -> None:
+def test_a_server_that_does_not_answer_is_a_transient_fault() -> None:
     away = Database(DatabaseSettings(url=SecretStr("postgresql://nobody@127.0.0.1:1/nothing")))
     with pytest.raises(DATABASE_FAULTS), away.transaction() as session:
         session.execute(text("SELECT 1"))

@@ -1,6 +1,6 @@
-"""What happens to a job when its worker leaves in the middle, or is told to stop the job.
+"""Jobs whose worker drains while it draws, or has to stop them.
 
-Workers that are killed or frozen are processes of their own: see the acceptance tests.
+The acceptance tests cover killed and frozen workers, which are processes of their own.
 """
 
 import socket
@@ -9,24 +9,24 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select, update
 
-from services.worker.token_checkpoint import TokenCheckpoint
+from services.worker.job.token_checkpoint import TokenCheckpoint
 from shared.job_store import expire_overdue_jobs, request_cancel
 from shared.job_store.clock import time_after
 from shared.jobs import JobState
-from shared.settings import TokenizerSettings
+from shared.settings import TokenizerAddress
 from shared.tables import Checkpoint, Job, WorkerRow
-from tests.integration.worker.platform import PlatformUnderTest, eventually, noise
+from tests.support.platforms.platform import PlatformUnderTest, eventually, noise
 
 LONG = {"size": "256x256", "seed": 11}
-"""1,024 codes: some seconds of drawing, in which something can happen."""
+"""A job of 1,024 codes, which are drawn for some seconds."""
 
 
 def codes_of(checkpoint: bytes) -> int:
-    """How many codes a checkpoint holds."""
+    """Number of codes in a checkpoint."""
     return sum(len(candidate.codes) for candidate in TokenCheckpoint.from_bytes(checkpoint).candidates)
 
 
-def test_a_leaving_worker_hands_the_job_back_with_its_codes(platform: PlatformUnderTest) -> None:
+def test_a_draining_worker_hands_the_job_back_with_its_codes(platform: PlatformUnderTest) -> None:
     with platform.working():
         job_id = platform.ask(**LONG)
         saved = codes_of(platform.started_drawing(job_id))
@@ -34,7 +34,7 @@ def test_a_leaving_worker_hands_the_job_back_with_its_codes(platform: PlatformUn
     job = platform.job(job_id)
     with platform.database.transaction() as session:
         checkpoint = session.get_one(Checkpoint, job_id)
-        assert session.scalars(select(WorkerRow)).all() == []
+        assert session.scalars(select(WorkerRow).where(WorkerRow.left_at.is_(None))).all() == []
     assert (job.state, job.attempt, job.interruptions, job.failures) == (JobState.QUEUED, 1, 1, 0)
     assert codes_of(checkpoint.state) >= saved > 0
 
@@ -51,16 +51,17 @@ def test_cancelling_stops_the_drawing_and_keeps_the_rows_that_are_done(platform:
             request_cancel(session, platform.project_id, job_id)
         job = platform.finished(job_id)
 
+        [picture] = eventually(lambda: platform.outputs(job_id), "the partial picture")
+
     assert job.state == JobState.CANCELED
-    [picture] = platform.outputs(job_id)
     assert picture.candidate.partial
     assert 0 < picture.grid.height < 32
     assert (picture.image.width, picture.image.height) == (256, picture.grid.height * 8)
 
 
-def test_a_job_past_its_deadline_is_ended_under_the_worker(platform: PlatformUnderTest) -> None:
+def test_a_running_job_past_its_deadline_is_ended(platform: PlatformUnderTest) -> None:
     with platform.working() as worker:
-        job_id = platform.ask(**LONG, finish_by=datetime.now(UTC) + timedelta(hours=1))
+        job_id = platform.ask(**LONG, n=4, finish_by=datetime.now(UTC) + timedelta(hours=1))
         platform.started_drawing(job_id)
         with platform.database.transaction() as session:
             session.execute(update(Job).where(Job.id == job_id).values(finish_by=time_after(-1)))
@@ -73,22 +74,22 @@ def test_a_job_past_its_deadline_is_ended_under_the_worker(platform: PlatformUnd
     assert platform.outputs(job_id) == []
 
 
-def test_a_leaving_worker_says_so_while_it_waits_for_an_attempt_that_hangs(
+def test_a_draining_worker_is_marked_while_it_waits_for_an_attempt_that_hangs(
     platform: PlatformUnderTest,
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        silent_tokenizer = TokenizerSettings(url=f"http://127.0.0.1:{silent.getsockname()[1]}")
+        silent_tokenizer = TokenizerAddress(url=f"http://127.0.0.1:{silent.getsockname()[1]}")
         settings = platform.settings.model_copy(update={"tokenizer": silent_tokenizer})
         with replace(platform, settings=settings).working(drain_seconds=60) as worker:
             platform.ask(task="edit", image=platform.upload(noise(4)))
             connection, _ = silent.accept()
             worker.drain.request()
-            [row] = eventually(lambda: draining(platform), "the word of it")
+            [row] = eventually(lambda: draining(platform), "a draining worker")
             assert row.id == worker.id
             connection.close()
 
 
 def draining(platform: PlatformUnderTest) -> list[WorkerRow]:
-    """Workers that say that they leave."""
+    """Rows of workers that drain."""
     with platform.database.transaction() as session:
         return list(session.scalars(select(WorkerRow).where(WorkerRow.draining)))

@@ -1,15 +1,15 @@
-"""Small rules of HTTP that are decided without a server."""
+"""HTTP rules that need no server: waiting, entity tags, fingerprints, request ids, readiness."""
 
 import asyncio
 from collections.abc import AsyncGenerator
 
 import pytest
 
-from services.api.etags import entity_tag, matches
-from services.api.idempotency import request_fingerprint
-from services.api.readiness import judge
-from services.api.request_ids import choose_request_id
-from services.api.waiting import preferred_wait, wait_until
+from services.api.http.etags import entity_tag, matches
+from services.api.http.prefer_wait import preferred_wait, wait_until
+from services.api.jobs.idempotency import request_fingerprint
+from services.api.process.readiness import judge
+from shared.request_ids import choose_request_id
 
 
 @pytest.mark.parametrize(

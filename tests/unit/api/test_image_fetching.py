@@ -1,6 +1,7 @@
-"""Fetching a client's URL: from the address that was checked, within limits, and from nowhere else."""
+"""Pictures are fetched from clients' URLs only at the checked address, and within limits."""
 
 import asyncio
+import re
 import ssl
 import threading
 from collections.abc import Iterator, Sequence
@@ -10,17 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from services.api.image_fetching import Address, ImageFetcher
-from services.api.problems import Problem, ProblemCode
+from services.api.problems.codes import Problem, ProblemCode
+from services.api.process.image_fetching import ImageFetcher
+from shared.egress.guard import Address, EgressGuard
 
 TLS = Path(__file__).parent / "tls"
-"""A self-signed certificate of pictures.example with its key, made for these tests alone."""
+"""A self-signed certificate of pictures.example with its key, used only in these tests."""
 LOOPBACK = ip_address("127.0.0.1")
 PUBLIC = ip_address("93.184.216.34")
 
 
 class Pictures(BaseHTTPRequestHandler):
-    """A small web server; what it was asked is kept on the server object."""
+    """Handler of a small web server; requested hosts are recorded on the server object."""
 
     def do_GET(self) -> None:
         assert isinstance(self.server, PictureServer)
@@ -32,6 +34,10 @@ class Pictures(BaseHTTPRequestHandler):
                 self.answer(200, b"x" * 2000)
             case "/inside":
                 self.redirect("http://internal.example/secret")
+            case "/far":
+                self.redirect("http://pictures.example:65536/picture.png")
+            case "/ssh":
+                self.redirect("http://pictures.example:22/picture.png")
             case "/moved":
                 self.redirect("/picture.png")
             case "/loop":
@@ -52,11 +58,11 @@ class Pictures(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (http.server's name)
-        """Say nothing."""
+        """Log nothing."""
 
 
 class PictureServer(ThreadingHTTPServer):
-    """The server, and the hosts that it was asked for."""
+    """A web server that records the hosts of its requests."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Pictures)
@@ -74,7 +80,7 @@ def server() -> Iterator[PictureServer]:
 
 
 class Names:
-    """A name server: every name has the next of its answers, the last one for ever."""
+    """A name server: each query of a name gets its next answer, and then always the last one."""
 
     def __init__(self, **answers: Sequence[Address]) -> None:
         self.answers = {name.replace("_", "."): list(given) for name, given in answers.items()}
@@ -93,12 +99,20 @@ def fetch(
     names: Names,
     allowed: Sequence[Address] = (LOOPBACK,),
     trust: ssl.SSLContext | None = None,
+    ports: Sequence[int] | None = None,
 ) -> bytes:
-    """Fetch with a name server of the test's own; `allowed` plays the public internet."""
+    """Fetch a URL with the test's own name server. `allowed` are the addresses that count as public.
+
+    If `ports` is not given, the URL's port is allowed.
+    """
+    ports = [int(re.findall(r":(\d+)/", url + ":80/")[0])] if ports is None else ports
 
     async def run() -> bytes:
         fetcher = ImageFetcher(
-            1000, is_allowed=lambda address: address in allowed, resolve=names.resolve, trust=trust
+            1000,
+            EgressGuard(ports=ports, is_allowed=lambda address: address in allowed),
+            resolve=names.resolve,
+            trust=trust,
         )
         try:
             return await fetcher.fetch(url)
@@ -108,9 +122,14 @@ def fetch(
     return asyncio.run(run())
 
 
-def refusal(url: str, names: Names, allowed: Sequence[Address] = (LOOPBACK,)) -> ProblemCode:
+def refusal(
+    url: str,
+    names: Names,
+    allowed: Sequence[Address] = (LOOPBACK,),
+    ports: Sequence[int] | None = None,
+) -> str:
     with pytest.raises(Problem) as refused:
-        fetch(url, names, allowed)
+        fetch(url, names, allowed, ports=ports)
     return refused.value.code
 
 
@@ -141,9 +160,41 @@ def test_a_redirect_is_checked_like_the_first_url(server: PictureServer) -> None
     assert refusal(f"{base}/loop", names) == ProblemCode.IMAGE_UNAVAILABLE
 
 
+@pytest.mark.parametrize("port", [65536, 99999, 10**20])
+def test_a_port_that_does_not_exist_is_a_refusal_and_no_fault(port: int) -> None:
+    """Fixed bug: the answer was 500, because of an OverflowError in the resolver."""
+    refused = refusal(f"http://pictures.example:{port}/a.png", Names(pictures_example=[LOOPBACK]), ports=[80])
+    assert refused in {ProblemCode.IMAGE_URL_FORBIDDEN, ProblemCode.IMAGE_UNAVAILABLE}
+
+
+def test_a_redirect_to_a_port_that_does_not_exist_is_a_refusal_and_no_fault(server: PictureServer) -> None:
+    """Fixed bug: the answer was 500."""
+    url = f"http://pictures.example:{server.server_port}/far"
+    refused = refusal(url, Names(pictures_example=[LOOPBACK]))
+    assert refused in {ProblemCode.IMAGE_URL_FORBIDDEN, ProblemCode.IMAGE_UNAVAILABLE}
+
+
+@pytest.mark.parametrize("port", [0, 22, 25, 6379, 8080])
+def test_only_the_ports_of_the_web_are_connected_to(port: int) -> None:
+    """Fixed bug: pictures were fetched from any port, not only from GATEWAY_FETCH_PORTS."""
+    names = Names(pictures_example=[LOOPBACK])
+    refused = refusal(f"http://pictures.example:{port}/a.png", names, ports=[80, 443])
+    assert (refused, names.asked) == (ProblemCode.IMAGE_URL_FORBIDDEN, [])
+
+
+def test_a_redirect_to_another_port_is_refused(server: PictureServer) -> None:
+    url = f"http://pictures.example:{server.server_port}/ssh"
+    assert refusal(url, Names(pictures_example=[LOOPBACK])) == ProblemCode.IMAGE_URL_FORBIDDEN
+
+
+def test_the_scheme_of_a_url_may_be_written_in_capitals(server: PictureServer) -> None:
+    url = f"HTTP://pictures.example:{server.server_port}/picture.png"
+    assert fetch(url, Names(pictures_example=[LOOPBACK])) == b"pixels"
+
+
 @pytest.fixture
 def secure_server(server: PictureServer) -> PictureServer:
-    """The server with a certificate of pictures.example."""
+    """The server over TLS, with the certificate of pictures.example."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(TLS / "server.pem")
     server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
@@ -197,7 +248,7 @@ def test_a_url_of_another_kind_is_refused_before_anything_is_asked(url: str) -> 
 )
 def test_no_spelling_of_this_machine_gets_past_the_system_resolver(host: str, server: PictureServer) -> None:
     async def run() -> None:
-        fetcher = ImageFetcher(1000)
+        fetcher = ImageFetcher(1000, EgressGuard())
         try:
             await fetcher.fetch(f"http://{host}:{server.server_port}/picture.png")
         finally:

@@ -1,13 +1,16 @@
-"""Pictures are judged by their bytes."""
+"""Format and size of pictures come from the file's content."""
 
+import asyncio
 import io
+from uuid import UUID
 
 import pytest
 from PIL import Image
 
-from services.api import image_files
-from services.api.image_files import read_picture
-from services.api.problems import Problem, ProblemCode
+from services.api.images import files as image_files
+from services.api.images.files import PictureFile, read_picture
+from services.api.problems.codes import Problem, ProblemCode
+from shared.pictures.decoders import Decoders
 
 
 def encoded(image_format: str, **more: object) -> bytes:
@@ -16,24 +19,41 @@ def encoded(image_format: str, **more: object) -> bytes:
     return buffer.getvalue()
 
 
-def refusal(data: bytes) -> ProblemCode:
+PROJECT = UUID(int=1)
+
+
+def read(data: bytes) -> PictureFile:
+    """Check the file as the gateway does, in a separate decoder process."""
+
+    async def run() -> PictureFile:
+        decoders = Decoders()
+        try:
+            return await read_picture(decoders, PROJECT, data)
+        finally:
+            await decoders.close()
+
+    return asyncio.run(run())
+
+
+def refusal(data: bytes) -> str:
     with pytest.raises(Problem) as refused:
-        read_picture(data)
+        read(data)
     return refused.value.code
 
 
 @pytest.mark.parametrize(
-    ("image_format", "media_type"), [("PNG", "image/png"), ("JPEG", "image/jpeg"), ("WEBP", "image/webp")]
+    ("image_format", "media_type"),
+    [("PNG", "image/png"), ("JPEG", "image/jpeg"), ("WEBP", "image/webp"), ("GIF", "image/gif")],
 )
 def test_type_and_size_come_from_the_bytes(image_format: str, media_type: str) -> None:
-    picture = read_picture(encoded(image_format))
+    picture = read(encoded(image_format))
     assert (picture.media_type, picture.width, picture.height) == (media_type, 48, 32)
 
 
 def test_a_photo_that_lies_on_its_side_has_the_size_that_viewers_show() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
-    picture = read_picture(encoded("JPEG", exif=exif))
+    picture = read(encoded("JPEG", exif=exif))
     assert (picture.width, picture.height) == (32, 48)
 
 

@@ -1,11 +1,12 @@
-"""The table of refusals is complete, and every document reads for both kinds of client."""
+"""The table of problem codes is complete, and problem documents suit RFC 9457 and OpenAI clients."""
 
 import pytest
 
-from services.api.problem_documents import describe, problem_responses
-from services.api.problem_handlers import problem_of
-from services.api.problems import PROBLEMS, Problem, ProblemCode
-from services.api.validation import field_error, validation_problem
+from services.api.http.error_handlers import problem_of
+from services.api.problems.codes import PROBLEMS, Problem, ProblemCode
+from services.api.problems.documents import describe, problem_responses
+from services.api.problems.validation import validation_problem
+from shared.field_errors import field_error
 from shared.storage import StorageError
 
 

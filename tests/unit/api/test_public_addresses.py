@@ -1,10 +1,11 @@
-"""Which addresses pictures may be fetched from, and which Python alone would let through."""
+"""Addresses from which pictures may be fetched, and non-public ones that Python calls global."""
 
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 import pytest
 
-from services.api.public_addresses import is_public_address
+from services.api.settings import GatewaySettings
+from shared.egress.public_addresses import is_public_address
 
 WRONGLY_GLOBAL = [
     "64:ff9b::7f00:1",  # NAT64 of 127.0.0.1
@@ -49,3 +50,16 @@ def test_addresses_that_are_not_public_are_refused(address: str) -> None:
 @pytest.mark.parametrize("address", ["8.8.8.8", "93.184.216.34", "2606:4700:4700::1111", "2a00:1450:4001::1"])
 def test_public_addresses_are_allowed(address: str) -> None:
     assert is_public_address(ip_address(address)) is True
+
+
+@pytest.mark.parametrize(
+    "address", ["168.63.129.16", "169.254.169.254", "100.100.100.200", "192.0.0.192", "fd00:ec2::254"]
+)
+def test_the_special_addresses_of_clouds_are_refused(address: str) -> None:
+    """Fixed bug: 168.63.129.16, the metadata service of Azure, was allowed."""
+    assert is_public_address(ip_address(address), GatewaySettings().fetch_refused) is False
+
+
+def test_further_networks_can_be_refused() -> None:
+    assert is_public_address(ip_address("8.8.8.8"), [ip_network("8.8.0.0/16")]) is False
+    assert is_public_address(ip_address("8.9.0.1"), [ip_network("8.8.0.0/16")]) is True

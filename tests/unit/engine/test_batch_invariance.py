@@ -1,7 +1,8 @@
-"""A row's logits are the same bits whatever else is in its pass, and however its prefix was read."""
+"""A row's logits do not depend on batch neighbours, nor on how its prefix was split into passes."""
 
 import random
 from dataclasses import dataclass
+from typing import cast
 
 import pytest
 import torch
@@ -10,14 +11,17 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from services.worker.engine.batch import PackedRows, forward
-from services.worker.engine.kv_cache import BLOCK_TOKENS, CacheRun, KVCache, Segment, run_length
-from services.worker.engine.loading import LoadedModel
+from services.worker.engine.kernels.linear import LinearKernel
+from services.worker.engine.kernels.self_check import try_kernel
+from services.worker.engine.loading.load import LoadedModel
+from services.worker.engine.model.kv_cache import BLOCK_TOKENS, CacheRun, KVCache, Segment, run_length
 from services.worker.engine.row_shapes import MAX_ROWS, ROW_COUNTS
-from services.worker.engine.self_check import try_kernel
-from tests.unit.engine.conftest import VARIATIONS, Models
+from tests.support.models.variations import VARIATIONS, Models
+
+pytestmark = pytest.mark.slow
 
 LENGTH = 540
-"""Tokens of a stream: they cross the key extents of 256 and 512."""
+"""Tokens of a stream; they cross the key extents of 256 and 512."""
 
 DICE = st.randoms(use_true_random=True)
 KINDS = [
@@ -42,7 +46,7 @@ KINDS = [
 
 @dataclass
 class Reader:
-    """A stream of random tokens that is read piece by piece; logits of every token are kept."""
+    """A stream of random tokens that is computed piece by piece; the logits of all tokens are kept."""
 
     tokens: list[int]
     run: CacheRun
@@ -54,7 +58,7 @@ class Reader:
 
 
 def readers(loaded: LoadedModel, lengths: list[int], dice: random.Random) -> tuple[KVCache, list[Reader]]:
-    """Streams of their own tokens, in a pool in which they lie in any order."""
+    """Streams with different tokens, in random order in one pool."""
     cache = KVCache(
         loaded.config,
         sum(map(run_length, lengths)) + BLOCK_TOKENS,
@@ -78,7 +82,7 @@ def stream_tokens(stream: int, length: int) -> list[int]:
 
 @torch.inference_mode()
 def read_together(loaded: LoadedModel, cache: KVCache, pieces: list[tuple[Reader, int]]) -> None:
-    """One pass: the next `count` tokens of each reader, in this order."""
+    """Run one pass over the next `count` tokens of each reader, in this order."""
     packed = PackedRows([], [], [], [])
     for reader, count in pieces:
         first = len(packed.token_ids)
@@ -92,7 +96,7 @@ def read_together(loaded: LoadedModel, cache: KVCache, pieces: list[tuple[Reader
 
 
 def read_alone(loaded: LoadedModel, stream: int, length: int) -> Tensor:
-    """[length, codes] logits of one stream, in the widest passes there are."""
+    """Logits [length, codes] of one stream without batch neighbours, in passes of MAX_ROWS."""
     cache = KVCache(loaded.config, run_length(length), dtype=loaded.precision.dtype, device=loaded.device)
     reader = Reader(stream_tokens(stream, length), CacheRun(0, run_length(length)), [])
     while reader.read < length:
@@ -100,10 +104,10 @@ def read_alone(loaded: LoadedModel, stream: int, length: int) -> Tensor:
     return torch.stack(reader.logits)
 
 
-@pytest.mark.parametrize(("precision", "variation"), KINDS, ids=" ".join)
+@pytest.mark.parametrize(("precision", "variation"), KINDS, ids=[" ".join(kind) for kind in KINDS])
 @settings(max_examples=2, deadline=None, derandomize=True, database=None)
 @given(DICE)
-def test_no_company_and_no_cut_changes_a_bit(
+def test_batch_neighbours_and_pass_boundaries_change_no_bit(
     models: Models, precision: str, variation: str, dice: random.Random
 ):
     loaded = models(precision, variation)
@@ -149,32 +153,33 @@ def test_a_token_is_the_same_in_any_window_and_behind_any_prefix(
 @pytest.mark.parametrize("streams", range(1, 17))
 def test_up_to_sixteen_streams_share_a_pass(models: Models, streams: int, dice: random.Random):
     loaded = models()
-    cache, company = readers(loaded, [12] * streams, dice)
-    while company[0].read < 12:
-        read_together(loaded, cache, [(stream, 1) for stream in reversed(company)])
-    for number, stream in enumerate(company):
+    cache, readers_of_pass = readers(loaded, [12] * streams, dice)
+    while readers_of_pass[0].read < 12:
+        read_together(loaded, cache, [(stream, 1) for stream in reversed(readers_of_pass)])
+    for number, stream in enumerate(readers_of_pass):
         assert torch.equal(torch.stack(stream.logits), read_alone(loaded, number, 12))
 
 
 class CountingKernel:
-    """A kernel whose rows show how many there were, as a careless GEMM's last bits do."""
+    """A kernel whose results depend on the number of rows, as the last bits of some GEMMs do."""
 
     inputs = outputs = 8
     weight_bytes = 0
+    fewest_rows = 1
 
     def __call__(self, inputs: Tensor) -> Tensor:
         return inputs * (1 + inputs.shape[0])
 
 
 class PositionKernel(CountingKernel):
-    """A kernel whose rows show where they stood."""
+    """A kernel whose results depend on the index of the row."""
 
     def __call__(self, inputs: Tensor) -> Tensor:
         return inputs + torch.arange(inputs.shape[0])[:, None]
 
 
 @pytest.mark.parametrize("kernel", [CountingKernel(), PositionKernel()], ids=["number", "place"])
-def test_the_self_check_sees_a_row_that_depends_on_its_company(kernel: CountingKernel):
+def test_the_self_check_detects_kernels_that_depend_on_batch_neighbours(kernel: CountingKernel):
     assert not try_kernel(kernel, torch.float32, torch.device("cpu")).invariant
 
 
@@ -182,7 +187,7 @@ def test_the_self_check_sees_a_row_that_depends_on_its_company(kernel: CountingK
 def test_the_report_agrees_with_every_number_of_rows_tried_here(models: Models, precision: str):
     loaded = models(precision)
     assert loaded.model.image_head is not None
-    kernel = loaded.model.image_head.kernel
+    kernel = cast("LinearKernel", loaded.model.image_head.kernel)
     rows = torch.randn(ROW_COUNTS[-1], kernel.inputs, generator=torch.Generator().manual_seed(2))
     rows = rows.to(loaded.device, loaded.precision.dtype)
     whole = kernel(rows)

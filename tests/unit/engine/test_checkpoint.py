@@ -1,18 +1,19 @@
-"""A model folder is read weight by weight, or refused in one error before anything is read."""
+"""A model folder is read weight by weight, or refused with one error before any weight is read."""
 
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from services.worker.engine.checkpoint import expected_shapes, open_checkpoint
-from services.worker.engine.config import ModelConfig
 from services.worker.engine.errors import CheckpointError
-from tests.unit.engine.checkpoint_files import GOLDEN, golden_document, random_weights, write_checkpoint
+from services.worker.engine.loading.checkpoint import Checkpoint, expected_shapes, open_checkpoint
+from services.worker.engine.model.config import ModelConfig
+from tests.support.models.checkpoint_files import GOLDEN, golden_document, random_weights, write_checkpoint
 
 MAPS = GOLDEN.parent / "maps"
 WEIGHTS = "model.safetensors"
@@ -33,6 +34,10 @@ def rewrite_index(folder: Path, **places: str) -> None:
     (folder / INDEX).write_text(json.dumps(document))
 
 
+def read_all(checkpoint: Checkpoint) -> dict[str, Tensor]:
+    return {name: weight for name, _, weight in checkpoint.tensors()}
+
+
 def refusal(folder: Path, config: ModelConfig) -> str:
     with pytest.raises(CheckpointError) as error:
         open_checkpoint(folder, config)
@@ -48,7 +53,7 @@ def test_names_and_shapes_are_those_of_the_public_7b_model():
 def test_the_public_checkpoint_is_read_and_its_image_model_passed_over():
     checkpoint = open_checkpoint(GOLDEN, ModelConfig.from_folder(GOLDEN))
     stored = load_file(GOLDEN / WEIGHTS)
-    read = dict(checkpoint.tensors())
+    read = read_all(checkpoint)
     assert all(torch.equal(weight, stored[name]) for name, weight in read.items())
     assert set(checkpoint.ignored) == stored.keys() - read.keys()
     assert all(name.startswith("model.vqmodel.") for name in checkpoint.ignored)
@@ -59,7 +64,7 @@ def test_the_public_checkpoint_is_read_and_its_image_model_passed_over():
 def test_every_weight_comes_once_as_it_was_stored(tmp_path: Path, sharded: bool, dtype: torch.dtype):
     config = write_checkpoint(tmp_path, seed=3, sharded=sharded, dtype=dtype)
     checkpoint = open_checkpoint(tmp_path, config)
-    pairs = list(checkpoint.tensors())
+    pairs = [(name, weight) for name, _, weight in checkpoint.tensors()]
     written = random_weights(config, 3, dtype)
     assert sorted(name for name, _ in pairs) == sorted(written)
     for name, weight in pairs:
@@ -82,10 +87,10 @@ def test_every_weight_comes_once_as_it_was_stored(tmp_path: Path, sharded: bool,
     ],
 )
 def test_variants_of_the_architecture_are_read(
-    tmp_path: Path, overrides: dict[str, object], name: str, shape: tuple[int, ...]
+    tmp_path: Path, overrides: dict[str, Any], name: str, shape: tuple[int, ...]
 ):
     config = write_checkpoint(tmp_path, **overrides)
-    read = dict(open_checkpoint(tmp_path, config).tensors())
+    read = read_all(open_checkpoint(tmp_path, config))
     assert read[name].shape == shape
 
 
@@ -100,7 +105,7 @@ def test_biases_belong_to_their_own_switch():
 
 def test_a_tied_checkpoint_needs_no_head(tmp_path: Path):
     config = write_checkpoint(tmp_path, tie_word_embeddings=True)
-    assert "lm_head.weight" not in dict(open_checkpoint(tmp_path, config).tensors())
+    assert "lm_head.weight" not in read_all(open_checkpoint(tmp_path, config))
 
 
 def test_the_copy_of_the_embedding_in_a_tied_checkpoint_is_passed_over(tmp_path: Path):
@@ -108,7 +113,7 @@ def test_the_copy_of_the_embedding_in_a_tied_checkpoint_is_passed_over(tmp_path:
     rewrite(tmp_path / WEIGHTS, lambda w: w.update({"lm_head.weight": torch.zeros(656, 64)}))
     checkpoint = open_checkpoint(tmp_path, config)
     assert checkpoint.ignored == ("lm_head.weight",)
-    assert "lm_head.weight" not in dict(checkpoint.tensors())
+    assert "lm_head.weight" not in read_all(checkpoint)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +129,7 @@ def test_stored_rotary_frequencies_are_passed_over(tmp_path: Path, name: str):
 
 def test_weights_do_not_change_when_their_file_does(tmp_path: Path):
     config = write_checkpoint(tmp_path, seed=1)
-    read = dict(open_checkpoint(tmp_path, config).tensors())
+    read = read_all(open_checkpoint(tmp_path, config))
     size = (tmp_path / WEIGHTS).stat().st_size
     with (tmp_path / WEIGHTS).open("r+b") as file:
         file.write(bytes(size))
@@ -160,7 +165,7 @@ def test_head_norms_of_another_model_parallel_size_are_refused(tmp_path: Path):
 def test_weights_that_are_no_plain_floats_are_refused(tmp_path: Path):
     config = write_checkpoint(tmp_path)
     rewrite(tmp_path / WEIGHTS, lambda w: w.update({"lm_head.weight": w["lm_head.weight"].to(torch.int8)}))
-    assert "stored as I8, which is no plain floating-point type: lm_head.weight" in refusal(tmp_path, config)
+    assert "stored as I8, which is not supported: lm_head.weight" in refusal(tmp_path, config)
 
 
 def test_all_that_is_wrong_is_named_in_one_error(tmp_path: Path):
@@ -200,17 +205,17 @@ def test_a_file_of_another_format_is_refused(tmp_path: Path):
     assert "model.safetensors is damaged or truncated" in refusal(tmp_path, config)
 
 
-def test_a_shard_that_lacks_what_the_index_promises_is_named(tmp_path: Path):
+def test_shards_without_their_indexed_weights_are_named(tmp_path: Path):
     config = write_checkpoint(tmp_path, sharded=True)
     rewrite(tmp_path / FIRST, lambda w: w.pop("model.embed_tokens.weight"))
-    expected = f"{FIRST} lacks what the index places there: model.embed_tokens.weight"
+    expected = f"the index lists weights that {FIRST} lacks: model.embed_tokens.weight"
     assert expected in refusal(tmp_path, config)
 
 
 def test_a_weight_in_two_shards_is_refused(tmp_path: Path):
     config = write_checkpoint(tmp_path, sharded=True)
     rewrite(tmp_path / FIRST, lambda w: w.update({"lm_head.weight": torch.ones(656, 64)}))
-    expected = f"{FIRST} holds what the index does not place there: lm_head.weight"
+    expected = f"{FIRST} has weights that the index does not list: lm_head.weight"
     assert expected in refusal(tmp_path, config)
 
 
@@ -223,7 +228,7 @@ def test_an_index_may_not_lead_out_of_the_folder(tmp_path: Path, place: str):
 
 
 def test_shards_that_are_links_are_read(tmp_path: Path):
-    """The public hub's cache links every file of a model to a store of blobs."""
+    """In the cache of the public hub every file of a model is a link to a blob."""
     config = write_checkpoint(tmp_path / "blobs", sharded=True)
     snapshot = tmp_path / "snapshot"
     snapshot.mkdir()
@@ -238,7 +243,7 @@ def test_shards_that_are_links_are_read(tmp_path: Path):
         ("{", "cannot be read"),
         ("[]", "has no weight_map"),
         ('{"weight_map": []}', "has no weight_map"),
-        ('{"weight_map": {"lm_head.weight": 3}}', "does not name files"),
+        ('{"weight_map": {"lm_head.weight": 3}}', "not all file names"),
     ],
 )
 def test_an_unreadable_index_is_refused(tmp_path: Path, content: str, fault: str):
@@ -253,7 +258,7 @@ def test_pickles_are_refused_with_the_reason(tmp_path: Path):
     torch.save({}, tmp_path / "pytorch_model.bin")
     message = refusal(tmp_path, config)
     assert "neither model.safetensors nor model.safetensors.index.json" in message
-    assert "pytorch_model.bin is refused, because reading a pickle can run code" in message
+    assert "pytorch_model.bin is not read, because loading a pickle can run code" in message
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path):

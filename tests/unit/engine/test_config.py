@@ -1,4 +1,4 @@
-"""A public config.json becomes one model, or one error that names every reason why not."""
+"""A public config.json becomes a configuration, or one error that lists every fault."""
 
 import dataclasses
 import json
@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from services.worker.engine.config import ModelConfig
 from services.worker.engine.errors import CheckpointError
-from tests.unit.engine.checkpoint_files import GOLDEN, golden_document
+from services.worker.engine.model.config import ModelConfig
+from tests.support.models.checkpoint_files import GOLDEN, golden_document
 
 
 def read(**entries: object) -> ModelConfig:
@@ -46,7 +46,7 @@ def test_head_width_follows_from_hidden_size_and_heads():
     assert read().head_dim == 16
 
 
-def test_switches_are_read():
+def test_options_are_read():
     config = read(swin_norm=True, attention_bias=True, mlp_bias=True, tie_word_embeddings=True)
     assert (config.swin_norm, config.attention_bias, config.mlp_bias) == (True, True, True)
     assert config.tie_word_embeddings
@@ -106,7 +106,7 @@ def test_the_dtype_is_read_in_both_public_spellings():
         ({"hidden_act": "gelu"}, "hidden_act is 'gelu'"),
         ({"hidden_size": None}, "hidden_size is missing"),
         ({"hidden_size": 66}, "num_attention_heads 4 does not divide hidden_size 66"),
-        ({"hidden_size": 60}, "heads are 15 wide"),
+        ({"hidden_size": 60}, "the head size is 15"),
         ({"num_key_value_heads": 3}, "num_key_value_heads 3 does not divide num_attention_heads 4"),
         ({"model_parallel_size": 3}, "model_parallel_size 3 does not divide num_attention_heads 4"),
         (
@@ -114,15 +114,15 @@ def test_the_dtype_is_read_in_both_public_spellings():
             "model_parallel_size 4 does not divide num_key_value_heads 2",
         ),
         ({"head_dim": 32}, "head_dim is 32, not hidden_size / num_attention_heads"),
-        ({"vocab_size": 0}, "vocab_size is 0; it has to be a positive integer"),
+        ({"vocab_size": 0}, "vocab_size is 0; it must be a positive integer"),
         ({"num_hidden_layers": "3"}, "num_hidden_layers is '3'"),
         ({"num_hidden_layers": True}, "num_hidden_layers is True"),
         ({"intermediate_size": 176.0}, "intermediate_size is 176.0"),
-        ({"rms_norm_eps": -1e-5}, "rms_norm_eps is -1e-05; it has to be a positive number"),
-        ({"swin_norm": "yes"}, "swin_norm is 'yes'; it has to be true or false"),
+        ({"rms_norm_eps": -1e-5}, "rms_norm_eps is -1e-05; it must be a positive number"),
+        ({"swin_norm": "yes"}, "swin_norm is 'yes'; it must be true or false"),
         ({"torch_dtype": "int8"}, "torch_dtype is 'int8'"),
         ({"rope_scaling": "linear"}, "rope_scaling is of type None"),
-        ({"quantization_config": {"load_in_8bit": True}}, "quantised already"),
+        ({"quantization_config": {"load_in_8bit": True}}, "weights are quantised"),
     ],
 )
 def test_a_config_that_no_model_can_be_built_from_is_refused(entries: dict[str, object], fault: str):
@@ -146,7 +146,7 @@ def test_a_changed_copy_is_checked_as_a_file_is():
 
 @pytest.mark.parametrize(
     ("content", "fault"),
-    [(None, "cannot be read"), ("{", "cannot be read"), ("[]", "holds no object")],
+    [(None, "cannot be read"), ("{", "cannot be read"), ("[]", "is not a JSON object")],
 )
 def test_a_folder_without_a_readable_config_is_refused(tmp_path: Path, content: str | None, fault: str):
     if content is not None:

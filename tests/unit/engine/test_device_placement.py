@@ -1,11 +1,11 @@
-"""The engine on a CUDA device that need not exist: fake tensors know devices and shapes, not values.
+"""The engine on a simulated CUDA device: fake tensors have devices and shapes, but no values.
 
-A tensor on the wrong device fails here as it would fail there. What the host reads of the device's values
-is replaced by a token that any picture may hold.
+A tensor on the wrong device raises the same error as on a real device. Values that the CPU reads from the
+device are replaced by a valid token.
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.machinery import ModuleSpec
@@ -15,20 +15,24 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._subclasses import fake_tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.overrides import TorchFunctionMode
 
-from services.worker.engine import noise
-from services.worker.engine.acceleration import accelerate, kernel_for, plain_kernel_for
-from services.worker.engine.attention import SdpaAttention
 from services.worker.engine.engine import Engine, EngineOptions
-from services.worker.engine.loading import LoadedModel
-from services.worker.engine.precision import Precision
+from services.worker.engine.kernels.acceleration import accelerate, kernel_for, plain_kernel_for
+from services.worker.engine.kernels.precision import Precision
+from services.worker.engine.layout.picture_size import PictureSize
+from services.worker.engine.loading.load import LoadedModel
+from services.worker.engine.model.attention import SdpaAttention
+from services.worker.engine.model.transformer import Transformer
 from services.worker.engine.request import Status
-from services.worker.engine.tasks import PictureSize, Task
-from services.worker.engine.transformer import Transformer
-from tests.unit.engine.conftest import Models
-from tests.unit.engine.drawing_requests import request_for
+from services.worker.engine.sampling import noise
+from shared.tasks import Task
+from tests.support.models.drawing_requests import request_for
+from tests.support.models.variations import Models
+
+pytestmark = pytest.mark.slow
 
 CUDA = torch.device("cuda")
 SIZE = PictureSize(32, 32)
@@ -36,18 +40,18 @@ SIZE = PictureSize(32, 32)
 
 @pytest.fixture(autouse=True)
 def no_values(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Fake tensors of one element keep their value, and would compute it on the device that is not there.
+    """Prevent fake tensors of one element from computing their value on the missing device.
 
-    Noise keeps its table for each device; a fake one must not outlive the test.
+    The noise table is cached for each device; the fake one is removed after the test.
     """
-    monkeypatch.setattr(torch._subclasses.fake_tensor, "CONSTANT_NUMEL_LIMIT", 0)
+    monkeypatch.setattr(fake_tensor, "CONSTANT_NUMEL_LIMIT", 0)
     yield
     noise.__dict__["_table"].cache_clear()
     noise.hashed_tokens.cache_clear()
 
 
 class HostReads(TorchFunctionMode):
-    """Answers what the host asks of a fake tensor's values, and counts how often it asked."""
+    """Replaces reads of a fake tensor's values by the CPU, and counts them."""
 
     def __init__(self, token: int) -> None:
         super().__init__()
@@ -56,7 +60,7 @@ class HostReads(TorchFunctionMode):
 
     def __torch_function__(
         self,
-        func: Callable[..., Any],
+        func: Any,
         types: object,
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
@@ -80,7 +84,7 @@ class HostReads(TorchFunctionMode):
 
 
 def indexed(tensor: Tensor, index: Any) -> Tensor:
-    """tensor[index] in single operations: a build without CUDA refuses the bracket on a CUDA tensor."""
+    """tensor[index] in single operations, because builds without CUDA do not index CUDA tensors."""
     axis = 0
     for part in index if isinstance(index, tuple) else (index,):
         match part:
@@ -103,7 +107,7 @@ def indexed(tensor: Tensor, index: Any) -> Tensor:
 
 @contextmanager
 def fake_cuda(loaded: LoadedModel, precision: Precision) -> Iterator[tuple[LoadedModel, HostReads]]:
-    """The model's shapes on a fake CUDA device, while the context lasts."""
+    """The model's shapes on a fake CUDA device, within this context."""
     with torch.device("meta"):
         model = Transformer(loaded.config).eval()
     with FakeTensorMode(), HostReads(loaded.image_ids.start) as reads:
@@ -117,7 +121,7 @@ def fake_cuda(loaded: LoadedModel, precision: Precision) -> Iterator[tuple[Loade
 
 
 def draw_all_tasks(loaded: LoadedModel) -> list[Status]:
-    """Draw one small picture of every task at once, some guided, some with drafts."""
+    """Draw one small picture of every task at the same time, some guided, some with drafts."""
     engine = Engine(loaded, EngineOptions(kv_cache_tokens=32_768, window=3))
     handles = [
         engine.submit(
@@ -133,6 +137,8 @@ def draw_all_tasks(loaded: LoadedModel) -> list[Status]:
         for index, task in enumerate(Task)
     ]
     engine.run_until_idle()
+    for handle in handles:
+        handle.raise_failure()
     return [handle.status for handle in handles]
 
 
@@ -166,7 +172,7 @@ def flash_attn_varlen_func(  # noqa: PLR0917 (the library's own signature)
     causal: bool,
     block_table: Tensor,
 ) -> Tensor:
-    """What the library's kernel asks of its arguments (flash_attn/flash_attn_interface.py)."""
+    """Check the arguments as the library's kernel requires them (flash_attn/flash_attn_interface.py)."""
     assert causal
     assert {tensor.device.type for tensor in (q, k, v, cu_seqlens_q, cu_seqlens_k, block_table)} == {"cuda"}
     assert cu_seqlens_q.dtype == cu_seqlens_k.dtype == block_table.dtype == torch.int32

@@ -1,4 +1,4 @@
-"""What the engine promises those who submit requests: order, memory, cancel, streams, passes."""
+"""The engine's guarantees for requests: order, memory, cancel, streams, passes."""
 
 from dataclasses import replace
 from threading import Thread
@@ -8,14 +8,17 @@ import pytest
 from services.worker.engine.engine import Engine, EngineOptions
 from services.worker.engine.errors import CapacityError, EngineError, GrammarError
 from services.worker.engine.handle import Handle
-from services.worker.engine.image_grammar import ImageGrammar
-from services.worker.engine.kv_cache import BLOCK_TOKENS
-from services.worker.engine.prompts import PictureRequest, keep_where
+from services.worker.engine.layout.image_grammar import ImageGrammar
+from services.worker.engine.layout.picture_size import PictureSize
+from services.worker.engine.layout.prompts import PictureRequest, keep_where
+from services.worker.engine.loading.load import LoadedModel
+from services.worker.engine.model.kv_cache import BLOCK_TOKENS
 from services.worker.engine.request import GenerationRequest, Status
-from services.worker.engine.sampling import SamplingParameters
-from services.worker.engine.tasks import PictureSize, Task
-from tests.unit.engine.conftest import Models
-from tests.unit.engine.drawing_requests import SMALL, plan_for, request_for, run_all
+from services.worker.engine.sampling.filters import SamplingParameters
+from shared.tasks import Task
+from tests.support.models.drawing_requests import SMALL, infinite_logits, plan_for, request_for, run_all
+from tests.support.models.free_cache import free_tokens
+from tests.support.models.variations import Models
 
 ROOMY = EngineOptions(kv_cache_tokens=16_384)
 TIGHT = EngineOptions(kv_cache_tokens=2 * BLOCK_TOKENS)
@@ -30,11 +33,11 @@ def test_a_canceled_picture_frees_its_cache_before_the_next_pass(models: Models)
     first.cancel()
     engine.step()
     assert first.status is Status.CANCELED
-    assert 0 < first.progress.codes_drawn < 32
-    assert second.progress.codes_drawn > 0
+    assert 0 < first.progress.tokens_done < 32
+    assert second.progress.tokens_done > 0
     engine.run_until_idle()
     assert second.status is Status.FINISHED
-    assert engine.cache.allocator.free_tokens == engine.cache.allocator.capacity
+    assert free_tokens(engine.cache.allocator) == engine.cache.allocator.capacity
 
 
 def test_a_canceled_picture_keeps_its_codes_and_can_be_resumed(models: Models):
@@ -64,7 +67,7 @@ def test_requests_start_in_the_order_of_their_arrival_as_memory_allows(models: M
     large = request_for(models(), size=PictureSize(96, 96), prompt="a red boat " * 20)
     handles = [engine.submit(request) for request in (request_for(models()), large, request_for(models()))]
     engine.step()
-    # The third would fit beside the first, but it came after the second, which does not.
+    # the third would fit next to the first, but it came after the second, which does not fit
     waiting = [handle.status for handle in handles]
     assert waiting == [Status.RUNNING, Status.WAITING, Status.WAITING] or handles[0].ended
     engine.run_until_idle()
@@ -81,14 +84,14 @@ def test_no_more_pictures_run_than_allowed(models: Models):
 
 def test_a_request_that_can_never_fit_is_refused_with_numbers(models: Models):
     engine = Engine(models(), TIGHT)
-    with pytest.raises(CapacityError, match=r"needs 1024 tokens of KV cache, the engine owns 512"):
+    with pytest.raises(CapacityError, match=r"needs 1024 tokens of KV cache, the whole KV cache has 512"):
         engine.submit(request_for(models(), size=PictureSize(128, 128)))
     assert not engine.step()
 
 
-def test_what_the_engine_refuses_at_submission_leaves_nothing_behind(models: Models):
+def test_requests_refused_at_submission_leave_nothing_behind(models: Models):
     engine = Engine(models(), ROOMY)
-    with pytest.raises(GrammarError, match="33 codes were drawn before, the picture has 32"):
+    with pytest.raises(GrammarError, match="resume_codes has 33 codes for 32 free cells"):
         engine.submit(request_for(models(), resume_codes=(0,) * 33))
     with pytest.raises(GrammarError, match="image code 999"):
         engine.submit(request_for(models(), resume_codes=(999,)))
@@ -105,15 +108,15 @@ def test_a_request_resumed_at_its_end_is_finished_at_once(models: Models):
 @pytest.mark.parametrize("task", list(Task))
 def test_forced_tokens_cost_no_pass(models: Models, task: Task):
     (handle,) = run_all(models(), [request_for(models(), task, speculative=False)])
-    assert handle.progress.forward_passes == handle.progress.codes_total == 32
+    assert handle.progress.forward_passes == handle.progress.tokens_total == 32
 
 
-def test_a_long_prompt_is_read_in_passes_of_the_allowed_rows(models: Models):
+def test_a_long_prefill_is_split_into_passes_of_the_allowed_rows(models: Models):
     options = replace(ROOMY, max_rows=16)
     request = request_for(models(), prompt="a small red boat on calm water " * 12, speculative=False)
     (handle,) = run_all(models(), [request], options)
     (unhurried,) = run_all(models(), [request], ROOMY)
-    prompt_rows = len(request.plan.tokens) - 40  # more than two passes hold
+    prompt_rows = len(request.plan.tokens) - 40  # more rows than two passes have
     assert handle.progress.forward_passes >= 32 + prompt_rows // 16
     assert handle.codes == unhurried.codes
 
@@ -133,7 +136,7 @@ def test_kept_cells_are_neither_drawn_nor_changed(models: Models):
     mask = tuple(cell % 3 != 1 for cell in range(32))
     plan = plan_for(models(), kept=keep_where(mask, codes))
     (handle,) = run_all(models(), [GenerationRequest(plan, SamplingParameters())])
-    assert handle.progress.codes_total == mask.count(False)
+    assert handle.progress.tokens_total == mask.count(False)
     result = handle.result_codes()
     assert [result[cell] for cell in range(32) if mask[cell]] == [c for c in codes if mask[c]]
 
@@ -149,7 +152,7 @@ def test_every_finished_sequence_obeys_the_grammar(models: Models, task: Task):
     assert handle.whole_codes()[-32:] == handle.result_codes()
 
 
-def test_guidance_gives_a_score_and_its_absence_none(models: Models):
+def test_only_guided_pictures_have_a_score(models: Models):
     guided, free = run_all(
         models(), [request_for(models(), guidance_scale=4.0), request_for(models(), guidance_scale=1.0)]
     )
@@ -183,6 +186,26 @@ def test_a_canceled_request_ends_its_stream(models: Models):
     assert list(handle.chunks()) == []
     with pytest.raises(EngineError, match="the request is canceled"):
         handle.result_codes()
+
+
+def test_a_failed_pass_ends_its_own_requests_with_the_error_and_the_engine_goes_on(
+    own_model: LoadedModel,
+) -> None:
+    engine = Engine(own_model, TIGHT)
+    failing, waiting = (engine.submit(request_for(own_model, seed=seed)) for seed in range(2))
+    engine.step()
+    drawn = failing.codes
+    with infinite_logits(own_model):
+        assert engine.step()
+    assert (failing.status, failing.codes) == (Status.FAILED, drawn)
+    for wait in (lambda: list(failing.chunks()), failing.result_codes, failing.whole_codes):
+        with pytest.raises(EngineError, match="no token can be drawn") as raised:
+            wait()
+        assert raised.value is failing.error
+    engine.run_until_idle()
+    (alone,) = run_all(own_model, [request_for(own_model, seed=1)])
+    assert (waiting.status, waiting.error, waiting.codes) == (Status.FINISHED, None, alone.codes)
+    assert free_tokens(engine.cache.allocator) == engine.cache.allocator.capacity
 
 
 def test_other_threads_submit_while_one_steps(models: Models):
@@ -222,7 +245,7 @@ def test_an_edit_of_a_result_takes_its_codes_as_they_are(models: Models):
     (first,) = run_all(loaded, [request_for(loaded)])
     given = first.result_codes()
     request = PictureRequest(Task.EDIT, "make it blue", SMALL, given_codes=given)
-    from services.worker.engine.sequence_plan import plan_sequence
+    from services.worker.engine.layout.sequence_plan import plan_sequence
 
     plan = plan_sequence(loaded.vocabulary, loaded.text_tokenizer, request)
     (second,) = run_all(loaded, [GenerationRequest(plan, SamplingParameters())])

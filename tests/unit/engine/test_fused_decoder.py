@@ -1,4 +1,4 @@
-"""The pass in one call: its numbers beside plain PyTorch, its threads, and where it refuses."""
+"""The fused decoder: its results compared with PyTorch, its threads, and models that it refuses."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,17 +12,17 @@ from torch import Tensor
 
 from benchmarks.parity.streams import CachedStream
 from services.worker.engine.errors import PrecisionError
-from services.worker.engine.fused.arrays import BYTES, FLOATS, HALVES, MATRIX_BYTES, MATRIX_HALVES
-from services.worker.engine.fused.features import MATRIX_UNITS
-from services.worker.engine.fused.packing import interleave, pack
-from services.worker.engine.fused.rows import exponential
+from services.worker.engine.fused.codegen.arrays import BYTES, FLOATS, HALVES, MATRIX_BYTES, MATRIX_HALVES
+from services.worker.engine.fused.codegen.features import MATRIX_UNITS
+from services.worker.engine.fused.run.packing import interleave, pack
+from services.worker.engine.fused.run.rows import exponential
+from services.worker.engine.fused.run.threads import run_together
+from services.worker.engine.fused.run.tile_kernel import TileKernel
 from services.worker.engine.fused.support import runs_fused
-from services.worker.engine.fused.threads import run_together
-from services.worker.engine.fused.tile_kernel import TileKernel
-from services.worker.engine.loading import LoadedModel, load_model
-from services.worker.engine.precision import Precision
-from tests.unit.engine.checkpoint_files import write_checkpoint
-from tests.unit.engine.conftest import FUSED, VARIATIONS, VECTORS, Models
+from services.worker.engine.kernels.precision import Precision
+from services.worker.engine.loading.load import LoadedModel, load_model
+from tests.support.models.checkpoint_files import write_checkpoint
+from tests.support.models.variations import FUSED, VARIATIONS, VECTORS, Models
 
 CPU = torch.device("cpu")
 LENGTH = 300
@@ -43,7 +43,7 @@ def states(loaded: LoadedModel) -> Tensor:
 
 
 @pytest.mark.parametrize("variation", VARIATIONS)
-def test_states_are_those_of_the_layers(models: Models, variation: str):
+def test_hidden_states_equal_those_of_the_layers(models: Models, variation: str):
     fused, layered = (states(models(name, variation)) for name in ("fused fp32", "fp32"))
     torch.testing.assert_close(fused, layered, atol=1e-4, rtol=0)
 
@@ -51,7 +51,9 @@ def test_states_are_those_of_the_layers(models: Models, variation: str):
 @pytest.mark.parametrize("units", ["", VECTORS])
 @pytest.mark.parametrize("precision", ["fp32+int8", "bf16", "bf16+int8"])
 @pytest.mark.parametrize("variation", ["plain", "wide heads", "everything"])
-def test_it_rounds_no_more_than_the_layers_do(models: Models, precision: str, variation: str, units: str):
+def test_the_fused_decoder_is_as_accurate_as_the_layers(
+    models: Models, precision: str, variation: str, units: str
+):
     exact = states(models("fp32", variation))
     fused, layered = (
         (states(models(name, variation)).float() - exact).abs().mean()
@@ -62,7 +64,7 @@ def test_it_rounds_no_more_than_the_layers_do(models: Models, precision: str, va
 
 @pytest.mark.usefixtures("four_threads")
 @pytest.mark.parametrize("precision", ["fused fp32", "fused bf16", "fused fp32+int8", "fused vectors bf16"])
-def test_threads_that_come_and_go_change_no_bit(models: Models, precision: str):
+def test_the_number_of_threads_changes_no_bit(models: Models, precision: str):
     loaded = models(precision)
     many = [states(loaded) for _ in range(5)]
     torch.set_num_threads(1)
@@ -71,7 +73,7 @@ def test_threads_that_come_and_go_change_no_bit(models: Models, precision: str):
 
 
 def repeat(work: Callable[[str], None], failing: str) -> None:
-    """Often enough: a helper that is quick may do another's call too."""
+    """Run `work` so often that every thread gets a call; a fast helper may take two of one round."""
     for _ in range(1000):
         run_together(work, failing)
 
@@ -97,7 +99,7 @@ def test_an_error_in_any_thread_reaches_the_caller_and_the_threads_live_on():
 
 
 @pytest.mark.parametrize(("outputs", "inputs"), [(32, 8), (33, 129), (100, 300), (1, 1)])
-def test_a_product_of_any_size_is_the_product(outputs: int, inputs: int):
+def test_products_of_any_size_are_correct(outputs: int, inputs: int):
     generator = torch.Generator().manual_seed(0)
     weight = torch.randn(outputs, inputs, generator=generator)
     bias = torch.randn(outputs, generator=generator)
@@ -121,7 +123,7 @@ def test_a_product_of_bfloat16_is_summed_in_float32(
     assert torch.equal(kernel(rows[-1:]), kernel(rows)[-1:])
 
 
-def test_packed_weights_are_the_weights():
+def test_packed_weights_keep_their_values():
     weight = torch.arange(40 * 6).float().view(40, 6)
     assert pack(weight, FLOATS).packed[1, 5, 7] == weight[39, 5]
     assert pack(weight, HALVES).packed[1, 5, 7] == 0x436F  # the upper half of 239.0
@@ -130,7 +132,7 @@ def test_packed_weights_are_the_weights():
     assert packed.nbytes == 64 * 6 + 64 * 4
 
 
-def test_matrix_units_find_four_bytes_of_an_output_side_by_side():
+def test_weights_for_matrix_units_are_grouped_by_four_bytes():
     weight = torch.arange(40 * 70).float().view(40, 70)
     halves = pack(weight, MATRIX_HALVES).packed
     assert halves.shape == (2, 3, 2, 16, 16, 2)
@@ -160,7 +162,7 @@ def test_a_model_that_cannot_run_fused_says_why(tmp_path: Path):
         load_model(tmp_path, Precision.parse("fp32", "nf4"), fused=True)
 
 
-def test_small_models_stay_with_the_layers(models: Models):
+def test_small_models_are_not_fused(models: Models):
     config = models("fp32").config
     assert not runs_fused(config, Precision(), CPU, asked=None)
     assert models("fp32").model.whole_pass is None

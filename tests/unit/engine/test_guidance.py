@@ -5,8 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.worker.engine.guidance import GuidanceSchedule, apply_guidance
-from services.worker.engine.image_grammar import ImageShape
+from services.worker.engine.layout.image_grammar import ImageShape
+from services.worker.engine.sampling.guidance import GuidanceSchedule, apply_guidance
 
 SHAPE = ImageShape(2, 3)
 EVERY_SCHEDULE = pytest.mark.parametrize("schedule", GuidanceSchedule)

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.worker.engine.errors import GrammarError, ImageSizeError
-from services.worker.engine.image_grammar import OUTSIDE, Forced, Free, ImageGrammar, ImageShape
-from services.worker.engine.vocabulary import Vocabulary
+from services.worker.engine.layout.image_grammar import OUTSIDE, Forced, Free, ImageGrammar, ImageShape
+from services.worker.engine.layout.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary(
     size=100,
@@ -30,7 +30,7 @@ def header(shape: ImageShape) -> list[int]:
 
 
 def generate(shape: ImageShape) -> list[int]:
-    """One image as a model that obeys the automaton would write it."""
+    """The tokens of one image that follows the automaton."""
     tokens = header(shape)
     state = GRAMMAR.read(tokens)
     while state != OUTSIDE:
@@ -59,7 +59,7 @@ def test_any_forbidden_token_is_refused_where_it_stands(shape: ImageShape, data:
     allowed = GRAMMAR.allowed(GRAMMAR.read(tokens[:offset]))
     legal = {allowed.token} if isinstance(allowed, Forced) else set(range(40, 56))
     intruder = data.draw(st.sampled_from(sorted(set(range(100)) - legal)))
-    with pytest.raises(GrammarError, match=f"{offset} after START"):
+    with pytest.raises(GrammarError, match=f"at offset {offset} from START"):
         GRAMMAR.read([*tokens[:offset], intruder, *tokens[offset:]])
 
 
@@ -84,7 +84,7 @@ def test_every_cell_has_its_own_offset(shape: ImageShape):
 
 @settings(deadline=None)
 @given(SHAPES, st.data())
-def test_a_window_says_what_single_steps_say(shape: ImageShape, data: st.DataObject):
+def test_a_window_allows_the_same_as_single_steps(shape: ImageShape, data: st.DataObject):
     tokens = generate(shape)
     begin = data.draw(st.integers(3, shape.end_offset))
     before = GRAMMAR.read(tokens[:begin])
@@ -102,7 +102,7 @@ def test_text_is_free_and_a_second_image_may_follow():
 
 @pytest.mark.parametrize("said", [[7, 60], [7, 31, 5], [7, 7]])
 def test_an_image_without_a_size_is_refused(said: list[int]):
-    with pytest.raises(GrammarError, match="no grid token"):
+    with pytest.raises(GrammarError, match="not a grid token"):
         GRAMMAR.read(said)
 
 

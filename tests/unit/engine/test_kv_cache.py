@@ -1,11 +1,11 @@
-"""Runs of the pool never overlap, fit whole streams, and merge back when they are freed."""
+"""Runs of the pool never overlap, hold whole streams, and merge when they are freed."""
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.worker.engine.kv_cache import (
+from services.worker.engine.model.kv_cache import (
     BLOCK_TOKENS,
     BlockAllocator,
     CacheRun,
@@ -14,7 +14,8 @@ from services.worker.engine.kv_cache import (
     run_length,
 )
 from services.worker.engine.row_shapes import key_extent
-from tests.unit.engine.conftest import Models
+from tests.support.models.free_cache import free_tokens
+from tests.support.models.variations import Models
 
 BLOCKS = 24
 
@@ -36,17 +37,17 @@ def test_runs_never_overlap_and_all_of_them_merge_back(data: st.DataObject):
             allocator.free(held.pop(data.draw(st.integers(0, len(held) - 1))))
         else:
             lengths = data.draw(st.lists(st.integers(1, 9), min_size=1, max_size=3))
-            free = allocator.free_tokens
+            free = free_tokens(allocator)
             runs = allocator.allocate([blocks * BLOCK_TOKENS for blocks in lengths])
             if runs is None:
-                assert allocator.free_tokens == free
+                assert free_tokens(allocator) == free
             else:
                 assert [run.length // BLOCK_TOKENS for run in runs] == lengths
                 held += runs
         taken = [token for run in held for token in range(run.start, run.end, BLOCK_TOKENS)]
         assert len(set(taken)) == len(taken)
         assert all(0 <= run.start and run.end <= allocator.capacity for run in held)
-        assert allocator.free_tokens + sum(run.length for run in held) == allocator.capacity
+        assert free_tokens(allocator) + sum(run.length for run in held) == allocator.capacity
     for run in held:
         allocator.free(run)
     assert allocator.allocate([allocator.capacity]) == [CacheRun(0, allocator.capacity)]
@@ -55,7 +56,7 @@ def test_runs_never_overlap_and_all_of_them_merge_back(data: st.DataObject):
 def test_all_streams_of_a_request_get_a_run_or_none_does():
     allocator = BlockAllocator(3 * BLOCK_TOKENS)
     assert allocator.allocate([2 * BLOCK_TOKENS, 2 * BLOCK_TOKENS]) is None
-    assert allocator.free_tokens == 3 * BLOCK_TOKENS
+    assert free_tokens(allocator) == 3 * BLOCK_TOKENS
 
 
 def test_a_pool_smaller_than_a_block_holds_nothing():
@@ -63,7 +64,7 @@ def test_a_pool_smaller_than_a_block_holds_nothing():
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_the_pool_takes_the_bytes_that_are_said_beforehand(models: Models, dtype: torch.dtype):
+def test_the_pool_has_the_announced_number_of_bytes(models: Models, dtype: torch.dtype):
     config = models("fp32", "grouped queries").config
     cache = KVCache(config, 1000, dtype=dtype, device=torch.device("cpu"))
     assert cache.allocator.capacity == 768

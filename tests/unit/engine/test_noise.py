@@ -1,4 +1,4 @@
-"""Noise is standard Gumbel noise, and a function of its place alone."""
+"""Noise is standard Gumbel noise, and depends only on its place."""
 
 from decimal import Context, Decimal, localcontext
 from math import exp, isclose, log, pi, sqrt
@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from services.worker.engine import noise as noise_module
-from services.worker.engine.noise import gumbel_noise
+from services.worker.engine.sampling import noise as noise_module
+from services.worker.engine.sampling.noise import gumbel_noise
 
 EULER_GAMMA = 0.5772156649015329
 MASK64 = (1 << 64) - 1
@@ -22,7 +22,7 @@ def noise(seed: int, image: int, positions: range, tokens: range) -> Tensor:
 
 
 def uniforms(values: Tensor) -> Tensor:
-    """The uniform variables behind Gumbel noise, sorted."""
+    """The uniform variables that Gumbel noise was made from, sorted."""
     return torch.exp(-torch.exp(-values.double())).flatten().sort().values
 
 
@@ -52,13 +52,13 @@ def uniform_integer(seed: int, image: int, position: int, token: int) -> int:
 
 
 def exact_gumbel(tail: Decimal, *, upper: bool) -> float:
-    """-ln(-ln u) to 30 digits, where u is `tail` below 1 (upper) or above 0."""
+    """-ln(-ln u) to 30 digits, for u = 1 - tail (upper) or u = tail."""
     with localcontext(Context(prec=30)):
         return float(-(-(1 - tail if upper else tail).ln()).ln())
 
 
 def test_splitmix64_is_the_published_generator():
-    # First outputs for seed 1234567, as in the test vectors that accompany the public implementations.
+    # first outputs for seed 1234567, from the test vectors of the public implementations
     state, outputs = 1234567, []
     for _ in range(3):
         outputs.append(splitmix64(state))
@@ -87,8 +87,8 @@ def test_the_bits_are_the_same_on_every_machine():
 
 @pytest.mark.parametrize("upper", [True, False])
 def test_no_value_of_the_table_depends_on_the_machines_logarithm(*, upper: bool):
-    # Logarithms of float64 differ between machines in their last bits. 30 digits and numbers that are a few
-    # such bits away, rounded once, must all give the same float32.
+    # Logarithms of float64 differ between machines in their last bits. So numbers with 30 digits, and numbers
+    # that differ from them by a few such bits, must all round to the same float32.
     magnitudes = [
         (128 + step) * Decimal(2) ** (octave - 7) for octave in range(-1, 31) for step in range(128)
     ]
@@ -104,7 +104,7 @@ def test_no_value_of_the_table_depends_on_the_machines_logarithm(*, upper: bool)
 
 @settings(max_examples=30, deadline=None)
 @given(ANY_SEED, st.integers(1, 40), st.integers(1, 700), st.integers(0, 2**31), st.data())
-def test_any_part_of_a_block_is_what_it_is_alone(
+def test_any_part_of_a_block_has_the_same_noise(
     seed: int, rows: int, count: int, first: int, data: st.DataObject
 ):
     first = min(first, (1 << 31) - count)
@@ -133,7 +133,7 @@ def test_the_uniforms_pass_kolmogorov_and_smirnov(seed: int):
     sample = uniforms(noise(seed, 0, range(64), range(16_384)))
     steps = torch.arange(1, len(sample) + 1, dtype=torch.float64) / len(sample)
     distance = float((sample - steps).abs().max())
-    assert distance * sqrt(len(sample)) < 1.95  # exceeded by one true sample in a thousand
+    assert distance * sqrt(len(sample)) < 1.95  # one correct sample in a thousand exceeds this
 
 
 @pytest.mark.parametrize("axis", ["token", "position", "image", "seed"])
@@ -147,7 +147,7 @@ def test_uniforms_along_one_counter_fill_their_bins_evenly(axis: str):
     }[axis]()
     bins = torch.histc(uniforms(values), 50, 0, 1)
     chi_square = float(((bins - count / 50) ** 2 / (count / 50)).sum())
-    assert chi_square < 85.4  # 49 degrees of freedom, one in a thousand
+    assert chi_square < 85.4  # 49 degrees of freedom; one correct sample in a thousand exceeds this
 
 
 def test_mean_variance_and_tails_are_those_of_gumbel():
@@ -178,7 +178,7 @@ def test_neighbours_of_every_kind_are_independent():
         "far seed": noise(21 + 2**32, 4, range(100), range(5_000)),
     }
     for name, other in neighbours.items():
-        # Of the noise, and of its upper tail, on which the argmax depends.
+        # correlation of the noise, and of its upper tail, on which the argmax depends
         assert abs(correlation(block, other)) < 5 / sqrt(block.numel()), name
         both = int(((block > 4.6) & (other > 4.6)).sum())
         expected = block.numel() * (1 - exp(-exp(-4.6))) ** 2

@@ -1,34 +1,19 @@
-"""What a request may combine, and the words it becomes."""
+"""The allowed combinations of a request's fields, and its prompt text."""
 
 import pytest
 
 from services.worker.engine.errors import ImageSizeError, PromptError
-from services.worker.engine.prompts import PictureRequest, keep_where, next_turn, prompt_text
-from services.worker.engine.tasks import MapKind, PictureSize, Task
+from services.worker.engine.layout.picture_size import PictureSize
+from services.worker.engine.layout.prompts import (
+    PictureRequest,
+    keep_where,
+    negative_prompt_text,
+    prompt_text,
+)
+from shared.tasks import MapKind, Task
 
 SIZE = PictureSize(64, 32)
 CODES = (0,) * 32
-
-
-@pytest.mark.parametrize(
-    ("name", "task"),
-    [("t2i", Task.TEXT_TO_IMAGE), ("pair", Task.IMAGE_PAIR), ("edit", Task.EDIT), ("dense", Task.DENSE)],
-)
-def test_tasks_have_short_names(name: str, task: Task):
-    assert Task.parse(name) is task
-    assert Task.parse(task.value) is task
-
-
-def test_maps_have_the_names_of_other_tools():
-    assert MapKind.parse("openpose") is MapKind.POSE
-    assert MapKind.parse("edges") is MapKind.CANNY
-
-
-def test_unknown_names_are_answered_with_the_known_ones():
-    with pytest.raises(PromptError, match="unknown task 'paint'; known are text_to_image, image_pair"):
-        Task.parse("paint")
-    with pytest.raises(PromptError, match="unknown map 'scribble'; known are depth, canny"):
-        MapKind.parse("scribble")
 
 
 def test_the_prompt_states_the_whole_picture_and_the_request_its_result():
@@ -58,7 +43,7 @@ def test_an_edit_without_an_image_is_refused():
         PictureRequest(Task.EDIT, "make it red", SIZE)
 
 
-def test_an_image_that_nobody_asked_for_is_refused():
+def test_an_unexpected_image_is_refused():
     with pytest.raises(PromptError, match="'text_to_image' takes no image"):
         PictureRequest(Task.TEXT_TO_IMAGE, "a boat", SIZE, given_codes=CODES)
 
@@ -71,7 +56,7 @@ def test_an_empty_prompt_is_refused(prompt: str):
 
 @pytest.mark.parametrize("given_map", [None, MapKind.SEGMENTATION])
 def test_control_needs_a_map_that_it_knows(given_map: MapKind | None):
-    with pytest.raises(PromptError, match="'control' needs one of the maps canny, depth, hed, pose"):
+    with pytest.raises(PromptError, match="'control' needs one of the maps depth, edges, hed, pose"):
         PictureRequest(Task.CONTROL, "a boat", SIZE, map=given_map, given_codes=CODES)
 
 
@@ -93,15 +78,20 @@ def test_a_size_is_read_and_written_width_first():
     assert str(PictureSize(768, 512)) == "768x512"
 
 
-def test_the_next_turn_edits_the_last_result_as_it_was_drawn():
-    first = PictureRequest(Task.TEXT_TO_IMAGE, "a boat", SIZE)
-    second = next_turn(first, tuple(range(32)), "make it red")
-    third = next_turn(second, tuple(range(32, 64)), "remove the boat")
-    assert (second.task, second.size, second.given_codes) == (Task.EDIT, SIZE, tuple(range(32)))
-    assert (third.size, third.given_codes, third.prompt) == (SIZE, tuple(range(32, 64)), "remove the boat")
-
-
 def test_a_mask_says_which_codes_stay():
     assert keep_where((True, False, True), (7, 8, 9)) == (7, None, 9)
-    with pytest.raises(PromptError, match="mask covers 1 cells, the picture has 2"):
+    with pytest.raises(PromptError, match="mask has 1 cells, the picture has 2"):
         keep_where((True,), (1, 2))
+
+
+def test_a_negative_prompt_stands_in_the_words_of_its_task():
+    request = PictureRequest(Task.TEXT_TO_IMAGE, "a boat", SIZE, negative_prompt="waves")
+    assert negative_prompt_text(request) == (
+        "Generate an image of 64x32 according to the following prompt:\nwaves"
+    )
+    assert negative_prompt_text(PictureRequest(Task.TEXT_TO_IMAGE, "a boat", SIZE)) is None
+
+
+def test_a_blank_negative_prompt_is_refused():
+    with pytest.raises(PromptError, match="must not be blank"):
+        PictureRequest(Task.TEXT_TO_IMAGE, "a boat", SIZE, negative_prompt=" ")

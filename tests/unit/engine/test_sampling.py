@@ -1,4 +1,4 @@
-"""Sampling draws from the filtered softmax, each row by itself."""
+"""Sampling draws from the filtered softmax, independently for each row."""
 
 from dataclasses import replace
 from math import inf, nan
@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from services.worker.engine.errors import EngineError, PromptError
-from services.worker.engine.noise import gumbel_noise
-from services.worker.engine.sampling import (
+from services.worker.engine.sampling.filters import (
     SamplingParameters,
     choose,
     filter_scores,
@@ -20,6 +19,7 @@ from services.worker.engine.sampling import (
     log_probability_gain,
     sample,
 )
+from services.worker.engine.sampling.noise import gumbel_noise
 
 ROWS, TOKENS = 33, 1_000
 EVERY_FILTER = pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_top_p_always_leaves_the_likeliest():
 
 def test_top_p_counts_what_top_k_and_temperature_have_left():
     probabilities = torch.tensor([[0.4, 0.3, 0.2, 0.1]])
-    # Of the first two, 0.4 / 0.7 is 0.57, and 0.64 at temperature 0.5.
+    # among the first two, the likeliest has 0.4 / 0.7 = 0.57, and 0.64 at temperature 0.5
     assert kept(filter_scores(probabilities.log(), SamplingParameters(top_k=2, top_p=0.6))) == [0, 1]
     cold = SamplingParameters(top_k=2, top_p=0.6, temperature=0.5)
     assert kept(filter_scores(probabilities.log(), cold)) == [0]
@@ -159,7 +159,7 @@ def test_temperature_zero_takes_the_likeliest_whatever_the_noise():
     ids=repr,
 )
 def test_tokens_are_drawn_as_often_as_the_softmax_says(parameters: SamplingParameters):
-    # The rarest of the twelve has a probability of 3e-4.
+    # the rarest of the twelve tokens has a probability of 3e-4
     row = torch.linspace(0, 7, 12).unsqueeze(0)
     draws = 200_000
     drawn = sample(row.expand(draws, -1), noise(draws, 12), parameters)
@@ -173,7 +173,7 @@ def test_tokens_are_drawn_as_often_as_the_softmax_says(parameters: SamplingParam
 
 @pytest.mark.parametrize("broken", [nan, inf])
 @EVERY_FILTER
-def test_logits_that_are_no_numbers_end_in_one_clear_error(parameters: SamplingParameters, broken: float):
+def test_nan_logits_raise_one_clear_error(parameters: SamplingParameters, broken: float):
     values = logits()
     values[4, 17] = broken
     with pytest.raises(EngineError, match="no token can be drawn"):

@@ -1,4 +1,4 @@
-"""A plan holds every token that is known before the model is asked."""
+"""A plan has all tokens that are known in advance."""
 
 from pathlib import Path
 
@@ -7,13 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.worker.engine.errors import GrammarError, ImageSizeError, PromptError
-from services.worker.engine.image_grammar import OUTSIDE, ImageGrammar, ImageShape
-from services.worker.engine.open_plan import open_plan
-from services.worker.engine.prompts import PictureRequest, keep_where
-from services.worker.engine.sequence_plan import SequencePlan, plan_sequence
-from services.worker.engine.tasks import MapKind, PictureSize, Task
-from services.worker.engine.text_tokenizer import TextTokenizer
-from services.worker.engine.vocabulary import Vocabulary
+from services.worker.engine.layout.image_grammar import OUTSIDE, ImageGrammar, ImageShape
+from services.worker.engine.layout.open_plan import open_plan
+from services.worker.engine.layout.picture_size import PictureSize
+from services.worker.engine.layout.prompts import PictureRequest, keep_where
+from services.worker.engine.layout.sequence_plan import SequencePlan, plan_sequence
+from services.worker.engine.layout.text_tokenizer import TextTokenizer
+from services.worker.engine.layout.vocabulary import Vocabulary
+from shared.tasks import MapKind, Task
 
 TEXT = TextTokenizer.from_folder(Path(__file__).parents[2] / "golden/public/transformer")
 VOCABULARY = Vocabulary.from_names(TEXT.token_ids, begin_name=TEXT.begin_name, size=656)
@@ -130,7 +131,7 @@ def test_a_prompt_cannot_smuggle_control_tokens_in(name: str):
     assert all(token is not None and token < 300 for token in text)
 
 
-def test_an_open_plan_waits_for_the_size_that_the_model_says():
+def test_an_open_plan_has_no_plan_until_the_model_draws_a_size():
     request = REQUESTS[Task.TEXT_TO_IMAGE]
     opened = open_plan(VOCABULARY, TEXT, request)
     prompt = opened.tokens
@@ -145,7 +146,7 @@ def test_an_open_plan_waits_for_the_size_that_the_model_says():
     assert ImageGrammar(VOCABULARY).read(finished(closed)) == OUTSIDE
 
 
-def test_an_open_plan_that_says_the_requested_size_becomes_the_ordinary_plan():
+def test_an_open_plan_with_the_requested_size_becomes_the_ordinary_plan():
     request = REQUESTS[Task.IMAGE_PAIR]
     opened = open_plan(VOCABULARY, TEXT, request)
     for token in (VOCABULARY.image_start, VOCABULARY.grid_token(1), VOCABULARY.grid_token(2)):
@@ -156,15 +157,16 @@ def test_an_open_plan_that_says_the_requested_size_becomes_the_ordinary_plan():
 @pytest.mark.parametrize("task", [task for task in Task if task.takes_image])
 def test_a_given_panel_brings_its_size_along(task: Task):
     opened = open_plan(VOCABULARY, TEXT, REQUESTS[task])
+    assert opened.plan is not None
     assert opened.plan == plan(REQUESTS[task])
     assert opened.tokens == opened.plan.tokens[: opened.plan.free_positions[0]]
-    with pytest.raises(GrammarError, match="header of this image is known"):
+    with pytest.raises(GrammarError, match="header of this image is already known"):
         opened.extend(VOCABULARY.token_of_code(0))
 
 
-def test_an_open_plan_refuses_a_size_that_is_none():
+def test_an_open_plan_refuses_tokens_that_are_not_a_size():
     opened = open_plan(VOCABULARY, TEXT, REQUESTS[Task.TEXT_TO_IMAGE])
-    with pytest.raises(GrammarError, match="no grid token"):
+    with pytest.raises(GrammarError, match="not a grid token"):
         opened.extend(VOCABULARY.image_start).extend(40)
 
 

@@ -1,4 +1,4 @@
-"""Speculation, company, windows and resumes change when a token is drawn, never which."""
+"""Speculation, batch neighbours, windows and resumes never change which tokens are drawn."""
 
 import random
 from dataclasses import replace
@@ -8,18 +8,20 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.worker.engine.dense_attention import DenseCausalAttention
-from services.worker.engine.drawing import noise_at
 from services.worker.engine.engine import Engine, EngineOptions
-from services.worker.engine.guidance import GuidanceSchedule, apply_guidance
 from services.worker.engine.handle import Handle
-from services.worker.engine.loading import LoadedModel
+from services.worker.engine.loading.load import LoadedModel
+from services.worker.engine.model.dense_attention import DenseCausalAttention
 from services.worker.engine.request import GenerationRequest, Status
-from services.worker.engine.sampling import sample
-from services.worker.engine.sequence import Sequence
-from services.worker.engine.tasks import Task
-from tests.unit.engine.conftest import VARIATIONS, Models
-from tests.unit.engine.drawing_requests import plan_for, random_request, request_for, run_all
+from services.worker.engine.sampling.filters import sample
+from services.worker.engine.sampling.guidance import GuidanceSchedule, apply_guidance
+from services.worker.engine.sampling.noise import gumbel_noise
+from shared.tasks import Task
+from tests.support.models.drawing_requests import plan_for, random_request, request_for, run_all
+from tests.support.models.free_cache import free_tokens
+from tests.support.models.variations import VARIATIONS, Models
+
+pytestmark = pytest.mark.slow
 
 CROWD = 8
 DICE = st.randoms(use_true_random=True)
@@ -42,7 +44,7 @@ def random_options(dice: random.Random) -> EngineOptions:
 def run_with_comings_and_goings(
     engine: Engine, requests: list[GenerationRequest], dice: random.Random
 ) -> list[Handle]:
-    """Submit in between steps, and now and then a request that is canceled on its way."""
+    """Submit requests between steps; some additional ones are canceled while they run."""
     handles: list[Handle] = []
     doomed: list[Handle] = []
     while len(handles) < len(requests) or engine.step():
@@ -54,7 +56,7 @@ def run_with_comings_and_goings(
             if dice.random() < 0.1:
                 handle.cancel()
         engine.step()
-    assert engine.cache.allocator.free_tokens == engine.cache.allocator.capacity
+    assert free_tokens(engine.cache.allocator) == engine.cache.allocator.capacity
     return handles
 
 
@@ -63,13 +65,13 @@ def assert_same_pictures(handles: list[Handle], expected: list[Handle]) -> None:
         assert handle.status is other.status is Status.FINISHED
         assert handle.codes == other.codes, handle.request
         assert handle.progress.score == other.progress.score
-        assert handle.progress.codes_drawn == other.progress.codes_drawn
+        assert handle.progress.tokens_done == other.progress.tokens_done
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 @settings(max_examples=8, deadline=None, derandomize=True, database=None)
 @given(DICE)
-def test_a_crowd_of_any_tasks_draws_what_each_draws_sequentially(
+def test_concurrent_requests_draw_the_same_as_sequential_decoding(
     models: Models, precision: str, dice: random.Random
 ):
     loaded = models(precision)
@@ -81,7 +83,7 @@ def test_a_crowd_of_any_tasks_draws_what_each_draws_sequentially(
 @pytest.mark.parametrize("variation", [name for name in VARIATIONS if name != "plain"])
 @settings(max_examples=3, deadline=None, derandomize=True, database=None)
 @given(DICE)
-def test_every_architecture_draws_what_it_draws_sequentially(
+def test_every_architecture_draws_the_same_as_sequential_decoding(
     models: Models, variation: str, dice: random.Random
 ):
     loaded = models("fp32", variation)
@@ -93,7 +95,7 @@ def test_every_architecture_draws_what_it_draws_sequentially(
 @pytest.mark.parametrize("precision", ["fp32", "bf16+int8"])
 @settings(max_examples=3, deadline=None, derandomize=True, database=None)
 @given(DICE)
-def test_a_picture_drawn_alone_is_the_one_drawn_in_company(
+def test_a_picture_is_the_same_with_and_without_batch_neighbours(
     models: Models, precision: str, dice: random.Random
 ):
     loaded = models(precision)
@@ -113,12 +115,36 @@ def test_a_picture_resumed_from_any_of_its_codes_ends_the_same(models: Models, p
     assert [handle.codes for handle in resumed] == [whole.codes] * len(prefixes)
 
 
-def test_four_images_of_one_seed_differ_and_each_is_what_it_is_alone(models: Models):
+def test_four_images_of_one_seed_differ_and_are_independent(models: Models):
     loaded = models()
     requests = [request_for(loaded, seed=3, image=image) for image in range(4)]
     together = run_all(loaded, requests)
     assert len({handle.codes for handle in together}) == 4
     assert_same_pictures(together, [run_all(loaded, [request])[0] for request in requests])
+
+
+def test_a_negative_prompt_equal_to_the_prompt_takes_all_guidance_away(models: Models):
+    """Both streams then have the same bits, so their difference is zero."""
+    loaded, words = models(), "A small red boat."
+    plain, guided, opposed = run_all(
+        loaded,
+        [
+            request_for(loaded, prompt=words, seed=2, guidance_scale=1.0),
+            request_for(loaded, prompt=words, seed=2, guidance_scale=4.0),
+            request_for(loaded, prompt=words, seed=2, guidance_scale=4.0, negative=words),
+        ],
+    )
+    assert opposed.codes == plain.codes != guided.codes
+    assert opposed.progress.score == 0
+
+
+def test_a_picture_with_a_negative_prompt_ends_the_same_from_any_of_its_codes(models: Models):
+    loaded = models()
+    request = request_for(loaded, seed=5, top_k=100, guidance_scale=4.0, negative="dark and noisy")
+    (whole,) = sequential(loaded, [request])
+    prefixes = [whole.codes[:drawn] for drawn in range(len(whole.codes) + 1)]
+    resumed = run_all(loaded, [replace(request, resume_codes=prefix) for prefix in prefixes])
+    assert [handle.codes for handle in resumed] == [whole.codes] * len(prefixes)
 
 
 def test_speculation_takes_fewer_passes(models: Models):
@@ -130,33 +156,35 @@ def test_speculation_takes_fewer_passes(models: Models):
 
 
 @pytest.mark.parametrize("task", list(Task))
-@pytest.mark.parametrize("guidance_scale", [1.0, 4.0])
+@pytest.mark.parametrize(
+    ("guidance_scale", "negative"), [(1.0, None), (4.0, None), (4.0, "dark"), (4.0, "noisy text " * 9)]
+)
 @torch.inference_mode()
-def test_the_engine_draws_what_whole_prefixes_without_a_cache_say(
-    models: Models, task: Task, guidance_scale: float
+def test_the_engine_draws_the_same_as_full_passes_without_a_cache(
+    models: Models, task: Task, guidance_scale: float, negative: str | None
 ):
     loaded = models()
-    request = request_for(loaded, task, seed=8, guidance_scale=guidance_scale, top_k=150)
+    request = request_for(loaded, task, seed=8, guidance_scale=guidance_scale, top_k=150, negative=negative)
     (handle,) = run_all(loaded, [request])
-    plan = plan_for(loaded, task)
-    by_hand = Sequence(request, plan, loaded.image_ids)
+    plan = plan_for(loaded, task, negative=negative)
+    codes = torch.arange(len(loaded.image_ids), device=loaded.device)
     tokens = list(plan.tokens)
     for position in plan.free_positions:
         known = [token for token in tokens[:position] if token is not None]
+        offsets = [position - plan.image_start]
         logits = last_logits(loaded, known)
         if guidance_scale != 1:
-            unconditional = last_logits(loaded, known[plan.image_start :])
-            offsets = [position - plan.image_start]
+            unconditional = last_logits(loaded, [*plan.negative, *known[plan.image_start :]])
             scale = GuidanceSchedule.CONSTANT.scales(guidance_scale, plan.shape, offsets)
             logits = apply_guidance(logits, unconditional, scale.to(loaded.device))
-        noise = noise_at(by_hand, (position,), loaded.device)
+        noise = gumbel_noise(request.sampling.seed, request.image, offsets, codes)
         tokens[position] = loaded.image_ids[int(sample(logits, noise, request.sampling))]
     drawn = [tokens[position] for position in plan.free_positions]
     assert [loaded.image_ids[code] for code in handle.codes] == drawn
 
 
 def last_logits(loaded: LoadedModel, tokens: list[int]) -> torch.Tensor:
-    """[1, codes] logits of the image codes after `tokens`."""
+    """Logits [1, codes] of the image code after `tokens`."""
     attention = DenseCausalAttention(len(tokens))
     token_ids = torch.tensor(tokens, device=loaded.device)
     hidden = loaded.model(token_ids, torch.arange(len(tokens), device=loaded.device), attention)

@@ -1,4 +1,4 @@
-"""No text becomes a control token, and a folder without a tokenizer is refused in one sentence."""
+"""No text becomes a control token, and a folder without a tokenizer raises one clear error."""
 
 import json
 from pathlib import Path
@@ -6,13 +6,16 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer
 
 from services.worker.engine.errors import PromptError, VocabularyError
-from services.worker.engine.text_tokenizer import TextTokenizer
+from services.worker.engine.layout.text_tokenizer import TextTokenizer
 
 FOLDER = Path(__file__).parents[2] / "golden/public/transformer"
 TEXT = TextTokenizer.from_folder(FOLDER)
 FIRST_ADDED_TOKEN = 300
+TINY = Path(__file__).parents[3] / "models/tiny"
+PROMPT = "Generate an image of 64x64 according to the following prompt:\na red star and a blue ball"
 
 
 @settings(deadline=None)
@@ -56,7 +59,7 @@ def test_a_sequence_begins_with_bos_or_else_eos(tmp_path: Path, config: dict[str
     [
         (None, "cannot be read"),
         ("{", "cannot be read"),
-        ("[]", "no JSON object"),
+        ("[]", "not a JSON object"),
         ('{"model": {"type": "Unigram", "vocab": []}}', "not a byte-level BPE tokenizer"),
     ],
 )
@@ -67,3 +70,20 @@ def test_a_folder_without_a_usable_tokenizer_ends_in_one_clear_error(
         (tmp_path / "tokenizer.json").write_text(content)
     with pytest.raises(VocabularyError, match=f"tokenizer.json.* {complaint}"):
         TextTokenizer.from_folder(tmp_path)
+
+
+@pytest.mark.parametrize("setting", ["truncation", "padding", "dropout"])
+def test_saved_truncation_and_padding_change_no_prompt(tmp_path: Path, setting: str):
+    """Regression: of 23 tokens, a saved truncation left 6, and a saved padding made them 64."""
+    saved = Tokenizer.from_file(str(TINY / "tokenizer.json"))
+    match setting:
+        case "truncation":
+            saved.enable_truncation(max_length=6)
+        case "padding":
+            saved.enable_padding(length=64)
+        case _:
+            saved.model.dropout = 0.9
+    saved.save(str(tmp_path / "tokenizer.json"))
+    plain = TextTokenizer.from_folder(TINY).encode(PROMPT)
+    assert len(plain) == 23
+    assert TextTokenizer.from_folder(tmp_path).encode(PROMPT) == plain

@@ -1,18 +1,18 @@
-"""Special tokens are found by name; a tokenizer without them is refused in one sentence."""
+"""Special tokens are found by name; a tokenizer without them raises one clear error."""
 
 from collections.abc import Mapping
 
 import pytest
 
 from services.worker.engine.errors import GrammarError, ImageSizeError, VocabularyError
-from services.worker.engine.vocabulary import Vocabulary
+from services.worker.engine.layout.vocabulary import Vocabulary
 
 BEGIN = "<|endoftext|>"
 SPECIALS = (BEGIN, "<reserved08706>", "<racm3:break>", "<eoss>", "<reserved08799>")
 
 
 def named_tokens(*, grids: int = 6, codes: int = 8, first_code: int = 100) -> dict[str, int]:
-    """A tokenizer's names, the special tokens in no useful order and the codes from `first_code`."""
+    """Token names of a tokenizer: special tokens in mixed order, image codes from `first_code` on."""
     names = [*SPECIALS, *(f"<reserved{8800 + n:05d}>" for n in range(1, grids + 1))]
     ids = [position * 37 % first_code for position in range(len(names))]
     return {**dict(zip(names, ids, strict=True)), **{f"<MOVQGAN{k}>": first_code + k for k in range(codes)}}
@@ -49,7 +49,7 @@ def test_reserved_tokens_after_a_gap_are_no_grid_tokens():
     names = named_tokens(grids=3) | {"<reserved09100>": 150}
     found = vocabulary(names)
     assert found.max_grid == 3
-    with pytest.raises(GrammarError, match="no grid token"):
+    with pytest.raises(GrammarError, match="not a grid token"):
         found.grid_count(150)
 
 
@@ -80,7 +80,7 @@ def test_ids_beyond_the_logits_are_refused():
 
 
 def test_a_special_token_among_the_image_codes_is_refused():
-    with pytest.raises(VocabularyError, match="among the image codes"):
+    with pytest.raises(VocabularyError, match="the id of an image code"):
         vocabulary(named_tokens() | {"<eoss>": 103})
 
 
@@ -101,9 +101,9 @@ def test_codes_and_grids_that_do_not_exist_are_refused():
     found = vocabulary(named_tokens())
     with pytest.raises(GrammarError, match=r"outside 0\.\.7"):
         found.token_of_code(8)
-    with pytest.raises(GrammarError, match="no image code"):
+    with pytest.raises(GrammarError, match="not an image code"):
         found.code_of_token(99)
-    with pytest.raises(ImageSizeError, match=r"224 pixels is outside .* 32 to 192"):
+    with pytest.raises(ImageSizeError, match=r"224 pixels is not supported.* 32 to 192"):
         found.grid_token(7)
 
 

@@ -1,4 +1,4 @@
-"""The window follows what a pass costs here and how often drafts hold."""
+"""The number of drafts follows the durations of passes and the acceptance of drafts."""
 
 from collections.abc import Callable
 
@@ -37,11 +37,11 @@ def two_streams(drafts: int) -> int:
     return 2 * (drafts + 1)
 
 
-def test_a_pass_whose_width_costs_nothing_takes_the_widest_window():
+def test_free_rows_get_the_widest_window():
     assert choose_window([acceptance(0.9)], two_streams, costs(lambda rows: 1.0), MAX_ROWS) == WINDOWS[-1]
 
 
-def test_a_pass_that_costs_by_the_row_takes_no_drafts_that_fail():
+def test_expensive_rows_get_no_drafts_that_fail():
     steep = costs(lambda rows: float(rows))
     assert choose_window([acceptance(0.0)], two_streams, steep, MAX_ROWS) == 0
 
@@ -76,7 +76,7 @@ def test_the_rows_of_a_step_stay_within_their_limit(max_rows: int):
     assert chosen == 0 or two_streams(chosen) <= max_rows
 
 
-def test_what_was_never_tried_costs_what_its_kernels_cost_more():
+def test_unmeasured_sizes_are_estimated_from_kernel_times():
     known = StepCosts({4: 1.0, 8: 1.5, 16: 2.0})
     assert known.seconds(16) == 2.0
     known.observe(8, 2.5)
@@ -85,7 +85,7 @@ def test_what_was_never_tried_costs_what_its_kernels_cost_more():
     assert known.seconds(4) == 2.0
 
 
-def test_with_nothing_to_go_by_a_pass_costs_its_rows():
+def test_without_measurements_a_pass_costs_its_rows():
     assert StepCosts().seconds(60) == 64.0
 
 
@@ -96,7 +96,7 @@ def test_one_slow_pass_moves_the_mean_by_a_tenth():
     assert round(known.seconds(8), 9) == 2.0
 
 
-def test_what_slows_one_width_is_expected_of_the_others():
+def test_a_slower_pass_raises_the_estimates_of_other_sizes():
     known = StepCosts()
     for rows, seconds in ((2, 1.0), (8, 1.5)):
         known.observe(rows, seconds)
@@ -106,7 +106,7 @@ def test_what_slows_one_width_is_expected_of_the_others():
     assert 1.5 < known.seconds(2) < 2.0
 
 
-def test_acceptance_follows_what_the_drafts_did():
+def test_acceptance_follows_the_drafts():
     measured = Acceptance()
     for _ in range(60):
         measured.observe(3, wrong=True)
@@ -126,7 +126,7 @@ def test_a_sequence_tries_few_drafts_until_some_have_held():
     assert choose_window([measured, Acceptance(WINDOWS[-1])], two_streams, free, MAX_ROWS) == WINDOWS[-1]
 
 
-def test_a_gain_within_the_error_of_its_estimate_is_not_taken():
+def test_a_gain_below_the_error_of_estimates_is_ignored():
     def two_tokens_for(price: float) -> int:
         dear = costs(lambda rows: 1.0 if rows == 2 else price)
         return choose_window([acceptance(1.0)], lambda drafts: 2 if drafts == 0 else 4, dear, MAX_ROWS)

@@ -63,7 +63,7 @@ def test_when_one_of_several_ports_is_taken_none_stays_reserved() -> None:
 def test_a_named_port_that_another_platform_reserves_is_told_in_one_line() -> None:
     with PortReservations() as theirs, PortReservations() as ours:
         port = theirs.choose()
-        with pytest.raises(ProcessError, match=f"^GATEWAY_PORT={port} is taken by another program; .*$"):
+        with pytest.raises(ProcessError, match=f"^GATEWAY_PORT={port} is in use by another program; .*$"):
             ours.reserve_named("GATEWAY_PORT", port)
 
 

@@ -44,7 +44,7 @@ def test_a_data_folder_that_cannot_be_written_is_told_in_one_line(tmp_path: Path
 
 
 def test_a_run_is_known_as_long_as_it_holds_the_folder(tmp_path: Path) -> None:
-    run = Run(1, "http://127.0.0.1:8000", (RunningProcess("worker", 2, 1),))
+    run = Run(1, "http://127.0.0.1:8000", (RunningProcess("worker", 2, 77, 1),))
     with exclusive(tmp_path):
         write_run(tmp_path, run)
         assert read_run(tmp_path) == run

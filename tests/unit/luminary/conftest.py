@@ -1,15 +1,13 @@
 """The command line in this process, and one model folder for all tests."""
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from luminary.cli import main
-from tests.unit.luminary.model_folder import write_model
-
-Run = Callable[..., int]
+from tests.support.command_line import Run
+from tests.support.models.model_folder import write_model
 
 
 @pytest.fixture(scope="session")

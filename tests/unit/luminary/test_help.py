@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from luminary.cli import COMMANDS
-from tests.unit.luminary.conftest import Run
+from tests.support.command_line import Run
 
 IMPORTED = """
 import json, sys

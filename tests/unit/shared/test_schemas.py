@@ -1,22 +1,27 @@
-"""What a job request may say."""
+"""Validation of job requests."""
 
+import json
+import re
 from typing import Any, get_args
 from uuid import UUID
 
 import pytest
 from pydantic import ValidationError
 
+from shared.event_types import JobEventType
 from shared.ids import IdKind, format_id
 from shared.jobs import JobEvent, Queue
+from shared.schemas.fields import check_image_source
 from shared.schemas.job_response import JobLinks
-from shared.schemas.jobs import TASK_QUEUES, EventType, JobRequest, Task
+from shared.schemas.jobs import TASK_QUEUES, JobRequest
+from shared.tasks import Task
 
 IMAGE = "img_" + "0" * 26
 VALID: dict[str, dict[str, Any]] = {
     "text_to_image": {"prompt": "a red circle"},
     "image_pair": {"prompt": "a red circle", "target": "depth"},
     "subject": {"prompt": "on a beach", "image": IMAGE},
-    "control": {"prompt": "a house", "image": IMAGE, "control": "canny"},
+    "control": {"prompt": "a house", "image": IMAGE, "control": "edges"},
     "edit": {"prompt": "make it blue", "image": IMAGE},
     "dense": {"image": IMAGE, "target": "segmentation"},
 }
@@ -34,7 +39,7 @@ def test_every_task_is_accepted_with_exactly_what_it_needs(task: Task) -> None:
 )
 def test_a_task_without_one_of_its_fields_is_refused_by_name(task: str, missing: str) -> None:
     fields = {name: value for name, value in VALID[task].items() if name != missing}
-    with pytest.raises(ValidationError, match=f"task {task} needs {missing}"):
+    with pytest.raises(ValidationError, match=f"The task `{task}` needs the field `{missing}`"):
         JobRequest.model_validate({"task": task, **fields})
 
 
@@ -43,7 +48,9 @@ def test_a_task_without_one_of_its_fields_is_refused_by_name(task: str, missing:
     [("text_to_image", {"image": IMAGE}), ("control", {"mask": IMAGE}), ("edit", {"target": "depth"})],
 )
 def test_a_field_that_the_task_does_not_take_is_refused(task: str, surplus: dict[str, str]) -> None:
-    with pytest.raises(ValidationError, match=f"task {task} does not take {next(iter(surplus))}"):
+    with pytest.raises(
+        ValidationError, match=f"The task `{task}` does not take the field `{next(iter(surplus))}`"
+    ):
         JobRequest.model_validate({"task": task, **VALID[task], **surplus})
 
 
@@ -100,7 +107,7 @@ def test_any_other_image_source_is_refused(image: str) -> None:
 
 
 def test_every_event_is_a_webhook_type() -> None:
-    assert set(get_args(EventType)) == {f"job.{event.value}" for event in JobEvent}
+    assert set(get_args(JobEventType)) == {f"job.{event.value}" for event in JobEvent}
 
 
 def test_every_task_has_a_queue() -> None:
@@ -109,4 +116,21 @@ def test_every_task_has_a_queue() -> None:
 
 
 def test_links_name_the_resource_itself() -> None:
-    assert JobLinks.model_validate({"self": "/a", "events": "/b", "cancel": "/c"}).self == "/a"
+    assert JobLinks.model_validate({"self": "/a", "events": "/b", "cancel": "/c", "retry": "/d"}).self == "/a"
+
+
+def test_the_comma_of_a_data_url_stands_where_it_is_looked_for() -> None:
+    """Fixed bug: with dozens of parameters the comma was not found; now at most three are allowed."""
+    for parameters, taken in ((3, True), (4, False)):
+        url = "data:image/png" + ";charset=utf-8" * parameters + ";base64,iVBORw0KGgo="
+        if taken:
+            assert check_image_source(url) == url
+        else:
+            with pytest.raises(ValueError, match="data URL"):
+                check_image_source(url)
+
+
+def test_every_bound_stands_in_the_json_schema_by_its_name() -> None:
+    """Fixed bug: the schema of `seed` had `ge` and `lt` instead of minimum and exclusiveMaximum."""
+    schema = json.dumps(JobRequest.model_json_schema())
+    assert not re.findall(r'"(?:ge|gt|le|lt|max_length|min_length)":', schema)

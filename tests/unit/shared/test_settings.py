@@ -1,37 +1,87 @@
-"""Settings as a service reads them from its environment."""
+"""Each process reads its settings from environment variables."""
 
 import pytest
 
+from infra.local.settings_table import SECTIONS
+from services.api.settings import GatewayProcessSettings
+from services.tokenizer.settings import TokenizerProcessSettings
+from services.worker.settings import GpuWorkerProcessSettings, WorkerProcessSettings
 from shared.database import engine_options, sqlalchemy_url
-from shared.settings import SettingsError, load_settings
+from shared.misspelt_variables import misspelt_variables
+from shared.settings import ProcessSettings, SettingsError, load_settings
 
 REQUIRED = {
     "DATABASE_URL": "postgresql://luminary:secret@db:5432/luminary",
     "BROKER_URL": "redis://valkey:6379/0",
     "S3_BUCKET": "pictures",
 }
+PROCESSES = (
+    GatewayProcessSettings,
+    GpuWorkerProcessSettings,
+    WorkerProcessSettings,
+    TokenizerProcessSettings,
+)
+MALFORMED = {
+    "LOG_FORMAT": ("xml", PROCESSES),
+    "GATEWAY_PORT": ("x", (GatewayProcessSettings,)),
+    "WORKER_SLOTS": ("0", (GpuWorkerProcessSettings,)),
+    "TOKENIZER_MAX_BATCH": ("x", (TokenizerProcessSettings,)),
+    "TOKENIZER_PORT": ("x", (TokenizerProcessSettings,)),
+    "DATABASE_POOL_SIZE": ("0", (GatewayProcessSettings, GpuWorkerProcessSettings, WorkerProcessSettings)),
+    "BROKER_URL": ("sqs://", (GatewayProcessSettings, GpuWorkerProcessSettings, WorkerProcessSettings)),
+    "JOB_MAX_FAILURES": ("0", (GatewayProcessSettings, GpuWorkerProcessSettings, WorkerProcessSettings)),
+}
+"""Variables with a malformed value, and the processes that read them."""
 
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The least that a service needs."""
+    """Set the variables that every process needs."""
     for name, value in REQUIRED.items():
         monkeypatch.setenv(name, value)
 
 
 def test_three_variables_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JOB_MAX_FAILURES", "7")
-    settings = load_settings()
+    settings = load_settings(GatewayProcessSettings)
     assert settings.storage.bucket == "pictures"
     assert settings.broker.redis_url == settings.broker.broker_url
     assert (settings.jobs.max_failures, settings.gateway.port) == (7, 8000)
+
+
+def test_the_tokenizer_service_needs_no_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in REQUIRED:
+        monkeypatch.delenv(name)
+    assert load_settings(TokenizerProcessSettings).tokenizer.port == 8001
+
+
+@pytest.mark.parametrize("variable", MALFORMED)
+@pytest.mark.parametrize("process", PROCESSES)
+def test_a_malformed_variable_stops_the_processes_that_read_it_and_no_other(
+    monkeypatch: pytest.MonkeyPatch, process: type[ProcessSettings], variable: str
+) -> None:
+    """Fixed bug: a malformed WORKER_SLOTS stopped the gateway as well."""
+    value, readers = MALFORMED[variable]
+    monkeypatch.setenv(variable, value)
+    if process not in readers:
+        load_settings(process)
+        return
+    with pytest.raises(SettingsError, match=f"^{variable}: [^\n]+$"):
+        load_settings(process)
+
+
+def test_a_worker_without_a_place_for_progress_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BROKER_URL", "amqp://rabbit")
+    assert load_settings(GatewayProcessSettings).broker.redis_url is None
+    with pytest.raises(SettingsError, match=r"^REDIS_URL is required, [^\n]+$"):
+        load_settings(WorkerProcessSettings)
 
 
 @pytest.mark.parametrize("name", ["DATABASE_URL", "BROKER_URL", "S3_BUCKET"])
 def test_a_missing_variable_is_a_refusal_to_start(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.delenv(name)
     with pytest.raises(SettingsError, match=f"^{name}: Field required$"):
-        load_settings()
+        load_settings(GatewayProcessSettings)
 
 
 def test_all_faults_are_told_together_and_no_value_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,7 +89,7 @@ def test_all_faults_are_told_together_and_no_value_is(monkeypatch: pytest.Monkey
     monkeypatch.setenv("GATEWAY_PORT", "secret")
     monkeypatch.setenv("JOB_LEASE_SECONDS", "1")
     with pytest.raises(SettingsError) as refused:
-        load_settings()
+        load_settings(GatewayProcessSettings)
     lines = str(refused.value).splitlines()
     assert [line.partition(":")[0] for line in lines] == [
         "S3_BUCKET",
@@ -50,12 +100,68 @@ def test_all_faults_are_told_together_and_no_value_is(monkeypatch: pytest.Monkey
 
 
 def test_passwords_are_not_shown() -> None:
-    assert "secret@db" not in repr(load_settings())
+    assert "secret@db" not in repr(load_settings(GatewayProcessSettings))
 
 
 def test_the_server_ends_slow_statements_and_forgotten_transactions() -> None:
-    settings = load_settings().database
+    settings = load_settings(GatewayProcessSettings).database
     options = engine_options(settings)["connect_args"]["options"]
     assert sqlalchemy_url(settings).drivername == "postgresql+psycopg"
     assert "statement_timeout=15000" in options
     assert "idle_in_transaction_session_timeout=30000" in options
+
+
+@pytest.mark.parametrize("url", ["sqs://key:secret@", "memory://", "valkey", "http://broker"])
+def test_a_broker_that_doorbells_cannot_use_is_refused(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """Fixed bug: with BROKER_URL=sqs:// the worker retried without end; now it refuses to start."""
+    monkeypatch.setenv("BROKER_URL", url)
+    with pytest.raises(
+        SettingsError, match=r"^BROKER_URL: .*redis://, rediss://, amqp://, amqps://$"
+    ) as refused:
+        load_settings(GatewayProcessSettings)
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["redis://v:6379/0", "rediss://v", "amqp://u:p@r", "amqps://r", "REDIS://v"])
+def test_brokers_that_speak_redis_or_amqp_are_taken(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("BROKER_URL", url)
+    assert load_settings(GatewayProcessSettings).broker.broker_url.get_secret_value() == url
+
+
+def test_lists_are_written_with_commas_and_their_faults_name_the_variable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Fixed bug: the message contained Pydantic's path instead of the variable."""
+    monkeypatch.setenv("GATEWAY_FETCH_PORTS", "80, 443,8443")
+    monkeypatch.setenv("GATEWAY_FETCH_REFUSED", "203.0.113.0/24")
+    settings = load_settings(GatewayProcessSettings).gateway
+    assert settings.fetch_ports == [80, 443, 8443]
+    assert [str(network) for network in settings.fetch_refused] == ["203.0.113.0/24"]
+    monkeypatch.setenv("GATEWAY_FETCH_PORTS", "80,http")
+    with pytest.raises(SettingsError, match=r"^GATEWAY_FETCH_PORTS: Input should be a valid integer"):
+        load_settings(GatewayProcessSettings)
+
+
+def test_the_table_of_settings_has_every_part_of_every_process() -> None:
+    parts = {part for process in PROCESSES for part in process.parts().values()}
+    assert parts == set(SECTIONS.values()), "add the part to SECTIONS in infra/local/settings_table.py"
+
+
+@pytest.mark.parametrize(
+    ("variable", "sentence"),
+    [
+        ("GATEWAY_PROT", "GATEWAY_PROT is not a setting; did you mean GATEWAY_PORT?"),
+        ("GATEWAY_COLOUR", "GATEWAY_COLOUR is not a setting; docs/operations.md lists all settings."),
+        ("S3_BUKET", "S3_BUKET is not a setting; did you mean S3_BUCKET?"),
+        ("JOB_LEASE_SECOND", "JOB_LEASE_SECOND is not a setting; did you mean JOB_LEASE_SECONDS?"),
+        ("BROKER_URI", "BROKER_URI is not a setting; did you mean BROKER_URL?"),
+    ],
+)
+def test_a_misspelt_variable_is_told_with_the_nearest_right_one(variable: str, sentence: str) -> None:
+    """Fixed bug: misspelt variables were ignored silently."""
+    assert misspelt_variables({variable: "1", "GATEWAY_PORT": "1"}, SECTIONS.values()) == [sentence]
+
+
+def test_variables_of_others_are_left_alone() -> None:
+    of_others = ["GATEWAY_SERVICE_HOST", "GATEWAY_PORT_8000_TCP", "JOB_NAME", "LOG_DIR", "S3_HOME", "PATH"]
+    assert misspelt_variables(dict.fromkeys(of_others, ""), SECTIONS.values()) == []

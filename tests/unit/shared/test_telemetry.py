@@ -2,15 +2,17 @@
 
 import json
 import logging
+from typing import Literal
 
 import pytest
 
+from shared.settings import LogSettings
 from shared.telemetry import JsonFormatter, PlainFormatter, configure_logging, log_context
 
 
 @pytest.fixture
 def record() -> logging.LogRecord:
-    """A line with one field of its own."""
+    """A log record with one extra field."""
     return logging.makeLogRecord({"name": "worker", "levelname": "INFO", "msg": "claimed", "queue": "edit"})
 
 
@@ -38,15 +40,16 @@ def test_a_plain_line_ends_with_its_fields(record: logging.LogRecord) -> None:
 def test_the_environment_decides_the_form_unless_it_leaves_it_to_the_process(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    chosen: str,
+    chosen: Literal["auto", "json", "plain"],
     json_lines: bool,
     is_json: bool,
 ) -> None:
     root = logging.getLogger()
     monkeypatch.setattr(root, "handlers", [])
     monkeypatch.setattr(root, "level", root.level)
-    monkeypatch.setenv("LOG_FORMAT", chosen)
-    configure_logging("test", json_lines=json_lines)
+    for hook in ("sys.excepthook", "threading.excepthook"):
+        monkeypatch.setattr(hook, None)
+    configure_logging("test", LogSettings(format=chosen), json_lines=json_lines)
     logging.getLogger("test").warning("hello")
     line = capsys.readouterr().err
     assert line.startswith("{") is is_json

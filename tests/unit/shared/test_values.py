@@ -1,5 +1,6 @@
 """Ids, token grids, error codes, settings and secrets: small values with exact rules."""
 
+import re
 from uuid import UUID
 
 import pytest
@@ -7,11 +8,53 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
-from shared.ids import IdKind, MalformedIdError, format_id, parse_id
+from shared.ids import IdKind, MalformedIdError, format_id, id_pattern, parse_id
 from shared.job_errors import JOB_ERRORS, JobErrorCode
-from shared.security import generate_api_key, hash_api_key, show_webhook_secret
+from shared.security import generate_api_key, hash_api_key
 from shared.settings import BrokerSettings, JobSettings
 from shared.token_grid import TokenGrid, TokenGridError
+
+# from valid.yml and invalid.yml of the TypeID specification 0.3.0; their prefix is not an IdKind
+TYPEID_SUFFIXES = [
+    ("00000000000000000000000000", "00000000-0000-0000-0000-000000000000"),
+    ("00000000000000000000000001", "00000000-0000-0000-0000-000000000001"),
+    ("0000000000000000000000000a", "00000000-0000-0000-0000-00000000000a"),
+    ("0000000000000000000000000g", "00000000-0000-0000-0000-000000000010"),
+    ("00000000000000000000000010", "00000000-0000-0000-0000-000000000020"),
+    ("7zzzzzzzzzzzzzzzzzzzzzzzzz", "ffffffff-ffff-ffff-ffff-ffffffffffff"),
+    ("0123456789abcdefghjkmnpqrs", "0110c853-1d09-52d8-d73e-1194e95b5f19"),
+    ("01h455vb4pex5vsknk084sn02q", "01890a5d-ac96-774b-bcce-b302099a8057"),
+]
+NO_TYPEID_SUFFIXES = [
+    "1234567890123456789012345",
+    "123456789012345678901234567",
+    "1234567890123456789012345 ",
+    "0123456789ABCDEFGHJKMNPQRS",
+    "123456789-123456789-123456",
+    "ooooooiiiiiiuuuuuuulllllll",
+    "i23456789ol23456789oi23456",
+    "123456789-0123456789-0123456",
+    "8zzzzzzzzzzzzzzzzzzzzzzzzz",
+    "_00000000000000000000000000",
+]
+
+
+@pytest.mark.parametrize(("suffix", "uuid"), TYPEID_SUFFIXES)
+def test_an_id_is_a_typeid(suffix: str, uuid: str) -> None:
+    assert format_id(IdKind.JOB, UUID(uuid)) == f"job_{suffix}"
+    assert parse_id(IdKind.JOB, f"job_{suffix}") == UUID(uuid)
+    assert re.fullmatch(id_pattern(IdKind.JOB), f"job_{suffix}")
+
+
+@pytest.mark.parametrize("suffix", NO_TYPEID_SUFFIXES)
+def test_what_the_specification_refuses_is_no_id(suffix: str) -> None:
+    with pytest.raises(MalformedIdError):
+        parse_id(IdKind.JOB, f"job_{suffix}")
+    assert not re.fullmatch(id_pattern(IdKind.JOB), f"job_{suffix}")
+
+
+def test_every_prefix_is_one_of_a_typeid_and_ends_at_the_first_underscore() -> None:
+    assert all(re.fullmatch("[a-z]{3,63}", kind.value) for kind in IdKind)
 
 
 @given(st.uuids(), st.sampled_from(IdKind))
@@ -81,7 +124,3 @@ def test_an_api_key_is_found_by_its_hash_and_not_shown_by_it() -> None:
     assert hash_api_key(key.token) == key.sha256
     assert key.token.startswith(key.hint)
     assert len(key.token) > 40
-
-
-def test_webhook_secrets_are_shown_as_standard_webhooks_wants_them() -> None:
-    assert show_webhook_secret(bytes(24)) == "whsec_" + "A" * 32

@@ -1,4 +1,4 @@
-"""A MoVQGAN small enough to build for each test, with every kind of part in it."""
+"""A MoVQGAN with every kind of layer, small enough to build for each test."""
 
 import pytest
 import torch
@@ -19,7 +19,7 @@ SMALL = MoVQGANConfig(
 
 @pytest.fixture
 def small_model() -> MoVQGAN:
-    """Random weights, always the same; a codebook as wide as the latents are."""
+    """A model with fixed random weights; its codebook has as many dimensions as its latents."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = MoVQGAN(SMALL).eval()

@@ -1,4 +1,4 @@
-"""What a MoVQGAN configuration accepts and what it refuses."""
+"""Valid MoVQGAN configurations are read, and invalid ones are refused."""
 
 import dataclasses
 from typing import Any

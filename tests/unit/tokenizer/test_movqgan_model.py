@@ -1,4 +1,4 @@
-"""What MoVQGAN promises of shapes, batches, bands, gradients and bad input."""
+"""Shapes, batches, row bands and gradients of MoVQGAN, and its errors for invalid input."""
 
 import dataclasses
 
@@ -85,8 +85,11 @@ def test_gradients_reach_every_weight_through_the_pieces(small_model: MoVQGAN) -
     loss.backward()
     without = [name for name, weight in small_model.named_parameters() if weight.grad is None]
     assert without == []
-    assert all(weight.grad.isfinite().all() for weight in small_model.parameters())
-    assert small_model.encoder.conv_in.weight.grad.abs().max() > 0
+    gradients = [weight.grad for weight in small_model.parameters() if weight.grad is not None]
+    assert all(gradient.isfinite().all() for gradient in gradients)
+    first = small_model.encoder.conv_in.weight.grad
+    assert first is not None
+    assert first.abs().max() > 0
 
 
 def test_results_of_encode_may_enter_a_training_step(small_model: MoVQGAN) -> None:
@@ -113,14 +116,14 @@ def test_pixels_off_the_token_grid_are_refused(small_model: MoVQGAN, shape: tupl
     for step in (small_model.encode, small_model.encode_latents):
         with pytest.raises(PixelShapeError) as caught:
             step(torch.zeros(shape))
-        assert caught.value.code == "image_size_invalid"
+        assert caught.value.code == "pixel_shape_invalid"
 
 
 @pytest.mark.parametrize("token", [-1, 64])
 def test_a_token_outside_the_codebook_is_named(small_model: MoVQGAN, token: int) -> None:
     codes = random_codes(1, 2, 2)
     codes[0, 1, 1] = token
-    with pytest.raises(CodeRangeError, match=f"token {token} "):
+    with pytest.raises(CodeRangeError, match=f"code {token} "):
         small_model.decode(codes)
 
 

@@ -1,4 +1,4 @@
-"""A checkpoint loads completely and strictly, or ends in one clear error."""
+"""A checkpoint loads completely, or loading raises one clear error."""
 
 import dataclasses
 import json
@@ -22,7 +22,7 @@ from services.tokenizer.movqgan.errors import (
 
 
 class RunsACommand:
-    """A pickle that would run a command when it is loaded."""
+    """A pickle that would run a command if it was loaded."""
 
     def __reduce__(self) -> tuple[Callable[[str], int], tuple[str]]:
         return os.system, ("echo the pickle ran",)
@@ -30,7 +30,7 @@ class RunsACommand:
 
 @pytest.fixture
 def checkpoint(small_model: MoVQGAN, tmp_path: Path) -> Path:
-    """A bare state dict with its configuration beside it, as published."""
+    """A checkpoint in the published layout: a plain state dict, and its configuration in another file."""
     path = tmp_path / "small.ckpt"
     torch.save(small_model.state_dict(), path)
     path.with_suffix(".json").write_text(json.dumps({"model_params": small_model.config.to_dict()}))

@@ -1,18 +1,17 @@
-"""One run of `training.smoke` for all tests that need a trained model, its data or its starting point."""
+"""One run of `training.smoke` for all tests that need a trained model, its data or its untrained start."""
 
 from pathlib import Path
 
 import pytest
 import torch
 
-from training.smoke import SmokeSizes, smoke
-
-SIZES = SmokeSizes(tokenizer_steps=8, examples=64, steps=12)
+from tests.support.training.programs import SIZES
+from training.smoke import smoke
 
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
-    """Small products lose time on a second thread, and sums keep one order."""
+    """One thread is faster for small matrix products, and sums always have the same order."""
     torch.set_num_threads(1)
 
 

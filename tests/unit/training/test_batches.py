@@ -1,4 +1,4 @@
-"""Batches are a function of seed and step, and teach only what the model draws."""
+"""Batches depend only on seed and step, and have a loss only for tokens that the model draws."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ BEGIN, START, NEWLINE, END = 1, 2, 3, 4
 
 
 def sequence(number: int) -> TrainingSequence:
-    """A prompt whose length depends on the number, a given row of codes and a drawn one."""
+    """A prompt whose length depends on `number`, a row of given codes and a row of drawn codes."""
     prompt = (BEGIN, *range(10, 12 + number % 5))
     given_row = (START, *(FIRST_CODE + (number + column) % CODES for column in range(4)), NEWLINE)
     drawn_row = (*(FIRST_CODE + (2 * number + column) % CODES for column in range(4)), NEWLINE, END)
@@ -30,7 +30,7 @@ def batches(seed: int = 1, dropout: float = 0.0, size: int = 4) -> ShuffledBatch
 
 
 def rows(source: ShuffledBatches, step: int) -> list[tuple[int, ...]]:
-    """The batch's rows without their padding: each ends at its END."""
+    """The sequences of a batch without padding; each ends with END."""
     tokens = source.batch(step).tokens.tolist()
     return [tuple(row[: row.index(END) + 1]) for row in tokens]
 
@@ -48,7 +48,7 @@ def test_another_seed_gives_another_order() -> None:
     assert [rows(batches(1), step) for step in range(5)] != [rows(batches(2), step) for step in range(5)]
 
 
-def test_an_epoch_shows_every_sequence_once_but_for_the_few_that_fill_no_batch() -> None:
+def test_an_epoch_shows_every_sequence_once_except_those_that_do_not_fill_a_batch() -> None:
     source = batches()
     shown = [row for step in range(source.batches_per_epoch) for row in rows(source, step)]
     assert len(shown) == len(set(shown)) == 20
@@ -76,12 +76,12 @@ def test_targets_are_exactly_the_tokens_that_the_model_draws() -> None:
 
 
 @pytest.mark.parametrize(("dropout", "first"), [(0.0, BEGIN), (1.0, START)])
-def test_a_dropped_prompt_leaves_the_picture_from_its_start_token_on(dropout: float, first: int) -> None:
+def test_a_sequence_without_its_prompt_begins_with_the_start_token(dropout: float, first: int) -> None:
     source = batches(dropout=dropout)
     assert all(row[0] == first for step in range(5) for row in rows(source, step))
 
 
-def test_prompts_are_dropped_at_the_asked_rate() -> None:
+def test_prompts_are_dropped_at_the_given_rate() -> None:
     source = batches(dropout=0.3, size=20)
     dropped = np.mean([row[0] == START for step in range(50) for row in rows(source, step)])
     assert dropped == pytest.approx(0.3, abs=0.06)

@@ -1,16 +1,16 @@
-"""A checkpoint is whole or absent, and the newest ones stay."""
+"""A checkpoint is written completely or not at all, and only the newest ones are kept."""
 
 from pathlib import Path
-from pickle import UnpicklingError
 
 import pytest
 import torch
 
 from training.checkpoints import KEPT, latest_checkpoint, read_checkpoint, save_checkpoint
+from training.errors import TrainingError
 
 
 class _Unwritable:
-    """Stands for whatever ends a write half way: it cannot be pickled."""
+    """Makes a write fail halfway, because it cannot be pickled."""
 
     def __reduce__(self) -> str:
         raise OSError("the disk is full")
@@ -24,7 +24,7 @@ def test_a_state_comes_back_with_its_step(tmp_path: Path) -> None:
     assert (read["rates"], read["name"]) == ([0.1, 2], "run")
 
 
-def test_a_write_that_fails_leaves_the_checkpoint_before_it(tmp_path: Path) -> None:
+def test_a_write_that_fails_leaves_the_previous_checkpoint(tmp_path: Path) -> None:
     older = save_checkpoint(tmp_path, 1, {"weights": torch.ones(2)})
     with pytest.raises(OSError, match="disk is full"):
         save_checkpoint(tmp_path, 2, {"weights": torch.ones(2), "rest": _Unwritable()})
@@ -32,13 +32,13 @@ def test_a_write_that_fails_leaves_the_checkpoint_before_it(tmp_path: Path) -> N
     assert torch.equal(read_checkpoint(older)["weights"], torch.ones(2))
 
 
-def test_a_checkpoint_that_was_cut_short_has_no_name_that_is_read(tmp_path: Path) -> None:
+def test_an_unfinished_file_is_not_taken_for_a_checkpoint(tmp_path: Path) -> None:
     older = save_checkpoint(tmp_path, 1, {})
     (tmp_path / "step-00000002.unfinished").write_bytes(older.read_bytes()[:100])
     assert latest_checkpoint(tmp_path) == older
 
 
-def test_the_latest_is_found_by_its_step_and_older_ones_go(tmp_path: Path) -> None:
+def test_the_latest_is_found_by_its_step_and_older_ones_are_deleted(tmp_path: Path) -> None:
     for step in (9, 10, 100, 99_999_999):
         save_checkpoint(tmp_path, step, {})
     assert latest_checkpoint(tmp_path) == tmp_path / "step-99999999.pt"
@@ -52,5 +52,5 @@ def test_a_folder_that_does_not_exist_has_no_checkpoint(tmp_path: Path) -> None:
 def test_a_checkpoint_cannot_run_code(tmp_path: Path) -> None:
     path = tmp_path / "step-00000001.pt"
     torch.save({"step": 1, "harm": Path("x")}, path)
-    with pytest.raises(UnpicklingError):
+    with pytest.raises(TrainingError, match="damaged"):
         read_checkpoint(path)

@@ -1,4 +1,4 @@
-"""Every command of TRAIN.md can be called as it stands there."""
+"""Every command in TRAIN.md can be called as it is written there."""
 
 import shlex
 from importlib import import_module
@@ -17,13 +17,13 @@ def test_the_guide_has_commands_of_every_program() -> None:
     text = "\n".join(COMMANDS)
     programs = (Path(__file__).parents[3] / "training").glob("*.py")
     runnable = [file.stem for file in programs if '__name__ == "__main__"' in file.read_text()]
-    told = [name for name in runnable if f"training.{name}" in text]
+    named = [name for name in runnable if f"training.{name}" in text]
     # `make train-smoke` and `--samples-every` run the other two
-    assert set(runnable) - set(told) == {"smoke", "samples"}
+    assert set(runnable) - set(named) == {"smoke", "samples"}
 
 
 @pytest.mark.parametrize("line", COMMANDS)
-def test_its_options_exist_and_its_values_are_of_their_kind(
+def test_its_options_exist_and_its_values_are_valid(
     line: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     words = shlex.split(line)

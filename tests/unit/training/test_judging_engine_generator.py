@@ -1,4 +1,4 @@
-"""The engine answers the evaluation's questions: shapes, seeds and turns, with a model that knows nothing."""
+"""The engine answers the evaluation's questions: shapes, seeds and turns, with an untrained model."""
 
 from pathlib import Path
 
@@ -7,13 +7,14 @@ import pytest
 
 from luminary.local.pipeline import LocalPipeline
 from services.tokenizer.movqgan import load_movqgan
-from services.worker.engine.loading import load_model
-from services.worker.engine.precision import Precision
-from services.worker.engine.sampling import SamplingParameters
+from services.worker.engine.kernels.precision import Precision
+from services.worker.engine.loading.load import load_model
+from services.worker.engine.sampling.filters import SamplingParameters
+from shared.tasks import Task
 from training.judging.engine_generator import EngineGenerator
 from training.judging.generator import Question
 from training.scenes.chains import sample_chain
-from training.scenes.examples import Task, edit_example, sample_example
+from training.scenes.examples import edit_example, sample_example
 
 GOLDEN = Path(__file__).parents[2] / "golden/public"
 
@@ -35,7 +36,7 @@ def test_every_task_is_answered_with_pictures_of_the_results_size(
     assert (drawing.partner is None) == (example.partner is None)
 
 
-def test_a_question_and_its_seed_fix_the_drawing_whatever_is_asked_beside_it(
+def test_a_drawing_depends_on_its_question_and_seed_and_not_on_batch_neighbours(
     generator: EngineGenerator,
 ) -> None:
     rng = np.random.default_rng(52)
@@ -46,7 +47,9 @@ def test_a_question_and_its_seed_fix_the_drawing_whatever_is_asked_beside_it(
     assert not np.array_equal(together[0].picture, together[1].picture)
 
 
-def test_a_later_turn_starts_from_drawn_tokens_and_not_from_the_truth(generator: EngineGenerator) -> None:
+def test_a_later_turn_starts_from_drawn_codes_and_not_from_the_true_picture(
+    generator: EngineGenerator,
+) -> None:
     chain = sample_chain(np.random.default_rng(53), 2, "train")
     first, second = (edit_example(step) for step in chain)
     drawn = generator.generate([Question(first, 1)])[0]

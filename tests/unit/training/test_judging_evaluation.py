@@ -1,4 +1,4 @@
-"""The evaluation as a whole: truth scores full marks, a copier does not, and the report says so."""
+"""The whole evaluation: true pictures get full marks, copied pictures do not, and a report is written."""
 
 import json
 from collections.abc import Sequence
@@ -8,22 +8,24 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from shared.tasks import Task
 from training.evaluate import SECTIONS, main
 from training.judging.codes import code_entropy, empty_cell_entropy, judge_tokenizer
 from training.judging.generator import CodeGrid, Drawing, Question, TokenizedAnswers, TrueAnswers
 from training.judging.plan import EvaluationPlan
 from training.judging.sections.editing import judge_chains
-from training.scenes.examples import Task
 from training.scenes.layout import draw_scene
 from training.scenes.rendering import Picture, render
 from training.scenes.scene import Scene
 from training.scenes.world import CELL, Background
 
+pytestmark = pytest.mark.slow
+
 SMALL = EvaluationPlan(per_row=4, exhibits=1)
 
 
 class Copier:
-    """Hands the given picture back: the laziest editor there is."""
+    """An editor that returns the given picture unchanged."""
 
     def generate(self, questions: Sequence[Question]) -> list[Drawing]:
         given = [q.example.given if q.given is None else q.given.picture for q in questions]
@@ -31,7 +33,7 @@ class Copier:
 
 
 class Listener(TrueAnswers):
-    """Answers truly and remembers every question."""
+    """Returns the true pictures and remembers every question."""
 
     def __init__(self) -> None:
         self.heard: list[Question] = []
@@ -42,7 +44,7 @@ class Listener(TrueAnswers):
 
 
 class MeanColourCodec:
-    """One code for each mean colour of a cell, in 512 steps."""
+    """A tokenizer whose code is the mean colour of a cell, in 512 steps."""
 
     codebook_size = 512
 
@@ -63,7 +65,7 @@ def test_true_answers_score_full_marks_in_every_section(name: str) -> None:
     assert all(score.value == 1 for score in scores if score.measure == "success")
 
 
-def test_a_copier_keeps_all_and_changes_nothing() -> None:
+def test_a_copied_picture_keeps_the_rest_but_has_no_change() -> None:
     scores = SECTIONS["edit"](Copier(), SMALL).scores
     by_measure = {s.measure: s.value for s in scores if (s.row.name, s.row.split) == ("overall", "train")}
     assert by_measure["change made"] == 0
@@ -71,7 +73,7 @@ def test_a_copier_keeps_all_and_changes_nothing() -> None:
     assert by_measure["rest kept"] >= 0.8
 
 
-def test_later_turns_go_on_from_the_generators_own_drawing() -> None:
+def test_later_turns_start_from_the_generators_own_drawing() -> None:
     listener = Listener()
     judge_chains(listener, SMALL)
     first, second = listener.heard[0], listener.heard[SMALL.per_row]
@@ -89,7 +91,7 @@ def test_questions_and_seeds_are_the_same_in_every_run() -> None:
     assert len({prompt for prompt, _ in asked}) > len(asked) / 2
 
 
-def test_empty_cells_of_a_codec_that_sees_only_its_cell_carry_no_noise() -> None:
+def test_a_codec_that_encodes_each_cell_alone_has_no_noise_in_empty_cells() -> None:
     rng = np.random.default_rng(41)
     scenes = [draw_scene(rng, "train") for _ in range(30)]
     codes = MeanColourCodec().encode([render(scene) for scene in scenes])
@@ -103,7 +105,7 @@ def test_noise_in_the_codes_of_empty_cells_is_measured() -> None:
     assert empty_cell_entropy(codes, [scene]) == pytest.approx(np.log(2))
 
 
-def test_a_coarse_codec_is_told_apart_from_the_truth() -> None:
+def test_a_coarse_codec_scores_less_than_the_true_pictures() -> None:
     report = judge_tokenizer(MeanColourCodec(), SMALL)
     values = {score.measure: score.value for score in report.scores if score.row.split == "train"}
     assert values["scene recognised"] < 1

@@ -1,4 +1,4 @@
-"""The reader finds what is in a picture, and nothing that is not."""
+"""Recognition finds all objects of a picture, and no others."""
 
 from dataclasses import replace
 
@@ -24,9 +24,11 @@ from training.scenes.world import (
     Size,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def degraded(picture: Picture, rng: Generator, *, sigma: float, noise_db: float) -> Picture:
-    """Blurred, with Gaussian noise at this ratio to white."""
+    """The picture, blurred, with Gaussian noise at `noise_db` below white."""
     noisy = blur(picture, sigma) + rng.normal(0, 255 * 10 ** (-noise_db / 20), picture.shape)
     return np.clip(np.round(noisy), 0, 255).astype(np.uint8)
 
@@ -38,7 +40,7 @@ def recognition_rate(rng: Generator, scenes: list[Scene], *, sigma: float, noise
 
 
 @pytest.mark.parametrize("cells", [8, 12])
-def test_true_pictures_are_read_without_an_error(cells: int) -> None:
+def test_true_pictures_are_recognised_without_an_error(cells: int) -> None:
     rng = np.random.default_rng(21)
     for _ in range(60):
         scene = draw_scene(rng, "held_out", cells=cells)
@@ -46,7 +48,7 @@ def test_true_pictures_are_read_without_an_error(cells: int) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_look_is_read_before_every_background(kind: Kind) -> None:
+def test_every_kind_and_colour_is_recognised_on_every_background(kind: Kind) -> None:
     for index, colour in enumerate(COLOURS):
         item = SceneObject(kind, colour, SIZES[index % 2], 0, 0).at(Place.BOTTOM, 8)
         for background in SCENERIES:
@@ -54,7 +56,7 @@ def test_every_look_is_read_before_every_background(kind: Kind) -> None:
             assert recognise(render(scene)) == scene
 
 
-def test_blur_and_noise_as_of_a_tokenizer_do_not_disturb_the_reader() -> None:
+def test_recognition_tolerates_the_blur_and_noise_of_an_image_tokenizer() -> None:
     rng = np.random.default_rng(22)
     scenes = [draw_scene(rng, "train") for _ in range(100)]
     assert recognition_rate(rng, scenes, sigma=0.7, noise_db=30) >= 0.99
@@ -62,17 +64,17 @@ def test_blur_and_noise_as_of_a_tokenizer_do_not_disturb_the_reader() -> None:
 
 
 @pytest.mark.parametrize("background", SCENERIES)
-def test_an_empty_scenery_holds_no_objects(background: Background) -> None:
+def test_no_object_is_recognised_on_an_empty_background(background: Background) -> None:
     empty = Scene.of(background, [])
     assert recognise(degraded(render(empty), np.random.default_rng(3), sigma=0.7, noise_db=30)) == empty
 
 
-def test_pure_noise_holds_no_objects() -> None:
+def test_no_object_is_recognised_in_pure_noise() -> None:
     noise = np.random.default_rng(4).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     assert recognise(noise).objects == ()
 
 
-def test_half_an_object_is_no_object() -> None:
+def test_half_an_object_is_not_recognised() -> None:
     house = SceneObject(Kind.HOUSE, Colour.RED, Size.SMALL, 6, 3)
     scene = Scene.of(Background.MEADOW, [house])
     picture = render(scene)
@@ -82,13 +84,13 @@ def test_half_an_object_is_no_object() -> None:
     assert recognise(picture).objects == ()
 
 
-def test_the_reader_tells_which_of_two_objects_stands_in_front() -> None:
+def test_of_two_overlapping_objects_the_nearer_one_is_recognised_as_nearer() -> None:
     back = SceneObject(Kind.MUG, Colour.WHITE, Size.LARGE, 2, 2)
     front = SceneObject(Kind.STAR, Colour.BLUE, Size.LARGE, 3, 4)
     assert recognise(render(Scene.of(Background.BEACH, [front, back]))).objects == (back, front)
 
 
-def test_two_objects_of_one_look_are_counted_as_two() -> None:
+def test_equal_objects_are_recognised_separately() -> None:
     left = SceneObject(Kind.STAR, Colour.PINK, Size.SMALL, 0, 0)
     scene = Scene.of(Background.NIGHT, [left, replace(left, column=3), replace(left, row=6)])
     assert recognise(render(scene)) == scene

@@ -1,10 +1,11 @@
-"""Verdicts, measures and intervals say yes to the right answer and no to each kind of wrong one."""
+"""Verdicts accept the right picture and reject every kind of wrong one; metrics have known values."""
 
 import math
 
 import numpy as np
 import pytest
 
+from shared.tasks import MapKind
 from training.judging.map_reading import object_edges, read_edges, read_segmentation
 from training.judging.metrics import edge_f1, mean_iou, psnr, relative_error, ssim
 from training.judging.scores import wilson_interval
@@ -15,7 +16,7 @@ from training.scenes.layout import draw_scene
 from training.scenes.maps import edge_map, render_map
 from training.scenes.rendering import render
 from training.scenes.scene import Scene
-from training.scenes.world import SCENERIES, MapKind
+from training.scenes.world import SCENERIES
 
 
 @pytest.mark.parametrize("kind", EDIT_KINDS)
@@ -29,7 +30,7 @@ def test_the_exact_result_of_an_edit_succeeds(kind: EditKind) -> None:
 
 
 @pytest.mark.parametrize("kind", EDIT_KINDS)
-def test_handing_the_given_picture_back_is_no_edit(kind: EditKind) -> None:
+def test_the_unchanged_picture_is_not_an_edit(kind: EditKind) -> None:
     rng = np.random.default_rng(32)
     for _ in range(10):
         step = sample_step(rng, "train", kind=kind)
@@ -59,7 +60,7 @@ def test_an_edit_that_loses_another_object_has_not_kept_the_rest() -> None:
     assert not verdict.rest_kept
 
 
-def test_one_smeared_empty_cell_is_not_exactly_the_scene() -> None:
+def test_a_picture_with_one_wrong_empty_cell_does_not_show_the_scene_exactly() -> None:
     scene = draw_scene(np.random.default_rng(35), "train", count=1)
     picture = render(scene)
     assert shows_exactly(picture, scene)
@@ -68,7 +69,7 @@ def test_one_smeared_empty_cell_is_not_exactly_the_scene() -> None:
     assert not shows_exactly(picture, scene)
 
 
-def test_edges_read_from_true_pictures_meet_the_exact_edge_map() -> None:
+def test_edges_detected_in_true_pictures_match_the_exact_edge_map() -> None:
     rng = np.random.default_rng(36)
     scenes = [draw_scene(rng, "train") for _ in range(40)]
     scores = [edge_f1(object_edges(render(scene)), edge_map(scene)) for scene in scenes]

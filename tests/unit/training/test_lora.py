@@ -1,4 +1,4 @@
-"""Adapters: trained alone, resumed exactly, written as peft writes them, drawn by the engine."""
+"""Adapters: only they are trained, runs resume exactly, peft and the engine load the files."""
 
 import shutil
 from collections.abc import Mapping
@@ -12,14 +12,15 @@ from torch import Tensor
 
 from benchmarks.parity.streams import dense_states
 from luminary.local.pipeline import LocalPipeline
-from services.worker.engine.adapters import load_adapter
-from services.worker.engine.config import ModelConfig
-from services.worker.engine.loading import load_model, load_transformer
-from services.worker.engine.precision import Precision
-from services.worker.engine.prompts import PictureRequest
-from services.worker.engine.sampling import SamplingParameters
-from services.worker.engine.tasks import Task
-from tests.golden.test_against_transformers import theirs
+from services.worker.engine.kernels.precision import Precision
+from services.worker.engine.layout.prompts import PictureRequest
+from services.worker.engine.loading.adapters import load_adapter
+from services.worker.engine.loading.load import load_model
+from services.worker.engine.loading.weight_streaming import load_transformer
+from services.worker.engine.model.config import ModelConfig
+from services.worker.engine.sampling.filters import SamplingParameters
+from shared.tasks import Task
+from tests.support.models.transformers_decoder import theirs
 from training.checkpoints import read_checkpoint
 from training.data.batches import ShuffledBatches
 from training.distributed import Workers
@@ -30,8 +31,11 @@ from training.transformer.objective import batch_loss
 from training.transformer.preparation import load_for_training
 from training.transformer.trainer import TrainingOptions, TransformerTrainer
 
-# peft asks transformers in words that the newest version calls old
-pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
+# peft uses an attribute of transformers that the newest version deprecates
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning"),
+]
 
 STEPS, RANK = 8, 2
 CPU = torch.device("cpu")
@@ -47,7 +51,7 @@ def options(steps: int = STEPS, *, rate: float = 5e-3, bf16: bool = False) -> Tr
 
 
 def train(folder: Path, run: Path, steps: int = STEPS, *, rate: float = 2e-2, bf16: bool = False) -> Path:
-    """Train an adapter of the trained toy model."""
+    """Train an adapter of the small trained model; returns the run folder."""
     choices = RunOptions(lora=RANK, line_every=100)
     finetune(folder / "model", batches(folder), run, options(steps, rate=rate, bf16=bf16), choices)
     return run
@@ -55,7 +59,7 @@ def train(folder: Path, run: Path, steps: int = STEPS, *, rate: float = 2e-2, bf
 
 @pytest.fixture(scope="module")
 def tuned(smoke_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that has trained an adapter."""
+    """The folder of a run that has trained an adapter."""
     return train(smoke_run, tmp_path_factory.mktemp("lora") / "run")
 
 
@@ -64,7 +68,7 @@ def assert_equal_tensors(one: Mapping[str, Tensor], another: Mapping[str, Tensor
     assert all(torch.equal(one[name], another[name]) for name in one)
 
 
-def test_a_fresh_adapter_changes_nothing(smoke_run: Path) -> None:
+def test_a_new_adapter_does_not_change_the_loss(smoke_run: Path) -> None:
     folder = smoke_run / "model"
     batch = batches(smoke_run).batch(0)
     plain, _ = load_transformer(folder, ModelConfig.from_folder(folder), torch.float32, CPU)
@@ -87,14 +91,14 @@ def test_only_adapters_train(smoke_run: Path, bf16: bool) -> None:
     assert len(moved) == 2 * 7 * model.config.num_hidden_layers
 
 
-def test_what_is_not_trained_is_kept_in_bfloat16_if_it_is_computed_so(smoke_run: Path) -> None:
+def test_weights_that_are_not_trained_are_kept_in_bfloat16(smoke_run: Path) -> None:
     model = load_for_training(smoke_run / "model", ALONE, lora=RANK, bf16=True, recompute=False, seed=1)
     trainer = TransformerTrainer(model, batches(smoke_run), options(bf16=True))
     assert {p.dtype for p in model.parameters()} == {torch.bfloat16}
     assert {p.dtype for p in trainer.masters.values()} == {torch.float32}
 
 
-def test_training_lowers_the_loss_of_what_is_trained_on(smoke_run: Path) -> None:
+def test_training_lowers_the_loss_of_a_training_batch(smoke_run: Path) -> None:
     model = load_for_training(smoke_run / "model", ALONE, lora=RANK, bf16=False, recompute=False, seed=1)
     source = batches(smoke_run)
     trainer = TransformerTrainer(model, source, options(16))
@@ -132,19 +136,19 @@ def test_an_interrupted_run_ends_in_the_same_adapter(smoke_run: Path, tmp_path: 
 def test_a_run_is_not_resumed_with_another_rank(smoke_run: Path, tuned: Path, tmp_path: Path) -> None:
     run = shutil.copytree(tuned, tmp_path / "run")
     for choices in (RunOptions(lora=RANK + 1), RunOptions()):
-        with pytest.raises(ValueError, match="of a run that trained other weights"):
+        with pytest.raises(ValueError, match="from a run that trained other weights"):
             finetune(smoke_run / "model", batches(smoke_run), run, options(STEPS + 1), choices)
 
 
 def test_the_adapter_is_small(smoke_run: Path, tuned: Path) -> None:
     adapter = sum(file.stat().st_size for file in (tuned / "adapter").iterdir())
     model = (smoke_run / "model/model.safetensors").stat().st_size
-    assert adapter < 0.3 * model  # of a toy model, whose matrices are almost as thin as the adapter
+    assert adapter < 0.3 * model  # the matrices of this small model are hardly larger than the adapter's
 
 
-def test_an_adapter_of_a_model_of_usual_proportions_is_below_a_twentieth_of_it() -> None:
-    """Hidden 256, as the bundled model has; counted without weights."""
-    from services.worker.engine.transformer import Transformer
+def test_an_adapter_of_the_bundled_models_size_has_less_than_five_percent_of_its_parameters() -> None:
+    """Counts parameters on the meta device."""
+    from services.worker.engine.model.transformer import Transformer
 
     config = ModelConfig(
         vocab_size=1536,
@@ -164,7 +168,7 @@ def test_an_adapter_of_a_model_of_usual_proportions_is_below_a_twentieth_of_it()
 
 def test_the_engine_draws_with_a_trained_adapter(smoke_run: Path, tmp_path: Path) -> None:
     model = shutil.copytree(smoke_run / "model", tmp_path / "model")
-    # a rate so high that the toy model draws something else, if nothing better
+    # the rate is so high that the small model draws another picture, though not a better one
     run = train(smoke_run, tmp_path / "run", rate=0.1)
     assert export_model(model, run, model / "adapters/style") == (STEPS, True)
     sampling = SamplingParameters(seed=3, guidance_scale=2.0)
@@ -176,7 +180,7 @@ def test_the_engine_draws_with_a_trained_adapter(smoke_run: Path, tmp_path: Path
     assert grids[0] != grids[1]
 
 
-def test_merging_gives_the_hidden_states_of_pefts_own_forward(smoke_run: Path, tuned: Path) -> None:
+def test_a_merged_adapter_gives_the_loss_of_an_unmerged_one(smoke_run: Path, tuned: Path) -> None:
     folder = smoke_run / "model"
     config = ModelConfig.from_folder(folder)
     adapter = load_adapter(tuned / "adapter", config)
@@ -205,7 +209,9 @@ def test_a_merged_export_is_a_whole_model(smoke_run: Path, tuned: Path, tmp_path
 
 
 @torch.inference_mode()
-def test_peft_runs_what_training_wrote_as_the_engine_does(smoke_run: Path, tuned: Path) -> None:
+def test_peft_and_the_engine_compute_the_same_logits_with_a_trained_adapter(
+    smoke_run: Path, tuned: Path
+) -> None:
     folder = smoke_run / "model"
     config = ModelConfig.from_folder(folder)
     tokens = batches(smoke_run).batch(0).tokens[:1]

@@ -1,4 +1,4 @@
-"""Snowmen: new to the world, read by its reader, and data like anybody's own."""
+"""Snowmen: recognisable, absent from the scene world, and usable as a user's own data."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,15 +6,18 @@ from pathlib import Path
 import numpy as np
 from click.testing import CliRunner
 
+from shared.tasks import Task
 from training.data.sequences import SequenceStore
 from training.judging.recognition import recognise
 from training.newcomer import main
-from training.scenes import Scene, Task, sample_example
+from training.scenes import Scene, sample_example
 from training.scenes.newcomer import NAME, SNOWMAN_COLOURS, Snowman, sample_snowman, shows_snowman
 from training.scenes.rendering import render
 from training.scenes.splits import is_new_scene
 from training.scenes.world import Background, Colour, Kind, Size
 from training.tokenize_data import main as tokenize
+
+BUNDLED = Path(__file__).parents[3] / "models/tiny"
 
 
 def snowmen(count: int) -> list[Snowman]:
@@ -22,7 +25,7 @@ def snowmen(count: int) -> list[Snowman]:
     return [sample_snowman(rng) for _ in range(count)]
 
 
-def test_a_true_snowman_is_read_as_one_and_as_no_other() -> None:
+def test_a_true_snowman_is_recognised_with_its_colour() -> None:
     for snowman in snowmen(12):
         read = recognise(render(snowman.scene()))
         assert shows_snowman(read, snowman)
@@ -30,7 +33,7 @@ def test_a_true_snowman_is_read_as_one_and_as_no_other() -> None:
         assert not shows_snowman(read, replace(snowman, colour=other))
 
 
-def test_two_balls_that_do_not_stand_on_each_other_are_none() -> None:
+def test_other_arrangements_of_objects_are_not_a_snowman() -> None:
     snowman = Snowman(Colour.RED, Background.SNOW, 0, 0)
     head, body = snowman.scene().objects
     assert shows_snowman(Scene.of(Background.SNOW, (body, head)), snowman)
@@ -46,25 +49,25 @@ def test_two_balls_that_do_not_stand_on_each_other_are_none() -> None:
     assert not shows_snowman(Scene.of(Background.BEACH, (head, body)), snowman)
 
 
-def test_the_world_has_the_cells_but_not_the_word() -> None:
+def test_the_scene_world_has_the_objects_of_a_snowman_but_not_the_word() -> None:
     assert not any(is_new_scene(snowman.scene()) for snowman in snowmen(40))
     rng = np.random.default_rng(5)
     assert not any(NAME in sample_example(rng, task).prompt for task in Task for _ in range(40))
 
 
-def test_its_pictures_are_data_as_a_user_brings_them(smoke_run: Path, tmp_path: Path) -> None:
+def test_pictures_of_snowmen_can_be_tokenized_like_a_users_own_data(tmp_path: Path) -> None:
     pictures, out = tmp_path / "pictures", tmp_path / "data"
     drawn = CliRunner().invoke(main, ["draw", "--out", str(pictures), "--count", "5"])
     assert drawn.exit_code == 0, drawn.output
-    arguments = ["--model", str(smoke_run / "model"), "--data", str(pictures), "--out", str(out)]
+    arguments = ["--model", str(BUNDLED), "--data", str(pictures), "--out", str(out)]
     tokenized = CliRunner().invoke(tokenize, [*arguments, "--threads", "1"])
     assert tokenized.exit_code == 0, tokenized.output
     assert len(SequenceStore.read(out)) == 5
 
 
-def test_a_model_that_knows_nothing_draws_none(smoke_run: Path, tmp_path: Path) -> None:
+def test_a_model_that_was_not_taught_draws_no_snowmen(smoke_run: Path, tmp_path: Path) -> None:
     sheet = tmp_path / "sheet.png"
     arguments = ["judge", "--model", str(smoke_run / "model"), "--count", "4", "--threads", "1"]
     judged = CliRunner().invoke(main, [*arguments, "--sheet", str(sheet)])
-    assert judged.output.startswith("0 of 4 are snowmen as asked")
+    assert judged.output.startswith("0 of 4 pictures show the requested snowman")
     assert sheet.exists()

@@ -1,9 +1,10 @@
-"""The engine's prompts, read back, ask for what they were written for."""
+"""The task of every prompt that the engine writes is recognised."""
 
 import pytest
 
-from services.worker.engine.prompts import PictureRequest, prompt_text
-from services.worker.engine.tasks import MapKind, PictureSize, Task
+from services.worker.engine.layout.picture_size import PictureSize
+from services.worker.engine.layout.prompts import PictureRequest, prompt_text
+from shared.tasks import MapKind, Task
 from training.data.prompt_reading import AskedTask, read_prompt
 
 SIZE = PictureSize(64, 96)
@@ -22,7 +23,7 @@ REQUESTS = [
 
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=lambda request: f"{request.task}-{request.map}")
-def test_every_template_is_understood(request_: PictureRequest) -> None:
+def test_the_task_of_every_template_is_recognised(request_: PictureRequest) -> None:
     asked = read_prompt(prompt_text(request_), has_image=request_.task.takes_image)
     assert asked == AskedTask(request_.task, request_.prompt, request_.map, request_.subject)
 
@@ -32,7 +33,7 @@ def test_words_without_a_template_are_a_prompt_or_an_instruction(has_image: bool
     assert read_prompt("make it red", has_image=has_image) == AskedTask(task, "make it red")
 
 
-def test_a_template_without_a_size_is_understood() -> None:
+def test_a_template_without_a_size_is_recognised() -> None:
     asked = read_prompt("Generate an image according to the following prompt:\na ball", has_image=False)
     assert asked == AskedTask(Task.TEXT_TO_IMAGE, "a ball")
 

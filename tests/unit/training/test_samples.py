@@ -1,6 +1,7 @@
-"""Sample sheets are drawn as training goes, and training does not notice."""
+"""Sample sheets are drawn during training and do not change its weights."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,8 +15,8 @@ from training.transformer.trainer import TrainingOptions
 STEPS = 4
 
 
-def train(folder: Path, run: Path, **choices: object) -> dict[str, torch.Tensor]:
-    """A short run; returns its weights."""
+def train(folder: Path, run: Path, **choices: Any) -> dict[str, torch.Tensor]:
+    """Train a short run; returns its weights."""
     source = open_batches(folder / "start", (folder / "data",), size=4, seed=1, dropout=0.1)
     options = TrainingOptions(STEPS, warmup=1, bf16=False, muon="lora" not in choices)
     finetune(folder / "start", source, run, options, RunOptions(line_every=100, **choices))
@@ -23,8 +24,8 @@ def train(folder: Path, run: Path, **choices: object) -> dict[str, torch.Tensor]
 
 
 @pytest.mark.parametrize("choices", [{}, {"lora": 2}], ids=["all weights", "adapter"])
-def test_sheets_are_drawn_and_the_weights_stay_what_they_would_be(
-    smoke_run: Path, tmp_path: Path, choices: dict[str, object]
+def test_sheets_are_drawn_and_the_weights_are_the_same_as_without(
+    smoke_run: Path, tmp_path: Path, choices: dict[str, Any]
 ) -> None:
     plain = train(smoke_run, tmp_path / "plain", **choices)
     sampled = train(smoke_run, tmp_path / "run", samples_every=2, prompts=["a ball", "a cube"], **choices)
@@ -38,7 +39,7 @@ def test_sheets_are_drawn_and_the_weights_stay_what_they_would_be(
     assert left <= {"checkpoints", "samples", "tensorboard", "adapter"}
 
 
-def test_a_sheet_shows_what_the_weights_of_its_step_draw(smoke_run: Path, tmp_path: Path) -> None:
+def test_sheets_of_different_steps_show_different_pictures(smoke_run: Path, tmp_path: Path) -> None:
     prompts = [f"a {colour} ball" for colour in ("red", "green", "blue", "white")]
     train(smoke_run, tmp_path / "run", samples_every=2, prompts=prompts)
     sheets = [Image.open(file).tobytes() for file in sorted((tmp_path / "run/samples").iterdir())]

@@ -1,22 +1,15 @@
-"""Examples say the truth, keep to their split and come from the seed alone."""
+"""Examples match their scenes, belong to their split and depend only on the seed."""
 
 from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
 
+from shared.tasks import Task
 from training.scenes.chains import EDIT_KINDS, LONGEST_CHAIN, sample_chain, sample_step
 from training.scenes.descriptions import Description, Mention
 from training.scenes.edits import EditKind
-from training.scenes.examples import (
-    CONTROLS,
-    MIXTURE,
-    PROMPT_ROWS,
-    TARGETS,
-    Task,
-    TrainingExample,
-    sample_example,
-)
+from training.scenes.examples import CONTROLS, MIXTURE, PROMPT_ROWS, TARGETS, TrainingExample, sample_example
 from training.scenes.layout import draw_scene
 from training.scenes.maps import render_map
 from training.scenes.prompts import GENEVAL_ROWS, Row, sample_prompt
@@ -63,7 +56,7 @@ def test_every_held_out_example_shows_a_new_combination(task: Task) -> None:
 
 
 @pytest.mark.parametrize("task", [Task.TEXT_TO_IMAGE, Task.CONTROL, Task.IMAGE_PAIR])
-def test_who_has_which_colour_must_be_read_in_training_and_is_asked_where_it_could_be_guessed(
+def test_training_prompts_never_allow_guessing_which_object_has_which_colour(
     task: Task,
 ) -> None:
     def guessable(split: Split) -> int:
@@ -76,7 +69,7 @@ def test_who_has_which_colour_must_be_read_in_training_and_is_asked_where_it_cou
 
 @pytest.mark.parametrize("split", SPLITS)
 @pytest.mark.parametrize("row", list(Row))
-def test_the_scene_of_a_prompt_fits_what_its_row_demands(row: Row, split: Split) -> None:
+def test_the_scene_of_a_prompt_fits_its_criterion(row: Row, split: Split) -> None:
     rng = np.random.default_rng(5)
     for _ in range(MANY):
         case = sample_prompt(rng, row, split)
@@ -114,8 +107,9 @@ def test_the_shares_of_tasks_and_rows_sum_to_one() -> None:
     assert len(GENEVAL_ROWS) == 6
 
 
-def test_a_control_is_the_map_of_the_result_and_a_dense_result_the_map_of_the_given() -> None:
+def test_a_control_panel_is_the_map_of_the_result_and_a_dense_example_is_given_the_picture() -> None:
     for example in examples(Task.CONTROL):
+        assert example.control is not None
         assert example.control in CONTROLS
         assert np.array_equal(example.panels[0], render_map(example.scene, example.control))
     for example in examples(Task.DENSE):
@@ -124,7 +118,7 @@ def test_a_control_is_the_map_of_the_result_and_a_dense_result_the_map_of_the_gi
 
 
 @pytest.mark.parametrize("kind", EDIT_KINDS)
-def test_an_edit_changes_one_thing_and_keeps_all_the_rest(kind: EditKind) -> None:
+def test_an_edit_changes_one_thing_and_keeps_everything_else(kind: EditKind) -> None:
     rng = np.random.default_rng(2)
     for _ in range(MANY):
         step = sample_step(rng, "train", kind=kind)
@@ -137,7 +131,7 @@ def test_an_edit_changes_one_thing_and_keeps_all_the_rest(kind: EditKind) -> Non
 
 
 @pytest.mark.parametrize("split", SPLITS)
-def test_each_edit_of_a_chain_starts_where_the_last_one_ended(split: Split) -> None:
+def test_each_edit_of_a_chain_starts_from_the_scene_after_the_previous_one(split: Split) -> None:
     rng = np.random.default_rng(4)
     for _ in range(20):
         chain = sample_chain(rng, LONGEST_CHAIN, split)
@@ -146,7 +140,7 @@ def test_each_edit_of_a_chain_starts_where_the_last_one_ended(split: Split) -> N
             assert later.before == earlier.after
 
 
-def test_an_instruction_names_the_colour_only_where_the_kind_is_not_enough() -> None:
+def test_an_instruction_names_the_colour_only_if_several_objects_have_the_kind() -> None:
     rng = np.random.default_rng(6)
     for _ in range(300):
         step = sample_step(rng, "train", kind=EditKind.REMOVE)
@@ -165,7 +159,7 @@ def test_held_out_combinations_leave_every_kind_and_colour_in_training() -> None
         assert 0 < sum(is_new_relation(a, relation, b) for a in KINDS for b in KINDS) < 20
 
 
-def test_overlapping_objects_are_in_front_of_and_behind_each_other() -> None:
+def test_of_two_overlapping_objects_one_is_in_front_of_the_other() -> None:
     rng = np.random.default_rng(9)
     pairs = [draw_scene(rng, "train", count=2).objects for _ in range(400)]
     overlapping = [(back, front) for back, front in pairs if back.overlaps(front)]

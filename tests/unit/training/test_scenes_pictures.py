@@ -1,27 +1,16 @@
-"""Pictures and maps are exactly what the scene says."""
+"""Pictures and maps show exactly the scene."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from shared.tasks import MapKind
 from training.scenes.maps import depth_map, edge_map, owner_map, render_map
 from training.scenes.palette import SEGMENTATION
 from training.scenes.rendering import render
 from training.scenes.scene import Scene, SceneObject
-from training.scenes.world import (
-    CELL,
-    KINDS,
-    PLACES,
-    SCENERIES,
-    SIZES,
-    Background,
-    Colour,
-    Kind,
-    MapKind,
-    Place,
-    Size,
-)
+from training.scenes.world import CELL, KINDS, PLACES, SCENERIES, SIZES, Background, Colour, Kind, Place, Size
 
 BALL = SceneObject(Kind.BALL, Colour.RED, Size.LARGE, 0, 0)
 
@@ -31,13 +20,13 @@ def scene_with(*objects: SceneObject, background: Background = Background.MEADOW
 
 
 @pytest.mark.parametrize("background", SCENERIES)
-def test_an_empty_scenery_looks_the_same_along_every_row_of_cells(background: Background) -> None:
+def test_all_cells_in_a_row_of_an_empty_background_look_the_same(background: Background) -> None:
     rows = render(scene_with(background=background)).reshape(8, CELL, 64, 3)
     assert (rows == rows[:, :1, :1]).all()
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_object_is_the_same_stamp_wherever_the_ground_is_the_same(kind: Kind) -> None:
+def test_an_object_looks_the_same_at_every_position_in_a_row(kind: Kind) -> None:
     item = SceneObject(kind, Colour.BLUE, Size.SMALL, 6, 0)
     elsewhere = replace(item, column=5)
     assert np.array_equal(render(scene_with(item))[item.box], render(scene_with(elsewhere))[elsewhere.box])
@@ -55,7 +44,7 @@ def test_every_named_place_lies_inside_and_no_object_is_cut_by_the_horizon(size:
         assert item.place(cells) is place
 
 
-def test_a_picture_differs_from_its_scenery_only_inside_the_boxes() -> None:
+def test_a_picture_differs_from_its_background_only_inside_the_boxes() -> None:
     scene = scene_with(BALL.at(Place.MIDDLE, 8))
     different = (render(scene) != render(scene_with())).any(axis=2)
     outside = different.copy()

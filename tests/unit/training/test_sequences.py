@@ -1,4 +1,4 @@
-"""Sequences come back from disk as they were packed."""
+"""Sequences are read from disk as they were saved."""
 
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.data.sequences import INDEX_FILE, SequenceStore, TrainingSequence
+from training.errors import TrainingError
 
 
 @st.composite
@@ -18,13 +19,13 @@ def sequences(draw: st.DrawFn) -> TrainingSequence:
 
 
 @given(packed=st.lists(sequences(), min_size=1, max_size=8))
-def test_every_sequence_is_found_again(packed: list[TrainingSequence]) -> None:
+def test_packed_sequences_can_be_read_back(packed: list[TrainingSequence]) -> None:
     store = SequenceStore.of(packed, 65_536)
     assert [store.sequence(number) for number in range(len(store))] == packed
 
 
 @pytest.mark.parametrize(("vocabulary", "dtype"), [(65_536, np.uint16), (171_384, np.uint32)])
-def test_ids_take_the_bytes_that_the_vocabulary_needs(vocabulary: int, dtype: type, tmp_path: Path) -> None:
+def test_the_vocabulary_decides_the_dtype_of_token_ids(vocabulary: int, dtype: type, tmp_path: Path) -> None:
     sequence = TrainingSequence((vocabulary - 1, 3, 4), 1, 2)
     SequenceStore.of([sequence], vocabulary).save(tmp_path)
     store = SequenceStore.read(tmp_path)
@@ -41,8 +42,8 @@ def test_joined_folders_keep_their_order(tmp_path: Path) -> None:
     assert [joined.sequence(number) for number in range(len(joined))] == first + second
 
 
-def test_a_folder_without_its_index_is_not_taken_for_data(tmp_path: Path) -> None:
+def test_a_folder_without_an_index_is_refused(tmp_path: Path) -> None:
     SequenceStore.of([TrainingSequence((1, 2), 0, 1)], 10).save(tmp_path)
     (tmp_path / INDEX_FILE).unlink()
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(TrainingError, match="contains no sequences"):
         SequenceStore.read(tmp_path)

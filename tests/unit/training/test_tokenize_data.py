@@ -1,56 +1,36 @@
-"""The user's own data become sequences; whatever is wrong with them is named before any is encoded."""
+"""A user's own data are turned into sequences; errors in them are reported before anything is encoded."""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 from PIL import Image
 
 from services.tokenizer.image_codec import encode_pixels, read_pixels
 from services.tokenizer.movqgan import load_movqgan
-from services.worker.engine.prompts import PictureRequest
-from services.worker.engine.sequence_plan import plan_sequence
-from services.worker.engine.tasks import MapKind, PictureSize, Task
-from tests.unit.engine.checkpoint_files import write_checkpoint
+from services.worker.engine.layout.picture_size import PictureSize
+from services.worker.engine.layout.prompts import PictureRequest
+from services.worker.engine.layout.sequence_plan import plan_sequence
+from shared.tasks import MapKind, Task
+from tests.support.models.checkpoint_files import write_checkpoint
+from tests.support.training.user_data import DEPTH_PAIR, IMAGE, conversation, picture, run
 from training.data.requests import read_vocabulary
 from training.data.sequences import SequenceStore, TrainingSequence
 from training.data.user_data import read_records
 from training.data.user_pictures import SequenceLimits
+from training.errors import BadRecordError
 from training.finetune import open_batches
 from training.tokenize_data import check_records, encode_records, main
 
-IMAGE = "<|image|>"
-DEPTH_PAIR = (
-    "Generate a dual-panel image of 64x128 where the <lower half> displays a <depth map>, while the "
-    "<upper half> retains the original image for direct visual comparison:\na ball"
-)
+BUNDLED = Path(__file__).parents[3] / "models/tiny"
 DEPTH_CONTROL = DEPTH_PAIR.replace("lower", "?").replace("upper", "lower").replace("?", "upper")
 
 
-def picture(folder: Path, name: str, size: tuple[int, int] = (64, 64), shade: int = 128) -> str:
-    image = Image.linear_gradient("L").resize(size).convert("RGB")
-    image.paste((shade, 255 - shade, 60), (8, 8, size[0] // 2, size[1] // 2))
-    image.save(folder / name)
-    return name
-
-
-def conversation(*texts: str, pictures: Sequence[str]) -> dict[str, object]:
-    turns = [
-        {"from": ("human", "gpt")[place % 2], "value": text}
-        for place, text in enumerate(part for text in texts for part in (text, IMAGE))
-    ]
-    return {"conversations": turns, "image": list(pictures)}
-
-
-def run(world: Path, data: Path, *options: str) -> Result:
-    arguments = ["--model", str(world / "start"), "--data", str(data), "--out", str(data.parent / "out")]
-    return CliRunner().invoke(main, [*arguments, "--threads", "1", *options])
-
-
 def tokenize(world: Path, folder: Path, records: object, *options: str) -> list[TrainingSequence]:
-    """The sequences of a JSON file with these records, which are all good."""
+    """The sequences of a JSON file with these records, all of which must be good."""
     data = folder / "data.json"
     data.write_text(json.dumps(records))
     result = run(world, data, *options)
@@ -71,7 +51,7 @@ def codes(world: Path, file: Path, size: tuple[int, int] = (64, 64)) -> tuple[in
 def assert_sequence(
     world: Path, sequence: TrainingSequence, request: PictureRequest, drawn: Sequence[int]
 ) -> None:
-    """The sequence is the request's plan with the drawn codes in its free places."""
+    """Check that the sequence is the request's plan with the drawn codes in its free places."""
     vocabulary, _ = read_vocabulary(world / "start")
     plan = expected(world, request)
     free = [place for place, token in enumerate(plan) if token is None]
@@ -127,7 +107,7 @@ def test_a_map_in_one_tall_picture_with_its_photograph(smoke_run: Path, tmp_path
     assert_sequence(smoke_run, pair, request, upper + lower)
 
 
-def test_a_square_size_lets_every_picture_keep_its_shape(smoke_run: Path, tmp_path: Path) -> None:
+def test_with_a_single_number_as_size_a_picture_keeps_its_shape(smoke_run: Path, tmp_path: Path) -> None:
     name = picture(tmp_path, "wide.png", (300, 80))
     (sequence,) = tokenize(smoke_run, tmp_path, [conversation("a ball", pictures=[name])], "--size", "64")
     drawn = codes(smoke_run, tmp_path / name, (128, 32))
@@ -153,12 +133,15 @@ def test_a_folder_of_pictures_with_captions(smoke_run: Path, tmp_path: Path) -> 
 
 
 BAD: dict[str, tuple[object, str]] = {
-    "no conversation": ({"image": ["good.png"]}, "no list of conversations"),
-    "no object": ("good.png", "no list of conversations"),
+    "no conversation": ({"image": ["good.png"]}, "it has no list `conversations`"),
+    "no object": ("good.png", "it has no list `conversations`"),
     "no image": ({"conversations": conversation("a", pictures=[])["conversations"]}, "not a list of paths"),
-    "a picture too few": (conversation("a ball", pictures=[]), "1 marks <|image|> for 0 pictures"),
-    "a picture too many": (conversation("a", pictures=["good.png"] * 2), "1 marks <|image|> for 2 pictures"),
-    "two given": (conversation(f"{IMAGE}{IMAGE}mix", pictures=["good.png"] * 3), "one can be given"),
+    "a picture too few": (conversation("a ball", pictures=[]), "1 placeholders <|image|> for 0 pictures"),
+    "a picture too many": (
+        conversation("a", pictures=["good.png"] * 2),
+        "1 placeholders <|image|> for 2 pictures",
+    ),
+    "two given": (conversation(f"{IMAGE}{IMAGE}mix", pictures=["good.png"] * 3), "at most one is allowed"),
     "an answer in words": (
         {
             "conversations": [{"from": "human", "value": IMAGE}, {"from": "gpt", "value": "a ball"}],
@@ -172,7 +155,7 @@ BAD: dict[str, tuple[object, str]] = {
     ),
     "wrong speaker": (
         {"conversations": [{"from": "gpt", "value": IMAGE}], "image": ["good.png"]},
-        "turn 0 is not a human turn",
+        "turn 0 is from 'gpt', but must be from 'human'",
     ),
     "missing file": (conversation("a ball", pictures=["none.png"]), "none.png cannot be read"),
     "cut short": (conversation("a ball", pictures=["cut.png"]), "cut.png cannot be read"),
@@ -206,11 +189,11 @@ def test_a_bad_record_is_named_and_refused(
     assert result.exit_code == 1
     assert "record 1: " in result.stderr
     assert message in result.stderr
-    assert "nothing was written: 1 of 2 records are bad, use --on-bad skip" in result.stderr
+    assert "nothing was written: 1 of 2 records are bad; use --on-bad skip" in result.stderr
     assert not (bad_folder / "out").exists()
 
 
-def test_bad_records_are_all_named_and_left_out_if_asked(smoke_run: Path, bad_folder: Path) -> None:
+def test_all_bad_records_are_named_and_skipped_with_on_bad_skip(smoke_run: Path, bad_folder: Path) -> None:
     data = bad_folder / "data.json"
     good = conversation("a ball", pictures=["good.png"])
     data.write_text(json.dumps([good, *(record for record, _ in BAD.values()), good]))
@@ -219,11 +202,11 @@ def test_bad_records_are_all_named_and_left_out_if_asked(smoke_run: Path, bad_fo
     for index, (_, message) in enumerate(BAD.values(), 1):
         (line,) = [line for line in result.stderr.splitlines() if line.startswith(f"record {index}: ")]
         assert message in line
-    assert f"{len(BAD)} of {len(BAD) + 2} records are bad and left out" in result.stderr
+    assert f"{len(BAD)} of {len(BAD) + 2} records are bad and were left out" in result.stderr
     assert len(SequenceStore.read(bad_folder / "out")) == 2
 
 
-def test_sequences_are_for_the_model_they_were_made_for(smoke_run: Path, tmp_path: Path) -> None:
+def test_sequences_are_refused_by_another_model(smoke_run: Path, tmp_path: Path) -> None:
     record = conversation("a ball", pictures=[picture(tmp_path, "a.png")])
     tokenize(smoke_run, tmp_path, [record] * 2)
     write_checkpoint(tmp_path / "other")
@@ -240,7 +223,7 @@ def test_a_limit_of_tokens_can_be_set(smoke_run: Path, tmp_path: Path) -> None:
     assert "at most 50 fit" in result.stderr
 
 
-def test_a_picture_that_vanishes_after_it_was_checked_is_named_too(smoke_run: Path, tmp_path: Path) -> None:
+def test_a_picture_that_is_deleted_after_its_check_is_named(smoke_run: Path, tmp_path: Path) -> None:
     names = [picture(tmp_path, "stays.png"), picture(tmp_path, "goes.png")]
     data = tmp_path / "data.json"
     data.write_text(json.dumps([conversation("a ball", pictures=[name]) for name in names]))
@@ -253,8 +236,8 @@ def test_a_picture_that_vanishes_after_it_was_checked_is_named_too(smoke_run: Pa
     assert checked.faults[0].startswith("record 1: goes.png cannot be read")
 
 
-@pytest.mark.parametrize(("text", "message"), [("[{", "is not JSON"), ("{}", "holds no list")])
-def test_a_file_that_is_no_list_is_refused(smoke_run: Path, tmp_path: Path, text: str, message: str) -> None:
+@pytest.mark.parametrize(("text", "message"), [("[{", "is not JSON"), ("{}", "contains no list")])
+def test_a_file_without_a_list_is_refused(smoke_run: Path, tmp_path: Path, text: str, message: str) -> None:
     data = tmp_path / "data.json"
     data.write_text(text)
     result = run(smoke_run, data)
@@ -262,7 +245,9 @@ def test_a_file_that_is_no_list_is_refused(smoke_run: Path, tmp_path: Path, text
     assert message in result.stderr
 
 
-def test_captions_and_pictures_that_stand_alone_are_bad(smoke_run: Path, tmp_path: Path) -> None:
+def test_captions_without_pictures_and_pictures_without_captions_are_bad(
+    smoke_run: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()
     picture(folder, "a.png")
@@ -270,5 +255,39 @@ def test_captions_and_pictures_that_stand_alone_are_bad(smoke_run: Path, tmp_pat
     result = run(smoke_run, folder, "--on-bad", "skip")
     assert result.exit_code == 1
     assert "record 0 (a.png): there is no caption a.txt" in result.stderr
-    assert "record 1 (b.txt): the caption has no picture beside it" in result.stderr
+    assert "record 1 (b.txt): the caption has no picture of the same name" in result.stderr
     assert "nothing was written: 2 of 2 records are bad\n" in result.stderr
+
+
+def test_pictures_that_the_image_tokenizer_cannot_reconstruct_are_refused(tmp_path: Path) -> None:
+    """The bundled tokenizer reconstructs only pictures of the scene world; others would train noise."""
+    (tmp_path / "pictures").mkdir()
+    picture(tmp_path / "pictures", "a.png")
+    (tmp_path / "pictures/a.txt").write_text("a ball")
+    call = ["--model", str(BUNDLED), "--data", str(tmp_path / "pictures"), "--out", str(tmp_path / "out")]
+    refused = CliRunner().invoke(main, call)
+    assert refused.exit_code == 1
+    assert "the image tokenizer cannot reconstruct these pictures" in refused.stderr
+    assert "at least 20 dB are required" in refused.stderr
+    assert not (tmp_path / "out").exists()
+    assert CliRunner().invoke(main, [*call, "--allow-unknown-pictures"]).exit_code == 0
+
+
+OTHER_SUFFIXES = Path(__file__).parents[2] / "cases" / "other_suffixes"
+
+
+def test_a_jfif_with_a_caption_is_read_and_messages_about_other_formats_list_the_supported_ones() -> None:
+    """Fixed bug: all three files gave 'the caption has no picture beside it'."""
+    said: dict[str, str] = {}
+    for record in read_records(OTHER_SUFFIXES):
+        try:
+            (example,) = record.examples()
+            said[example.pictures[0].name] = "read"
+        except BadRecordError as error:
+            said[record.name] = str(error)
+    assert said.pop("j.jfif") == "read"
+    assert len(said) == 2
+    for words in said.values():
+        assert re.match(r"a_(bmp\.bmp|tif\.tif) has an unsupported format", words)
+        assert ".png, " in words
+        assert ".jfif" in words

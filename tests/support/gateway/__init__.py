@@ -1,0 +1,1 @@
+"""Call the gateway in tests: clients with keys, raw connections, checks against the OpenAPI document."""

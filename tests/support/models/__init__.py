@@ -1,0 +1,1 @@
+"""Small random models on disk, and requests to draw with them. No server is needed."""

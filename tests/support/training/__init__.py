@@ -1,0 +1,1 @@
+"""Train at toy sizes, and write data sets as users do."""
