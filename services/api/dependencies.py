@@ -1,5 +1,6 @@
 """FastAPI dependencies of all routes: the gateway, ids from the path, and parsed headers."""
 
+import re
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -94,19 +95,26 @@ def get_session_cursor(
 SessionCursor = Annotated[UUID | None, Depends(get_session_cursor)]
 
 
+NO_HEAD = 0
+"""A version that no head has."""
+
+
 def get_head_version(
     if_match: Annotated[
         str | None,
         Header(
             alias="If-Match",
-            pattern=r'^("[0-9]{1,18}"|\*)$',
-            description="The ETag of the head, which is its version in quotes: if the head has moved, the "
-            "request is refused with 412.",
+            max_length=8192,
+            description="The ETag of the head, which is its version in quotes: if the head has another one, "
+            "the request is refused with 412.",
         ),
     ] = None,
 ) -> int | None:
-    """The version that the session's head must have; None for any."""
-    return None if if_match in (None, "*") else int(if_match.strip('"'))
+    """The version that the session's head must have; None for any, NO_HEAD for a text that is no version."""
+    if if_match is None or if_match.strip() == "*":
+        return None
+    version = re.fullmatch(r'\s*"([0-9]{1,18})"\s*', if_match)
+    return NO_HEAD if version is None else int(version[1])
 
 
 HeadVersion = Annotated[int | None, Depends(get_head_version)]

@@ -82,6 +82,8 @@ def describe_api(app: FastAPI) -> dict[str, Any]:
             schemas |= schemas_of(sent, "serialization")
         for model in WITH_NULLS:
             schemas[model.__name__]["examples"] = model.model_json_schema()["examples"]
+        for parameter in parameters(document):
+            parameter["schema"] = without_null(parameter["schema"])
         for examples in problem_examples(document):
             examples |= {code: {"value": example_document(ProblemCode(code))} for code in examples}
         app.openapi_schema = document
@@ -92,6 +94,22 @@ def schemas_of(model: type[BaseModel], mode: JsonSchemaMode) -> dict[str, Any]:
     """JSON schemas of a model and its parts, by component name, for models that no route declares."""
     schema = model.model_json_schema(mode=mode, ref_template=REF_TEMPLATE)
     return {**schema.pop("$defs", {}), model.__name__: schema}
+
+
+def parameters(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The parameters of all operations in the document."""
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            yield from operation.get("parameters", [])
+
+
+def without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a parameter that may be left out: its text is never null."""
+    choices = [choice for choice in schema.get("anyOf", []) if choice != {"type": "null"}]
+    if len(choices) != 1:
+        return schema
+    rest = {key: value for key, value in schema.items() if key != "anyOf"}
+    return rest | choices[0]
 
 
 def problem_examples(document: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -1,10 +1,22 @@
 """Field types that several resources share."""
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError
 
 from shared.ids import IdKind, MalformedIdError, id_pattern, parse_id
 from shared.seeds import SEED_LIMIT
@@ -37,6 +49,8 @@ LARGEST_URL = 2048
 LARGEST_IMAGE_SOURCE = 64 * 1024 * 1024
 """Maximum characters of a picture in base64; the gateway also limits the whole body."""
 METADATA_KEYS = 32
+TIME_START = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d")
+TIMES = TypeAdapter[datetime](AwareDatetime)
 STORABLE = "^[^\\u0000]*$"
 """Pattern of a text that PostgreSQL can store, for JSON schemas."""
 
@@ -116,6 +130,19 @@ def whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def read_time(value: Any) -> Any:
+    """The time that a text means. A number is refused, which pydantic would read as seconds since 1970."""
+    if isinstance(value, str) and TIME_START.match(value):
+        with suppress(ValidationError):
+            return TIMES.validate_python(value)
+    elif isinstance(value, datetime):
+        return value
+    raise PydanticCustomError(
+        "time_invalid",
+        "Input should be a time in RFC 3339 format with its UTC offset, such as 2026-03-01T12:00:00Z",
+    )
+
+
 def check_storable(text: str) -> str:
     """Return a text unchanged. Raises ValueError if it contains U+0000, which PostgreSQL cannot store."""
     if "\0" in text:
@@ -188,7 +215,7 @@ Metadata = Annotated[
 ]
 """Labels that the client gives to a job."""
 
-Time = AwareDatetime
+Time = Annotated[AwareDatetime, BeforeValidator(read_time)]
 """A time in RFC 3339 format, with its UTC offset."""
 
 Numerics = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]

@@ -32,6 +32,7 @@ from services.api.events.repository import (
     read_marks,
 )
 from services.api.events.subject import Subject
+from services.api.process.background_tasks import end_tasks
 from services.api.process.gateway import Gateway
 from shared.async_database import DATABASE_FAULTS
 from shared.events import PROGRESS, Hint
@@ -278,6 +279,4 @@ async def open_feed(gateway: Gateway) -> AsyncGenerator[Feed]:
         yield feed
     finally:
         feed.leave()
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
+        await end_tasks(tasks)

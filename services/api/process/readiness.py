@@ -11,6 +11,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from services.api.process.background_tasks import end_tasks
+
 PROBE_SECONDS = 3.0
 """A server that does not answer within this time counts as failing."""
 POSTGRES, BROKER, STORAGE = "postgres", "broker", "storage"
@@ -56,9 +58,8 @@ class Probe:
 
     async def close(self) -> None:
         """Cancel the running check."""
-        if self._running is not None and not self._running.done():
-            self._running.cancel()
-            await asyncio.wait({self._running})
+        if self._running is not None:
+            await end_tasks([self._running])
 
 
 async def ask(probes: Mapping[str, Probe]) -> Readiness:

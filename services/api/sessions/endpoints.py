@@ -3,7 +3,6 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import AwareDatetime
 from starlette.responses import Response, StreamingResponse
 
 from services.api.auth.bearer import CallerDep
@@ -32,6 +31,7 @@ from services.api.sessions.repository import MOST_TURNS, read_tree
 from services.api.sessions.requests import SessionChange, SessionRequest
 from services.api.sessions.responses import SessionList, SessionResponse
 from services.api.sessions.view import view_list, view_tree
+from shared.schemas.fields import Time
 
 router = APIRouter(
     prefix="/v1/sessions",
@@ -87,7 +87,7 @@ async def get_sessions(
         Query(min_length=1, max_length=200, pattern="^[^\u0000]*$", description="Part of a title or prompt."),
     ] = None,
     updated_after: Annotated[
-        AwareDatetime | None, Query(description="Only sessions that were changed after this time.")
+        Time | None, Query(description="Only sessions that were changed after this time.")
     ] = None,
     starred: Annotated[
         bool | None, Query(description="Whether a candidate of the session has a star.")

@@ -123,8 +123,9 @@ def test_if_match_refuses_a_turn_and_a_move_after_the_head_has_moved(
     turns = f"/v1/sessions/{drawn['id']}/turns"
     assert alice.post(turns, {"If-Match": tag}, json={"prompt": "add a tree"}).status_code == 202
     draw(database)
-    refused = alice.post(turns, {"If-Match": tag}, json={"prompt": "add a tree"})
-    assert_problem(refused, ProblemCode.HEAD_MOVED, "If-Match")
+    for other in (tag, "0", "null", f"W/{tag}", "a"):
+        refused = alice.post(turns, {"If-Match": other}, json={"prompt": "add a tree"})
+        assert_problem(refused, ProblemCode.HEAD_MOVED, "If-Match")
     assert len(tree(alice, drawn)["turns"]) == 2
     undone = alice.post(f"/v1/sessions/{drawn['id']}/head/undo", {"If-Match": tag})
     assert_problem(undone, ProblemCode.HEAD_MOVED, "If-Match")

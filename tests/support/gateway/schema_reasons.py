@@ -28,7 +28,7 @@ REASONS = {
     "size_and_ratio": "",
     "quality_without_format": "",
     "invalid_request": "a time that is outside of the calendar in UTC",
-    "datetime_from_date_parsing": "a time that does not exist, such as a leap second",
+    "time_invalid": "a time that does not exist, such as a leap second",
     "url_parsing": "a URI that is not a web URL",
     "url_scheme": "",
     "url_too_long": "a URL that gets too long once its host is written in ASCII",

@@ -68,6 +68,7 @@ def test_a_field_that_the_task_does_not_take_is_refused(task: str, surplus: dict
         {"temperature": -0.1},
         {"priority": "urgent"},
         {"start_by": "2026-01-01T00:00:00"},
+        {"start_by": "1767225600"},
         {"start_by": "2026-01-02T00:00:00Z", "finish_by": "2026-01-01T00:00:00Z"},
         {"webhook": {"url": "ftp://example.org"}},
         {"webhook": {"url": "https://example.org", "events": ["job.done"]}},
@@ -85,7 +86,13 @@ def test_what_no_worker_could_do_is_refused_at_the_door(wrong: dict[str, Any]) -
 
 @pytest.mark.parametrize(
     "image",
-    [IMAGE, "https://example.org/a.png", "data:image/png;base64,iVBORw0KGgo="],
+    [
+        IMAGE,
+        format_id(IdKind.JOB, UUID(int=5)),
+        format_id(IdKind.CANDIDATE, UUID(int=5)),
+        "https://example.org/a.png",
+        "data:image/png;base64,iVBORw0KGgo=",
+    ],
 )
 def test_an_image_is_an_id_a_url_or_a_data_url(image: str) -> None:
     assert JobRequest.model_validate({"task": "edit", "prompt": "x", "image": image}).image == image
@@ -94,7 +101,7 @@ def test_an_image_is_an_id_a_url_or_a_data_url(image: str) -> None:
 @pytest.mark.parametrize(
     "image",
     [
-        format_id(IdKind.JOB, UUID(int=5)),
+        format_id(IdKind.PROJECT, UUID(int=5)),
         "file:///etc/passwd",
         "data:text/html;base64,AAAA",
         "https://example.org/" + "a" * 3000,

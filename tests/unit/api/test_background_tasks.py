@@ -1,0 +1,38 @@
+"""Background tasks end although a library loses a cancellation."""
+
+import asyncio
+from contextlib import suppress
+
+import pytest
+
+from services.api.process import background_tasks
+from services.api.process.background_tasks import end_tasks
+
+
+async def lose_one_cancellation() -> None:
+    """Go on after the first cancellation, as a client does whose connection closes slowly."""
+    with suppress(asyncio.CancelledError):
+        await asyncio.Event().wait()
+    await asyncio.Event().wait()
+
+
+def test_a_task_that_loses_a_cancellation_is_cancelled_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(background_tasks, "AGAIN_SECONDS", 0.01)
+
+    async def run() -> asyncio.Task[None]:
+        task = asyncio.create_task(lose_one_cancellation())
+        await asyncio.sleep(0)
+        await asyncio.wait_for(end_tasks([task]), 10)
+        return task
+
+    assert asyncio.run(run()).cancelled()
+
+
+def test_tasks_that_have_ended_are_left_alone() -> None:
+    async def run() -> None:
+        task = asyncio.create_task(asyncio.sleep(0))
+        await task
+        await end_tasks([task])
+        await end_tasks([])
+
+    asyncio.run(run())
