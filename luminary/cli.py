@@ -56,6 +56,12 @@ COMMANDS = {
     "keys": LazyCommand(
         "infra.local.key_commands", "keys", "List, create and revoke API keys.", extra="local"
     ),
+    "projects": LazyCommand(
+        "infra.local.project_commands",
+        "projects",
+        "Show and set how long projects keep pictures, events and saved codes.",
+        extra="local",
+    ),
     "logs": LazyCommand(
         "infra.local.commands", "logs", "Show the logs of all processes, or only of the NAMES given."
     ),

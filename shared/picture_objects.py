@@ -10,7 +10,7 @@ from shared.tables import Image
 
 
 def is_shared(session: Session, image: Image) -> bool:
-    """Whether another picture that is not deleted uses the same object.
+    """Whether another picture whose file is kept uses the same object.
 
     Earlier versions stored equal pictures as one object; no new row refers to such an object.
     """
@@ -19,6 +19,7 @@ def is_shared(session: Session, image: Image) -> bool:
         Image.storage_key == image.storage_key,
         Image.id != image.id,
         Image.deleted_at.is_(None),
+        Image.removing_until.is_(None),
     )
     return session.scalars(others.limit(1)).first() is not None
 

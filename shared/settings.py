@@ -168,6 +168,32 @@ class JobSettings(BaseSettings):
         return self
 
 
+FOR_EVER = -1
+"""Value of a retention: what it is about is never removed."""
+
+
+class RetentionSettings(BaseSettings):
+    """Settings of what is removed after a while, for projects that have no retention of their own.
+
+    They must be the same for gateway and io worker.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="RETENTION_", use_attribute_docstrings=True)
+
+    uploads_seconds: int = Field(default=FOR_EVER, ge=FOR_EVER)
+    """Seconds after which uploaded pictures expire; -1 means never, here and below."""
+    results_seconds: int = Field(default=FOR_EVER, ge=FOR_EVER)
+    """Seconds after which drawn pictures expire. Their tokens are kept."""
+    previews_seconds: int = Field(default=FOR_EVER, ge=FOR_EVER)
+    """Seconds after which thumbnails are deleted; the next request makes them again."""
+    events_seconds: int = Field(default=FOR_EVER, ge=FOR_EVER)
+    """Seconds after the end of a job at which its events and their webhook log are deleted."""
+    checkpoints_seconds: int = Field(default=0, ge=FOR_EVER)
+    """Seconds after the end of a job at which its saved codes are deleted; a succeeded job has none."""
+    orphans_seconds: int = Field(default=86_400, ge=FOR_EVER)
+    """Age in seconds at which objects without a row are deleted, and rows without an object expire."""
+
+
 class PublicAddress(BaseSettings):
     """Public address of the gateway, for every service that shows links."""
 

@@ -6,6 +6,7 @@ docs/decisions/0009-no-two-pictures-share-an-object.md.
 
 import hashlib
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -61,6 +62,14 @@ class StoredObject:
     key: str
     sha256: bytes
     byte_size: int
+
+
+@dataclass(frozen=True)
+class ListedObject:
+    """An object in a listing of the bucket."""
+
+    key: str
+    modified_at: datetime
 
 
 def upload_folder(project_id: UUID) -> str:
@@ -138,6 +147,34 @@ class ObjectStorage:
             self._client.delete_object(Bucket=self._bucket, Key=self._prefix + key)
         except (ClientError, BotoCoreError) as error:
             raise StorageError(f"could not delete {key}: {error}") from error
+
+    def exists(self, key: str) -> bool:
+        """Whether there is an object under this key. Raises StorageError."""
+        try:
+            self._client.head_object(Bucket=self._bucket, Key=self._prefix + key)
+        except ClientError as error:
+            if status_of(error) == 404:
+                return False
+            raise StorageError(f"could not look for {key}: {error}") from error
+        except BotoCoreError as error:
+            raise StorageError(f"could not look for {key}: {error}") from error
+        return True
+
+    def list_pictures(self, after: str, most: int) -> list[ListedObject]:
+        """Up to `most` objects of projects whose keys follow `after`, in order of the keys' bytes.
+
+        Raises StorageError.
+        """
+        start = {"StartAfter": self._prefix + after} if after else {}
+        folder = f"{self._prefix}{IdKind.PROJECT.value}_"
+        try:
+            page = self._client.list_objects_v2(Bucket=self._bucket, Prefix=folder, MaxKeys=most, **start)
+        except (ClientError, BotoCoreError) as error:
+            raise StorageError(f"could not list the objects after {after}: {error}") from error
+        return [
+            ListedObject(item["Key"].removeprefix(self._prefix), item["LastModified"])
+            for item in page.get("Contents", ())
+        ]
 
     def answers(self) -> bool:
         """Whether the server answers soon with any status below 500."""

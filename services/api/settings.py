@@ -12,6 +12,7 @@ from shared.settings import (
     Ports,
     ProcessSettings,
     PublicAddress,
+    RetentionSettings,
     StorageSettings,
     WebhookSettings,
 )
@@ -66,3 +67,4 @@ class GatewayProcessSettings(ProcessSettings):
     jobs: JobSettings
     gateway: GatewaySettings
     webhooks: WebhookSettings = Field(default_factory=WebhookSettings)
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)

@@ -112,6 +112,7 @@ def make_io_worker(app: Celery, settings: IoWorkerProcessSettings) -> tuple[IoWo
         ObjectStorage(settings.storage),
         EventPublisher(settings.redis_url),
         settings.jobs,
+        retention=settings.retention,
     )
     return io_worker, WebhookThread(database, settings.webhooks, settings.address.public_url)
 

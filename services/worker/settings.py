@@ -11,6 +11,7 @@ from shared.settings import (
     JobSettings,
     ProcessSettings,
     PublicAddress,
+    RetentionSettings,
     StorageSettings,
     TokenizerAddress,
     WebhookSettings,
@@ -98,6 +99,7 @@ class IoWorkerProcessSettings(WorkerProcessSettings):
 
     webhooks: WebhookSettings
     address: PublicAddress
+    retention: RetentionSettings
 
 
 class GpuWorkerProcessSettings(WorkerProcessSettings):

@@ -3,7 +3,7 @@
 from shared.tables.base import Base
 from shared.tables.images import Candidate, Image, ImageOrigin, ImageTokens
 from shared.tables.jobs import Checkpoint, Job, JobEventRow, JobRequestRow, UsageRecord
-from shared.tables.operations import IdempotencyRecord, WorkerRow
+from shared.tables.operations import IdempotencyRecord, Search, WorkerRow
 from shared.tables.projects import ApiKey, Project
 from shared.tables.sessions import SessionRow, Turn
 from shared.tables.undecoded import UndecodedPicture
@@ -26,6 +26,7 @@ __all__ = [
     "JobEventRow",
     "JobRequestRow",
     "Project",
+    "Search",
     "SessionRow",
     "Turn",
     "UndecodedPicture",

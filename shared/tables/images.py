@@ -4,10 +4,13 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from shared.tables.base import Base, CreatedAt, Small, Uuid7, one_of
+
+KEPT = "deleted_at IS NULL AND removing_until IS NULL"
+"""Condition of pictures whose file is kept."""
 
 
 class ImageOrigin(StrEnum):
@@ -26,7 +29,8 @@ class Image(Base):
     project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
     origin: Mapped[str]
     media_type: Mapped[str]
-    storage_key: Mapped[str]
+    storage_key: Mapped[str] = mapped_column(String(collation="C"))
+    """Ordered by bytes, as the listing of a bucket is."""
     sha256: Mapped[bytes]
     byte_size: Mapped[int]
     width: Mapped[int]
@@ -35,6 +39,13 @@ class Image(Base):
     expires_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]
     """Time at which the file was deleted; the row stays, because turns of sessions refer to it."""
+    removing_until: Mapped[datetime | None]
+    """Set while the file is being deleted. After this time another process may take over; nothing keeps the
+    file any more."""
+    thumbnail_at: Mapped[datetime | None]
+    """Time at which a thumbnail was stored; null while there is none."""
+    lost_at: Mapped[datetime | None]
+    """Time at which the file was found missing although nothing had deleted it; null if it appears again."""
 
     __table_args__ = (
         one_of("origin", ImageOrigin),
@@ -42,7 +53,16 @@ class Image(Base):
         CheckConstraint("width > 0 AND height > 0 AND byte_size > 0", name="sizes_positive"),
         Index(None, "project_id", "id"),
         Index("ix_images_expiring", "expires_at", postgresql_where=text("deleted_at IS NULL")),
+        Index("ix_images_kept", "project_id", "origin", "created_at", postgresql_where=text(KEPT)),
+        Index("ix_images_removing", "removing_until", postgresql_where=text("deleted_at IS NULL")),
+        Index("ix_images_thumbnails", "project_id", "thumbnail_at", postgresql_where=text(KEPT)),
+        Index(None, "storage_key"),
     )
+
+    @property
+    def is_expired(self) -> bool:
+        """Whether the file is deleted, is being deleted, or is missing."""
+        return any((self.deleted_at, self.removing_until, self.lost_at))
 
 
 class ImageTokens(Base):

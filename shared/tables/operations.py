@@ -1,4 +1,4 @@
-"""Idempotency records of the gateway, and the workers."""
+"""Idempotency records of the gateway, the workers, and the periodic searches of io workers."""
 
 from datetime import datetime
 from uuid import UUID
@@ -60,3 +60,18 @@ class WorkerRow(Base):
         CheckConstraint("slots > 0", name="slots_positive"),
         CheckConstraint("cardinality(queues) > 0", name="some_queue"),
     )
+
+
+class Search(Base):
+    """A periodic search that one io worker at a time goes on with, from where the last one stopped."""
+
+    __tablename__ = "searches"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    """A `shared.job_store.searches.SearchName`."""
+    position: Mapped[str] = mapped_column(server_default=text("''"))
+    """What was searched last; empty at the beginning."""
+    due_at: Mapped[CreatedAt]
+    """Time of the next step. While a step is running: the time at which another io worker may take over."""
+    taken_by: Mapped[UUID | None]
+    """The fencing token, a new one for each step."""

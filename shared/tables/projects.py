@@ -27,6 +27,12 @@ class Project(Base):
     previous_webhook_secret: Mapped[bytes | None]
     """Also signs until it expires, so that receivers can switch to the new secret."""
     previous_webhook_secret_expires_at: Mapped[datetime | None]
+    retain_uploads_seconds: Mapped[int | None]
+    """Overrides RETENTION_UPLOADS_SECONDS if it is not null; -1 means for ever. The next four are alike."""
+    retain_results_seconds: Mapped[int | None]
+    retain_previews_seconds: Mapped[int | None]
+    retain_events_seconds: Mapped[int | None]
+    retain_checkpoints_seconds: Mapped[int | None]
 
     __table_args__ = (
         CheckConstraint("octet_length(webhook_secret) BETWEEN 24 AND 64", name="webhook_secret_length"),
@@ -39,6 +45,11 @@ class Project(Base):
         ),
         CheckConstraint("max_queued_jobs > 0", name="max_queued_jobs_positive"),
         CheckConstraint("requests_per_minute > 0", name="requests_per_minute_positive"),
+        CheckConstraint(
+            "LEAST(retain_uploads_seconds, retain_results_seconds, retain_previews_seconds,"
+            " retain_events_seconds, retain_checkpoints_seconds) >= -1",
+            name="retention_not_negative",
+        ),
     )
 
 

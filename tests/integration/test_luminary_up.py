@@ -102,6 +102,10 @@ def test_the_command_that_luminary_up_prints_saves_a_picture(tmp_path: Path, mod
         assert shell(f"{program} keys revoke {made} --data {data}", home).stdout == f"revoked {made[:8]}\n"
         assert ask(f"{process_url(data)}/v1/models", made).status_code == 401
         assert shell(f"{program} keys revoke nonsense --data {data}", home).returncode == 2
+        kept = f"{program} projects retention --data {data}"
+        table = shell(f"{kept} default --results 30d --uploads never", home).stdout.splitlines()
+        assert table[1].split() == ["default", "never", "30d", *["default"] * 3]
+        assert shell(f"{kept} nobody --results 30d", home).returncode == 2
         asked = shell(f"{program} psql --data {data} -Atc 'TABLE alembic_version'", home)
         assert re.fullmatch(r"\w+\n", asked.stdout), asked.stderr
         assert shell(f"{program} status --data {data}", home).returncode == 0

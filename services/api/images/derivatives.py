@@ -6,10 +6,14 @@ file is not stored, because it follows from the picture; a thumbnail is, because
 
 from uuid import UUID
 
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
 from services.api.images.files import MOST_PIXELS, picture_problem
 from services.api.images.repository import read_content
 from services.api.problems.codes import Problem, ProblemCode
 from services.api.process.gateway import Gateway
+from shared.job_store.clock import database_time
 from shared.pictures.converting import DEFAULT_QUALITY, THUMBNAIL, Conversion
 from shared.pictures.errors import ImageError
 from shared.problem_documents import FieldError
@@ -48,8 +52,20 @@ async def read_thumbnail(gateway: Gateway, image: Image) -> bytes:
         return await gateway.storage.get(key)
     except ObjectMissingError:
         data = await converted(gateway, image.project_id, await read_content(gateway, image), THUMBNAIL)
+        async with gateway.database.transaction() as session:
+            await session.run_sync(note_thumbnail, image.id)
         await gateway.storage.put_once(key, data, THUMBNAIL.media_type)
         return data
+
+
+def note_thumbnail(session: Session, image_id: UUID) -> None:
+    """Note that a thumbnail is about to be stored, so that it can be deleted after its retention."""
+    session.execute(
+        update(Image)
+        .where(Image.id == image_id)
+        .values(thumbnail_at=database_time())
+        .execution_options(synchronize_session=False)
+    )
 
 
 async def converted(gateway: Gateway, project_id: UUID, data: bytes, conversion: Conversion) -> bytes:

@@ -21,6 +21,7 @@ from services.api.images.files import PictureFile
 from services.api.process.gateway import Gateway
 from shared.error_words import words_of
 from shared.job_store.clock import time_after
+from shared.job_store.removal import Removal, begin_removal, is_kept
 from shared.storage import StorageError, content_key, upload_folder
 from shared.tables import Image, ImageOrigin
 
@@ -102,7 +103,7 @@ def keep_images(session: Session, ids: Collection[UUID]) -> list[Image]:
     """
     statement = (
         update(Image)
-        .where(Image.id.in_(ids), Image.deleted_at.is_(None))
+        .where(is_kept(ids))
         .values(expires_at=null())
         .returning(Image)
         .execution_options(synchronize_session=False, populate_existing=True)
@@ -120,13 +121,21 @@ async def discard(gateway: Gateway, ids: Collection[UUID]) -> None:
     """
     try:
         async with gateway.database.transaction() as session:
-            unkept = (Image.id.in_(ids), Image.expires_at.is_not(None), Image.deleted_at.is_(None))
-            rows = list(await session.scalars(select(Image).where(*unkept).with_for_update()))
-            for row in rows:
-                await gateway.storage.delete(row.storage_key)
-            await session.execute(delete(Image).where(Image.id.in_([row.id for row in rows])))
+            removals = await session.run_sync(claim_unkept, ids)
+        for removal in removals:
+            for key in removal.keys:
+                await gateway.storage.delete(key)
+        async with gateway.database.transaction() as session:
+            gone = [removal.image_id for removal in removals]
+            await session.execute(delete(Image).where(Image.id.in_(gone)))
     except (SQLAlchemyError, StorageError) as error:
         logger.warning(
             "pictures of a refused request were not removed; the sweeper removes them when they expire",
             extra={"reason": words_of(error)},
         )
+
+
+def claim_unkept(session: Session, ids: Collection[UUID]) -> list[Removal]:
+    """Claim those of the pictures that were not kept: the request cannot keep them any more."""
+    unkept = select(Image).where(is_kept(ids), Image.expires_at.is_not(None))
+    return begin_removal(session, session.scalars(unkept.with_for_update()).all())

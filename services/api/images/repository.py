@@ -30,7 +30,7 @@ def find_image(session: Session, project_id: UUID, image_id: UUID) -> Image:
     image = session.scalars(select(Image).where(Image.id == image_id, Image.project_id == project_id)).first()
     if image is None:
         raise Problem(ProblemCode.NOT_FOUND, "There is no image with this id.", param="image_id")
-    if image.deleted_at is not None:
+    if image.is_expired:
         raise expired()
     return image
 

@@ -1,9 +1,11 @@
 """Delete an ended job: the files of its pictures first, then its rows; its usage stays.
 
-If the storage fails half-way, the rows are still there and the request can be repeated.
+The pictures are claimed in a first transaction, the rows are deleted in a second one; neither waits for the
+storage. If the storage or this process fails in between, the io worker deletes the files, and the
+request can be repeated.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import delete, select
@@ -14,18 +16,25 @@ from services.api.jobs.in_session import refuse_session_job
 from services.api.jobs.repository import no_such_job
 from services.api.problems.codes import Problem, ProblemCode
 from services.api.process.gateway import Gateway
+from shared.job_store.removal import Removal, begin_removal
 from shared.jobs import FINAL_STATES, JobState
-from shared.picture_objects import lone_keys
 from shared.tables import Candidate, Image, Job, UndecodedPicture
 
 
 async def delete_job(gateway: Gateway, caller: Caller, job_id: UUID) -> None:
     """Delete the job with its pictures, events, checkpoint and webhook deliveries. Raises Problem."""
     async with gateway.database.transaction() as session:
-        images = await session.run_sync(lock_pictures, caller.project_id, job_id)
-        for key in await session.run_sync(lone_keys, images):
+        removals = await session.run_sync(claim_pictures, caller.project_id, job_id)
+    for removal in removals:
+        for key in removal.keys:
             await gateway.storage.delete(key)
-        await session.run_sync(delete_rows, job_id, [image.id for image in images])
+    async with gateway.database.transaction() as session:
+        await session.run_sync(delete_rows, caller.project_id, job_id)
+
+
+def claim_pictures(session: Session, project_id: UUID, job_id: UUID) -> list[Removal]:
+    """Claim the files of the job's pictures. Raises Problem."""
+    return begin_removal(session, lock_pictures(session, project_id, job_id))
 
 
 def lock_pictures(session: Session, project_id: UUID, job_id: UUID) -> Sequence[Image]:
@@ -56,7 +65,11 @@ def lock_pictures(session: Session, project_id: UUID, job_id: UUID) -> Sequence[
     return images
 
 
-def delete_rows(session: Session, job_id: UUID, image_ids: Collection[UUID]) -> None:
-    """Delete the rows of the job and of its pictures. The usage record refers to no row and stays."""
+def delete_rows(session: Session, project_id: UUID, job_id: UUID) -> None:
+    """Delete the rows of the job and of its pictures. The usage record refers to no row and stays.
+
+    Raises Problem if a session has begun with one of the pictures since their files were claimed.
+    """
+    image_ids = [image.id for image in lock_pictures(session, project_id, job_id)]
     session.execute(delete(Job).where(Job.id == job_id).execution_options(synchronize_session=False))
     session.execute(delete(Image).where(Image.id.in_(image_ids)).execution_options(synchronize_session=False))

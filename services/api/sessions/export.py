@@ -58,7 +58,7 @@ def collect(session: Session, project_id: UUID, session_id: UUID, public_url: st
     return Exported(
         view_tree(rows, public_url),
         [view_job(turn.job, public_url) for turn in rows.turns],
-        [image for image in images.values() if image.deleted_at is None],
+        [image for image in images.values() if not image.is_expired],
         session.scalars(grids).all(),
     )
 

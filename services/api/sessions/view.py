@@ -159,7 +159,7 @@ def view_candidate(rows: OutputRows, public_url: str) -> TurnCandidate:
         score=candidate.score,
         partial=candidate.partial,
         starred=candidate.starred_at is not None,
-        expired=image.deleted_at is not None,
+        expired=image.is_expired,
     )
 
 

@@ -92,7 +92,7 @@ class PictureSource:
             )
         with self._database.transaction() as session:
             image = session.get(Image, parse_id(IdKind.IMAGE, source))
-        if image is None or image.project_id != project_id or image.deleted_at is not None:
+        if image is None or image.project_id != project_id or image.is_expired:
             raise failure(JobErrorCode.IMAGE_UNAVAILABLE, f"The project has no picture {source}.")
         return image
 

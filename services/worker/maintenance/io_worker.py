@@ -7,15 +7,17 @@ from celery import Celery
 from services.worker.broker.doorbells import ring_doorbell
 from services.worker.maintenance.rounds import Rounds
 from services.worker.maintenance.rows import DatabaseRows
+from services.worker.maintenance.searches import Searches
 from services.worker.periodic import Periodic
 from shared.database import Database
 from shared.events import EventPublisher
-from shared.settings import JobSettings
+from shared.settings import JobSettings, RetentionSettings
 from shared.storage import ObjectStorage
 
 DEADLINE_SECONDS = 1.0
 DOORBELL_SECONDS = 5.0
 CLEANING_SECONDS = 60.0
+SEARCH_SECONDS = 5.0
 
 
 class IoWorker:
@@ -28,17 +30,23 @@ class IoWorker:
         storage: ObjectStorage,
         events: EventPublisher,
         jobs: JobSettings,
+        *,
+        retention: RetentionSettings | None = None,
     ) -> None:
+        """retention: None for the defaults."""
+        retention = retention or RetentionSettings()
         self._database = database
         self._events = events
         self.rounds = Rounds(
-            DatabaseRows(database), storage, events.publish, partial(ring_doorbell, app), jobs
+            DatabaseRows(database, retention), storage, events.publish, partial(ring_doorbell, app), jobs
         )
+        self.searches = Searches(database, storage, retention)
         self._threads = [
             Periodic("reap", min(DEADLINE_SECONDS, jobs.lease_seconds / 3), self.rounds.reap),
             Periodic("expire", DEADLINE_SECONDS, self.rounds.expire_jobs),
             Periodic("ring", DOORBELL_SECONDS, self.rounds.ring_doorbells),
             Periodic("clean", CLEANING_SECONDS, self.rounds.clean),
+            Periodic("search", SEARCH_SECONDS, self.searches.do_all),
         ]
 
     def start(self) -> None:

@@ -15,8 +15,8 @@ logger = logging.getLogger(__name__)
 
 LEASES_UNTIL_FORGOTTEN = 10
 """Lease times after which the row of a silent worker is removed, unless jobs may wait for its identity."""
-IMAGE_BATCH = 1
-"""Pictures of one transaction: it calls the storage while it is open, and delays event streams as long."""
+IMAGE_BATCH = 20
+"""Expired pictures that are claimed at once; several io workers share them in such batches."""
 
 
 class PictureBucket(Protocol):
@@ -70,11 +70,18 @@ class Rounds:
                 self._ring(queue, count)
 
     def clean(self) -> None:
-        """Remove expired pictures and idempotency records, old worker rows, and checkpoints of ended jobs."""
+        """Remove expired pictures and idempotency records, old worker rows, and checkpoints of ended jobs.
+
+        The objects of a picture are deleted first, between two transactions, then its row is marked. If this
+        process dies in between, the next one to claim the picture deletes and marks again.
+        """
         leases = LEASES_UNTIL_FORGOTTEN * self._jobs.lease_seconds
         self._rows.remove_old_rows(max(leases, self._jobs.model_wait_seconds))
-        while self._rows.remove_expired_images(IMAGE_BATCH, self._storage.delete) == IMAGE_BATCH:
-            pass
+        while removals := self._rows.claim_expired(IMAGE_BATCH):
+            for removal in removals:
+                for key in removal.keys:
+                    self._storage.delete(key)
+                self._rows.mark_removed(removal)
 
     def _tell(self, jobs: Sequence[Job]) -> None:
         for job in jobs:

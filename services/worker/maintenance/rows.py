@@ -1,6 +1,6 @@
 """The database's side of the rounds: one transaction a call, and no decisions."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from sqlalchemy import and_, delete, func, select, update
@@ -15,9 +15,11 @@ from shared.job_store import (
     waiting_queues,
 )
 from shared.job_store.clock import database_time, time_after
-from shared.jobs import FINAL_STATES, Queue
-from shared.picture_objects import lone_keys
-from shared.tables import Checkpoint, IdempotencyRecord, Image, Job, WorkerRow
+from shared.job_store.removal import Removal, claim_expired, mark_removed
+from shared.job_store.retention import delete_old_checkpoints
+from shared.jobs import Queue
+from shared.settings import RetentionSettings
+from shared.tables import IdempotencyRecord, Job, WorkerRow
 
 
 class MaintenanceRows(Protocol):
@@ -50,19 +52,21 @@ class MaintenanceRows(Protocol):
         """Remove expired idempotency records, checkpoints of ended jobs, and workers silent for so long."""
         ...
 
-    def remove_expired_images(self, most: int, delete_object: Callable[[str], None]) -> int:
-        """Delete the objects of up to `most` expired pictures and return their number.
+    def claim_expired(self, most: int) -> Sequence[Removal]:
+        """Up to `most` expired pictures, which no other io worker gets for a while."""
+        ...
 
-        The rows stay, so that sessions keep their tree. Raises what delete_object raises.
-        """
+    def mark_removed(self, removal: Removal) -> None:
+        """Record that the picture's objects are deleted. Its row stays, so that sessions keep their tree."""
         ...
 
 
 class DatabaseRows:
     """Those of the whole platform."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, retention: RetentionSettings) -> None:
         self._database = database
+        self._retention = retention
 
     def reap(self, max_interruptions: int) -> Sequence[Job]:
         """See MaintenanceRows."""
@@ -107,25 +111,15 @@ class DatabaseRows:
         with self._database.transaction() as session:
             stale = WorkerRow.heartbeat_at < time_after(-worker_seconds)
             session.execute(delete(WorkerRow).where(stale))
-            ended = select(Job.id).where(Job.state.in_(sorted(FINAL_STATES)))
-            session.execute(delete(Checkpoint).where(Checkpoint.job_id.in_(ended)))
+            delete_old_checkpoints(session, self._retention)
             session.execute(delete(IdempotencyRecord).where(IdempotencyRecord.expires_at <= database_time()))
 
-    def remove_expired_images(self, most: int, delete_object: Callable[[str], None]) -> int:
-        """See MaintenanceRows.
-
-        Storage needs no lock: each row has its own object, even when the same bytes are stored again.
-        """
+    def claim_expired(self, most: int) -> Sequence[Removal]:
+        """See MaintenanceRows."""
         with self._database.transaction() as session:
-            expired = session.scalars(
-                select(Image)
-                .where(Image.expires_at <= database_time(), Image.deleted_at.is_(None))
-                .limit(most)
-                .with_for_update(skip_locked=True)
-            ).all()
-            for image in expired:
-                for key in lone_keys(session, [image]):
-                    delete_object(key)
-                image.deleted_at = func.clock_timestamp()
-                session.flush()
-        return len(expired)
+            return claim_expired(session, self._retention, most)
+
+    def mark_removed(self, removal: Removal) -> None:
+        """See MaintenanceRows."""
+        with self._database.transaction() as session:
+            mark_removed(session, removal)

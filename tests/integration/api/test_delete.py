@@ -11,11 +11,12 @@ from shared.database import Database
 from shared.ids import IdKind, parse_id
 from shared.job_store import Answer, succeed_job
 from shared.job_store.records import Output, StoredImage, UsageAmounts
-from shared.storage import ObjectMissingError, ObjectStorage, answer_folder
+from shared.storage import ObjectMissingError, ObjectStorage, StorageError, answer_folder
 from shared.tables import Base, Candidate, Image, Job, SessionRow, Turn, UsageRecord
 from shared.token_grid import TokenGrid
 from tests.support.factories import must_claim
 from tests.support.gateway.clients import Project, assert_problem, png
+from tests.support.open_transactions import counted_at_deletions
 
 
 @pytest.fixture
@@ -75,6 +76,36 @@ def test_files_and_rows_of_a_deleted_job_are_gone_and_its_usage_stays(
     with database.transaction() as session:
         assert session.get_one(UsageRecord, id_of(path)).tokens_done == 4
     assert_problem(alice.delete(path), ProblemCode.NOT_FOUND, "job_id")
+
+
+def test_no_transaction_is_open_while_files_are_deleted(
+    alice: Project, database: Database, storage: ObjectStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = draw(alice, database, storage)
+    open_transactions = counted_at_deletions(monkeypatch, database)
+    assert alice.delete(path).status_code == 204
+    assert open_transactions == [0] * 4
+
+
+def test_a_deletion_that_the_storage_interrupts_is_ended_by_a_repetition(
+    alice: Project, database: Database, storage: ObjectStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = draw(alice, database, storage)
+    outputs = alice.get(path).json()["outputs"]
+
+    def refuse(bucket: ObjectStorage, key: str) -> None:
+        del bucket
+        raise StorageError(f"could not delete {key}")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(ObjectStorage, "delete", refuse)
+        assert_problem(alice.delete(path), ProblemCode.STORAGE_UNAVAILABLE)
+    assert alice.get(path).json()["status"] == "succeeded"
+    assert_problem(alice.get(outputs[0]["url"]), ProblemCode.IMAGE_EXPIRED)
+    assert alice.delete(path).status_code == 204
+    assert rows_left(database) == {}
+    for output in outputs:
+        assert_problem(alice.get(output["url"]), ProblemCode.NOT_FOUND)
 
 
 def test_a_picture_that_was_uploaded_for_a_deleted_job_stays(alice: Project) -> None:

@@ -20,8 +20,10 @@ from shared.job_store.clock import time_after
 from shared.storage import ObjectStorage
 from shared.tables import IdempotencyRecord, Image, Job, WorkerRow
 from shared.tables import Project as ProjectRow
+from tests.support.factories import queue_job
 from tests.support.gateway.clients import Project, assert_problem, png
 from tests.support.gateway.running import running_gateway
+from tests.support.open_transactions import counted_at_deletions
 from tests.support.platforms.evidence import stored_objects
 
 PICTURE = "data:image/png;base64," + base64.b64encode(png()).decode()
@@ -92,6 +94,27 @@ def test_jobs_refused_after_their_pictures_were_stored_leave_the_pictures_of_the
         image = alice.get(f"/v1/images/{request[name]}").json()
         assert image["expires_at"] is None
         assert alice.get(image["url"]).status_code == 200
+
+
+def test_no_transaction_is_open_while_pictures_of_a_refused_job_are_removed(
+    gateway_settings: GatewayProcessSettings,
+    alice: Project,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    limit_jobs(database, alice, 1)
+    open_transactions = counted_at_deletions(monkeypatch, database)
+    put_once = ObjectStorage.put_once
+
+    def put_after_another_job(storage: ObjectStorage, *arguments: Any) -> bool:
+        queue_job(database, alice.project_id)
+        return put_once(storage, *arguments)
+
+    monkeypatch.setattr(ObjectStorage, "put_once", put_after_another_job)
+    refused = alice.submit(task="edit", image=PICTURE)
+    assert_problem(refused, ProblemCode.TOO_MANY_QUEUED_JOBS)
+    assert_nothing_is_left(gateway_settings, database, alice)
+    assert open_transactions == [0, 0]
 
 
 def test_the_limit_holds_exactly_under_parallel_submissions_to_two_gateways(

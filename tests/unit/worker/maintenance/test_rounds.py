@@ -1,12 +1,13 @@
 """What each round of the io worker decides: whom it tells, which queues it rings, when it stops cleaning."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from services.worker.maintenance.rounds import IMAGE_BATCH, LEASES_UNTIL_FORGOTTEN, Rounds
+from shared.job_store.removal import Removal
 from shared.jobs import JobState, Queue
 from shared.settings import JobSettings
 from shared.storage import StorageError
@@ -28,6 +29,8 @@ class Platform:
         self.silent_workers: list[float] = []
         self.retired: list[float] = []
         self.expired_images: list[str] = []
+        self.claimed: list[str] = []
+        self.marked: list[str] = []
         self.storage_is_away = False
         self.deleted: list[str] = []
         self.published: list[tuple[UUID, str]] = []
@@ -56,12 +59,14 @@ class Platform:
     def remove_old_rows(self, worker_seconds: float) -> None:
         self.silent_workers = [silent for silent in self.silent_workers if silent <= worker_seconds]
 
-    def remove_expired_images(self, most: int, delete_object: Callable[[str], None]) -> int:
-        batch = self.expired_images[:most]
-        for key in batch:
-            delete_object(key)
-        self.expired_images = self.expired_images[most:]
-        return len(batch)
+    def claim_expired(self, most: int) -> Sequence[Removal]:
+        batch, self.expired_images = self.expired_images[:most], self.expired_images[most:]
+        self.claimed += batch
+        return [Removal(uuid4(), key, (f"thumbnail of {key}", key)) for key in batch]
+
+    def mark_removed(self, removal: Removal) -> None:
+        assert set(removal.keys) <= set(self.deleted), "the objects go first"
+        self.marked.append(removal.storage_key)
 
     def delete(self, key: str) -> None:
         if self.storage_is_away:
@@ -133,13 +138,13 @@ def test_one_cleaning_removes_every_expired_picture_however_many(count: int) -> 
     platform = Platform()
     platform.expired_images = keys = [str(number) for number in range(count)]
     platform.rounds.clean()
-    assert platform.deleted == keys
-    assert platform.expired_images == []
+    assert platform.deleted == [object_key for key in keys for object_key in (f"thumbnail of {key}", key)]
+    assert platform.marked == keys
 
 
-def test_a_storage_that_is_away_ends_the_cleaning_and_keeps_the_rows() -> None:
+def test_a_storage_that_is_away_ends_the_cleaning_and_leaves_the_rows_to_a_later_one() -> None:
     platform = Platform()
     platform.expired_images, platform.storage_is_away = ["key"], True
     with pytest.raises(StorageError):
         platform.rounds.clean()
-    assert platform.expired_images == ["key"]
+    assert (platform.claimed, platform.marked) == (["key"], [])
