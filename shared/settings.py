@@ -170,6 +170,9 @@ class JobSettings(BaseSettings):
 
 FOR_EVER = -1
 """Value of a retention: what it is about is never removed."""
+LONGEST_RETENTION = 100 * 366 * 86_400
+"""Longest retention in seconds, a hundred years: with more, PostgreSQL could not compute dates."""
+RetentionSeconds = Annotated[int, Field(ge=FOR_EVER, le=LONGEST_RETENTION)]
 
 
 class RetentionSettings(BaseSettings):
@@ -180,17 +183,17 @@ class RetentionSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="RETENTION_", use_attribute_docstrings=True)
 
-    uploads_seconds: int = Field(default=FOR_EVER, ge=FOR_EVER)
+    uploads_seconds: RetentionSeconds = FOR_EVER
     """Seconds after which uploaded pictures expire; -1 means never, here and below."""
-    results_seconds: int = Field(default=FOR_EVER, ge=FOR_EVER)
+    results_seconds: RetentionSeconds = FOR_EVER
     """Seconds after which drawn pictures expire. Their tokens are kept."""
-    previews_seconds: int = Field(default=FOR_EVER, ge=FOR_EVER)
+    previews_seconds: RetentionSeconds = FOR_EVER
     """Seconds after which thumbnails are deleted; the next request makes them again."""
-    events_seconds: int = Field(default=FOR_EVER, ge=FOR_EVER)
+    events_seconds: RetentionSeconds = FOR_EVER
     """Seconds after the end of a job at which its events and their webhook log are deleted."""
-    checkpoints_seconds: int = Field(default=0, ge=FOR_EVER)
+    checkpoints_seconds: RetentionSeconds = 0
     """Seconds after the end of a job at which its saved codes are deleted; a succeeded job has none."""
-    orphans_seconds: int = Field(default=86_400, ge=FOR_EVER)
+    orphans_seconds: RetentionSeconds = 86_400
     """Age in seconds at which objects without a row are deleted, and rows without an object expire."""
 
 
@@ -233,7 +236,7 @@ class WebhookSettings(BaseSettings):
 
 
 class TokenizerAddress(BaseSettings):
-    """Address of the tokenizer service, for workers."""
+    """Address of the tokenizer service, for GPU workers and io workers."""
 
     model_config = SettingsConfigDict(env_prefix="TOKENIZER_", use_attribute_docstrings=True)
 

@@ -77,6 +77,11 @@ def upload_folder(project_id: UUID) -> str:
     return f"{format_id(IdKind.PROJECT, project_id)}/uploads/{uuid4().hex}"
 
 
+def restored_folder(project_id: UUID) -> str:
+    """A new folder for the file of a picture that is decoded again."""
+    return f"{format_id(IdKind.PROJECT, project_id)}/restored/{uuid4().hex}"
+
+
 def answer_folder(project_id: UUID, job_id: UUID, index: int) -> str:
     """The folder of one picture of a job; all attempts of the job use the same one."""
     return f"{format_id(IdKind.PROJECT, project_id)}/{format_id(IdKind.JOB, job_id)}/{index}"
@@ -131,8 +136,11 @@ class ObjectStorage:
 
     def get(self, key: str) -> bytes:
         """The object's bytes. Raises ObjectMissingError or StorageError."""
+        return self._get(key)
+
+    def _get(self, key: str, **options: str) -> bytes:
         try:
-            answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)
+            answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key, **options)
             return bytes(answer["Body"].read())
         except ClientError as error:
             if status_of(error) == 404:
@@ -140,6 +148,10 @@ class ObjectStorage:
             raise StorageError(f"could not read {key}: {error}") from error
         except BotoCoreError as error:
             raise StorageError(f"could not read {key}: {error}") from error
+
+    def get_start(self, key: str, size: int) -> bytes:
+        """The first bytes of the object, `size` at most. Raises ObjectMissingError or StorageError."""
+        return self._get(key, Range=f"bytes=0-{size - 1}")
 
     def delete(self, key: str) -> None:
         """Delete the object; a missing object is no error. Raises StorageError."""

@@ -9,12 +9,11 @@ from sqlalchemy.orm import Session
 from infra.local.installation import in_transaction
 from shared.errors import LuminaryError
 from shared.job_store.retention import COLUMNS, Kept
-from shared.settings import FOR_EVER
+from shared.settings import FOR_EVER, LONGEST_RETENTION
 from shared.tables import Project
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 NEVER, DEFAULT = "never", "default"
-LONGEST_SECONDS = 100 * 366 * 86_400
 
 
 class NoSuchProjectError(LuminaryError, LookupError):
@@ -29,8 +28,8 @@ def parse_retention(text: str) -> int | None:
     if text in (NEVER, DEFAULT):
         return FOR_EVER if text == NEVER else None
     match = re.fullmatch(r"(\d{1,10})([smhd])", text)
-    seconds = int(match[1]) * UNITS[match[2]] if match else LONGEST_SECONDS + 1
-    if seconds > LONGEST_SECONDS:
+    seconds = int(match[1]) * UNITS[match[2]] if match else LONGEST_RETENTION + 1
+    if seconds > LONGEST_RETENTION:
         raise ValueError(f"{text!r} is not a time like 12h or 30d (at most 100 years), `never` or `default`")
     return seconds
 

@@ -32,7 +32,7 @@ SECTIONS: dict[str, type[BaseSettings]] = {
     "Gateway and io worker: retention": RetentionSettings,
     "Gateway": GatewaySettings,
     "GPU worker": GpuWorkerSettings,
-    "GPU worker: address of the tokenizer service": TokenizerAddress,
+    "GPU worker and io worker: address of the tokenizer service": TokenizerAddress,
     "Tokenizer service": TokenizerServiceSettings,
     "Every process: logs": LogSettings,
 }

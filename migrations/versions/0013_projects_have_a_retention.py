@@ -21,10 +21,12 @@ def upgrade() -> None:
     for name in RETENTIONS:
         op.add_column("projects", sa.Column(f"retain_{name}_seconds", sa.BigInteger(), nullable=True))
     op.create_check_constraint(
-        op.f("ck_projects_retention_not_negative"),
+        op.f("ck_projects_retention_in_range"),
         "projects",
         "LEAST(retain_uploads_seconds, retain_results_seconds, retain_previews_seconds,"
-        " retain_events_seconds, retain_checkpoints_seconds) >= -1",
+        " retain_events_seconds, retain_checkpoints_seconds) >= -1"
+        " AND GREATEST(retain_uploads_seconds, retain_results_seconds, retain_previews_seconds,"
+        " retain_events_seconds, retain_checkpoints_seconds) <= 3162240000",
     )
     op.add_column("images", sa.Column("removing_until", sa.DateTime(timezone=True), nullable=True))
     op.add_column("images", sa.Column("thumbnail_at", sa.DateTime(timezone=True), nullable=True))
@@ -60,6 +62,6 @@ def downgrade() -> None:
     op.drop_column("images", "lost_at")
     op.drop_column("images", "thumbnail_at")
     op.drop_column("images", "removing_until")
-    op.drop_constraint(op.f("ck_projects_retention_not_negative"), "projects", type_="check")
+    op.drop_constraint(op.f("ck_projects_retention_in_range"), "projects", type_="check")
     for name in reversed(RETENTIONS):
         op.drop_column("projects", f"retain_{name}_seconds")

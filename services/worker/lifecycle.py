@@ -21,6 +21,7 @@ from services.worker.settings import (
     IoWorkerProcessSettings,
     WorkerProcessSettings,
 )
+from services.worker.tokenizer_client import TokenizerClient
 from shared.database import Database
 from shared.events import EventPublisher
 from shared.jobs import Queue
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 IO_QUEUE = "io"
+RESTORE_SECONDS = 600.0
+"""Limit of the tokenizer service's work on a picture that an io worker restores, for 512x512 pixels."""
 FAREWELL_SECONDS = 3.0
 """Time in which Celery may close its broker connection after the drain. Nothing is lost if it does not."""
 
@@ -113,6 +116,7 @@ def make_io_worker(app: Celery, settings: IoWorkerProcessSettings) -> tuple[IoWo
         EventPublisher(settings.redis_url),
         settings.jobs,
         retention=settings.retention,
+        tokenizer=TokenizerClient(settings.tokenizer, RESTORE_SECONDS),
     )
     return io_worker, WebhookThread(database, settings.webhooks, settings.address.public_url)
 

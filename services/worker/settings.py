@@ -99,6 +99,7 @@ class IoWorkerProcessSettings(WorkerProcessSettings):
 
     webhooks: WebhookSettings
     address: PublicAddress
+    tokenizer: TokenizerAddress
     retention: RetentionSettings
 
 

@@ -9,14 +9,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, null, select, update
+from sqlalchemy import ColumnElement, and_, delete, null, select, update
 from sqlalchemy.orm import Session
 
 from shared.job_store.clock import database_time, time_after
 from shared.job_store.retention import Kept, open_inputs, too_old
 from shared.picture_objects import lone_keys
 from shared.settings import RetentionSettings
-from shared.tables import Image, ImageOrigin, Project
+from shared.tables import Image, ImageOrigin, PictureRestore, Project
 
 REMOVAL_SECONDS = 120.0
 """Time in which a process deletes the objects that it has claimed; the storage may be slow."""
@@ -31,6 +31,8 @@ class Removal:
     image_id: UUID
     storage_key: str
     keys: tuple[str, ...]
+    is_drawn: bool = False
+    """Whether a job drew the picture, so that its file can be restored."""
 
 
 def claim_expired(session: Session, retention: RetentionSettings, most: int) -> list[Removal]:
@@ -87,13 +89,31 @@ def lock_too_old(
 
 def begin_removal(session: Session, images: Sequence[Image]) -> list[Removal]:
     """Claim these pictures, whose rows are locked: nothing keeps their files from now on."""
+    kept_so_far = [image.id for image in images if image.removing_until is None]
+    restores = delete(PictureRestore).where(PictureRestore.image_id.in_(kept_so_far))
+    session.execute(restores, execution_options=SILENT)
     session.execute(
         update(Image)
         .where(Image.id.in_([image.id for image in images]))
         .values(removing_until=time_after(REMOVAL_SECONDS)),
         execution_options=SILENT,
     )
-    return [Removal(image.id, image.storage_key, tuple(lone_keys(session, [image]))) for image in images]
+    return [
+        Removal(
+            image.id,
+            image.storage_key,
+            tuple(lone_keys(session, [image])),
+            is_drawn=image.origin == ImageOrigin.GENERATED,
+        )
+        for image in images
+    ]
+
+
+def keep_text(session: Session, removal: Removal, png_text: bytes) -> None:
+    """Keep the text chunks of a picture whose file is about to be deleted."""
+    session.execute(
+        update(Image).where(Image.id == removal.image_id).values(png_text=png_text), execution_options=SILENT
+    )
 
 
 def mark_removed(session: Session, removal: Removal) -> None:

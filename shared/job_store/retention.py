@@ -11,8 +11,8 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from shared.ids import IdKind, MalformedIdError, parse_id
 from shared.job_store.clock import database_time
 from shared.jobs import ACTIVE_STATES, FINAL_STATES, JobState
-from shared.settings import RetentionSettings
-from shared.tables import Checkpoint, Job, JobRequestRow, Project
+from shared.settings import FOR_EVER, RetentionSettings
+from shared.tables import Checkpoint, Image, ImageOrigin, Job, JobRequestRow, Project
 
 
 class Kept(StrEnum):
@@ -62,6 +62,21 @@ def too_old(
 ) -> ColumnElement[bool]:
     """Whether a thing since that time is too old for the project in the same row."""
     return and_(seconds_of(kept, retention) >= 0, since <= cutoff(kept, retention))
+
+
+def expiry_of(session: Session, image: Image, retention: RetentionSettings) -> datetime | None:
+    """When a picture expires: by its own date, or by its age; None for never."""
+    if image.expires_at is not None:
+        return image.expires_at
+    kept = Kept.UPLOADS if image.origin == ImageOrigin.UPLOADED else Kept.RESULTS
+    return date_after(session, image, kept, retention)
+
+
+def date_after(session: Session, image: Image, kept: Kept, retention: RetentionSettings) -> datetime | None:
+    """The time of the picture's upload or drawing, plus a retention of its project; None for never."""
+    own = session.scalar(select(COLUMNS[kept]).where(Project.id == image.project_id))
+    seconds = platform_seconds(kept, retention) if own is None else own
+    return None if seconds == FOR_EVER else image.created_at + timedelta(seconds=seconds)
 
 
 def delete_old_checkpoints(session: Session, retention: RetentionSettings) -> None:

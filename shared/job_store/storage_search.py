@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import and_, null, or_, select, update
+from sqlalchemy import and_, delete, null, or_, select, update
 from sqlalchemy.orm import Session
 
 from shared.ids import ALPHABET, IdKind, parse_id
 from shared.job_store.clock import database_time, time_after
+from shared.job_store.restore import request_restore, restorable_images
 from shared.jobs import FINAL_STATES
 from shared.storage import EXTENSIONS, ListedObject, thumbnail_key
-from shared.tables import Image, Job, Project, UndecodedPicture
+from shared.tables import Image, ImageOrigin, Job, PictureRestore, Project, UndecodedPicture
 
 ID = rf"[0-7][{ALPHABET}]{{25}}"
 PICTURE_KEY = re.compile(rf"(prj_{ID})/(?:uploads|restored|(job_{ID}))/.+")
@@ -56,6 +57,9 @@ def compare(session: Session, page: Page, age_seconds: float) -> Differences:
     ).all()
     found_again = [image.id for image in rows if image.lost_at is not None and image.storage_key in keys]
     set_on(session, found_again, lost_at=null())
+    session.execute(
+        delete(PictureRestore).where(PictureRestore.image_id.in_(found_again)), execution_options=SILENT
+    )
     thumbnails = {thumbnail_key(image.storage_key): image for image in rows}
     unnoted = [image.id for key, image in thumbnails.items() if key in keys and image.thumbnail_at is None]
     set_on(session, unnoted, thumbnail_at=database_time())
@@ -86,13 +90,22 @@ def that_nobody_needs(session: Session, keys: Sequence[str], old: datetime) -> l
     project_ids = {match[1]: parse_id(IdKind.PROJECT, match[1]) for match in owners.values()}
     job_ids = {match[2]: parse_id(IdKind.JOB, match[2]) for match in owners.values() if match[2]}
     projects = set(session.scalars(select(Project.id).where(Project.id.in_(project_ids.values()))))
+    restores = set(
+        session.scalars(
+            select(PictureRestore.folder).where(
+                PictureRestore.folder.in_([key.rpartition("/")[0] for key in owners])
+            )
+        )
+    )
     undecoded = select(UndecodedPicture.job_id).where(UndecodedPicture.job_id == Job.id).exists()
     unended = or_(Job.state.not_in(sorted(FINAL_STATES)), Job.finished_at > old, undecoded)
     busy = set(session.scalars(select(Job.id).where(Job.id.in_(job_ids.values()), unended)))
     return [
         key
         for key, match in owners.items()
-        if project_ids[match[1]] in projects and not (match[2] and job_ids[match[2]] in busy)
+        if project_ids[match[1]] in projects
+        and not (match[2] and job_ids[match[2]] in busy)
+        and key.rpartition("/")[0] not in restores
     ]
 
 
@@ -107,17 +120,18 @@ def missing(session: Session, page: Page, old: datetime) -> list[str]:
         Image.deleted_at.is_(None),
         Image.removing_until.is_(None),
         Image.lost_at.is_(None),
-        Image.expires_at.is_(None),
+        or_(Image.expires_at.is_(None), Image.origin == ImageOrigin.GENERATED.value),
         Image.created_at <= old,
     )
     return list(session.scalars(statement))
 
 
-def mark_lost(session: Session, storage_key: str) -> None:
-    """Note that the picture's object is missing."""
-    session.execute(
-        update(Image)
-        .where(Image.storage_key == storage_key, Image.deleted_at.is_(None), Image.removing_until.is_(None))
-        .values(lost_at=database_time()),
-        execution_options=SILENT,
-    )
+def mark_lost(session: Session, storage_key: str, *, restore: bool) -> None:
+    """Note that the picture's object is missing. restore: decode it again, if it can be restored."""
+    kept = (Image.storage_key == storage_key, Image.deleted_at.is_(None), Image.removing_until.is_(None))
+    lost = update(Image).where(*kept).values(lost_at=database_time()).returning(Image)
+    images = session.scalars(lost, execution_options=SILENT | {"populate_existing": True}).all()
+    restorable = restorable_images(session, [image.id for image in images]) if restore else set[UUID]()
+    for image in images:
+        if image.id in restorable:
+            request_restore(session, image)

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from shared.job_store import queue_position
 from shared.job_store.clock import database_time
+from shared.job_store.restore import restorable_images
 from shared.job_view.view import JobRows, OutputRows
 from shared.jobs import JobState
 from shared.tables import Candidate, Image, ImageTokens, Job, JobRequestRow, UndecodedPicture, UsageRecord
@@ -87,6 +88,9 @@ def read_outputs(session: Session, job_ids: Sequence[UUID]) -> dict[UUID, list[O
         .order_by(Candidate.job_id, Candidate.position)
     )
     outputs: dict[UUID, list[OutputRows]] = defaultdict(list)
-    for candidate, image, tokens_sha256 in session.execute(statement):
-        outputs[candidate.job_id].append(OutputRows(candidate, image, tokens_sha256))
+    found = session.execute(statement).tuples().all()
+    restorable = restorable_images(session, [image.id for _, image, _ in found if image.is_expired])
+    for candidate, image, tokens_sha256 in found:
+        rows = OutputRows(candidate, image, tokens_sha256, restorable=image.id in restorable)
+        outputs[candidate.job_id].append(rows)
     return outputs

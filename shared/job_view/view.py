@@ -34,6 +34,8 @@ class OutputRows:
     candidate: Candidate
     image: Image
     tokens_sha256: bytes
+    restorable: bool = False
+    """Whether the picture's file is gone, but can be decoded from its codes again."""
 
 
 @dataclass(frozen=True)
@@ -191,6 +193,8 @@ def view_output(rows: OutputRows, request: Mapping[str, Any], public_url: str) -
         height=image.height,
         score=rows.candidate.score,
         partial=rows.candidate.partial,
+        expired=image.is_expired,
+        restorable=rows.restorable,
     )
 
 

@@ -41,6 +41,8 @@ JOB_EXAMPLE: dict[str, Any] = {
             "height": 768,
             "score": 12.75,
             "partial": False,
+            "expired": False,
+            "restorable": False,
         }
     ],
     "partial_pending": False,

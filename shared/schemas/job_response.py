@@ -63,6 +63,10 @@ class JobOutput(DescribedModel):
     height: int
     score: float | None
     partial: bool
+    expired: bool
+    """Whether the file is gone: its URLs answer 410."""
+    restorable: bool
+    """Whether the file is gone, but `POST /v1/images/{id}/restore` decodes it from its codes again."""
 
 
 class JobMask(DescribedModel):

@@ -1,7 +1,7 @@
 """Every table of the database, one module for each resource; migrations/ creates exactly these tables."""
 
 from shared.tables.base import Base
-from shared.tables.images import Candidate, Image, ImageOrigin, ImageTokens
+from shared.tables.images import Candidate, Image, ImageOrigin, ImageTokens, PictureRestore
 from shared.tables.jobs import Checkpoint, Job, JobEventRow, JobRequestRow, UsageRecord
 from shared.tables.operations import IdempotencyRecord, Search, WorkerRow
 from shared.tables.projects import ApiKey, Project
@@ -25,6 +25,7 @@ __all__ = [
     "Job",
     "JobEventRow",
     "JobRequestRow",
+    "PictureRestore",
     "Project",
     "Search",
     "SessionRow",

@@ -46,6 +46,8 @@ class Image(Base):
     """Time at which a thumbnail was stored; null while there is none."""
     lost_at: Mapped[datetime | None]
     """Time at which the file was found missing although nothing had deleted it; null if it appears again."""
+    png_text: Mapped[bytes | None]
+    """Text chunks at the beginning of an expired PNG, with its recipe; with them the file is restored."""
 
     __table_args__ = (
         one_of("origin", ImageOrigin),
@@ -84,6 +86,34 @@ class ImageTokens(Base):
     __table_args__ = (
         CheckConstraint("octet_length(sha256) = 32", name="sha256_length"),
         CheckConstraint("octet_length(grid) > 8", name="grid_not_empty"),
+    )
+
+
+class PictureRestore(Base):
+    """An expired picture that is to be decoded from its codes again.
+
+    The transaction that gives the picture its new file deletes the row. If it is given up, the row stays with
+    the reason, until a client asks again.
+    """
+
+    __tablename__ = "picture_restores"
+
+    image_id: Mapped[UUID] = mapped_column(ForeignKey("images.id", ondelete="CASCADE"), primary_key=True)
+    folder: Mapped[str]
+    """Folder of the new file: no earlier file of the picture was in it, so no late deletion can meet it."""
+    tries: Mapped[Small] = mapped_column(server_default=text("0"))
+    available_at: Mapped[CreatedAt]
+    """Time before which the row is not taken: an io worker is decoding it, or a retry waits."""
+    taken_by: Mapped[UUID | None]
+    """The fencing token, a new one each time the row is taken."""
+    error_code: Mapped[str | None]
+    """A `RestoreError`; null while the picture may still be restored."""
+    created_at: Mapped[CreatedAt]
+
+    __table_args__ = (
+        CheckConstraint("tries >= 0", name="tries_not_negative"),
+        Index("ix_picture_restores_waiting", "available_at", postgresql_where=text("error_code IS NULL")),
+        Index(None, "folder"),
     )
 
 

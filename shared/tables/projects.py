@@ -47,8 +47,10 @@ class Project(Base):
         CheckConstraint("requests_per_minute > 0", name="requests_per_minute_positive"),
         CheckConstraint(
             "LEAST(retain_uploads_seconds, retain_results_seconds, retain_previews_seconds,"
-            " retain_events_seconds, retain_checkpoints_seconds) >= -1",
-            name="retention_not_negative",
+            " retain_events_seconds, retain_checkpoints_seconds) >= -1"
+            " AND GREATEST(retain_uploads_seconds, retain_results_seconds, retain_previews_seconds,"
+            " retain_events_seconds, retain_checkpoints_seconds) <= 3162240000",
+            name="retention_in_range",
         ),
     )
 

@@ -1,18 +1,14 @@
 """Pictures, thumbnails, events and saved codes go after the retention of their project, and no sooner."""
 
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError
 
 from services.worker.maintenance.rounds import IMAGE_BATCH, Rounds
 from services.worker.maintenance.rows import DatabaseRows
@@ -21,7 +17,7 @@ from shared.database import Database
 from shared.ids import IdKind, format_id
 from shared.job_store import request_cancel
 from shared.jobs import Queue
-from shared.settings import FOR_EVER, JobSettings, RetentionSettings, StorageSettings
+from shared.settings import FOR_EVER, LONGEST_RETENTION, JobSettings, RetentionSettings, StorageSettings
 from shared.storage import ObjectMissingError, ObjectStorage, thumbnail_key
 from shared.tables import (
     Checkpoint,
@@ -37,7 +33,7 @@ from shared.tables import (
 )
 from tests.support.factories import make_project, queue_job
 from tests.support.interleaving import Gate
-from tests.support.source_tree import ROOT
+from tests.support.killed_scripts import io_environment, run_until_killed
 from tests.support.stored_pictures import DAY, expired, find, store
 
 RETENTION = RetentionSettings(uploads_seconds=30 * DAY)
@@ -125,8 +121,7 @@ def test_a_picture_stays_while_a_waiting_job_needs_it(
 
 
 DYING = """
-import os, signal, sys
-sys.path.insert(0, sys.argv[1])
+import os, signal
 from shared.database import Database
 from shared.settings import DatabaseSettings, JobSettings, RetentionSettings, StorageSettings
 from shared.storage import ObjectStorage
@@ -148,27 +143,7 @@ def test_a_kill_between_object_and_row_is_healed_by_the_next_io_worker(
     database: Database, storage: ObjectStorage, storage_settings: StorageSettings, project_id: UUID
 ) -> None:
     image = store(database, storage, project_id, expires_at=func.clock_timestamp())
-    url = database.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    secret, key = storage_settings.secret_access_key, storage_settings.access_key_id
-    assert secret is not None
-    assert key is not None
-    environment = {
-        "PATH": os.environ["PATH"],
-        "DATABASE_URL": url,
-        "S3_BUCKET": storage_settings.bucket,
-        "S3_ENDPOINT_URL": storage_settings.endpoint_url or "",
-        "S3_ACCESS_KEY_ID": key.get_secret_value(),
-        "S3_SECRET_ACCESS_KEY": secret.get_secret_value(),
-        "S3_PREFIX": storage_settings.prefix,
-    }
-    killed = subprocess.run(
-        [sys.executable, "-c", DYING, str(Path(ROOT))],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    run_until_killed(DYING, io_environment(database, storage_settings))
     left = find(database, image)
     assert left.deleted_at is None
     assert left.is_expired
@@ -305,7 +280,16 @@ def test_one_io_worker_at_a_time_does_a_step_and_a_late_one_changes_nothing(
         assert session.scalar(select(Search.due_at)) == due, "the late one did not end the step again"
 
 
-@pytest.mark.parametrize("column", ["retain_uploads_seconds", "retain_checkpoints_seconds"])
-def test_a_retention_below_for_ever_is_refused(database: Database, project_id: UUID, column: str) -> None:
-    with pytest.raises(Exception, match="retention_not_negative"):
-        retain(database, project_id, **{column: -2})
+@pytest.mark.parametrize("seconds", [FOR_EVER - 1, LONGEST_RETENTION + 1])
+def test_a_retention_out_of_range_is_refused(database: Database, project_id: UUID, seconds: int) -> None:
+    with pytest.raises(IntegrityError, match="retention_in_range"):
+        retain(database, project_id, retain_checkpoints_seconds=seconds)
+
+
+def test_the_longest_retention_keeps_everything(
+    database: Database, storage: ObjectStorage, project_id: UUID
+) -> None:
+    retain(database, project_id, retain_uploads_seconds=LONGEST_RETENTION)
+    store(database, storage, project_id, age=40 * 365 * DAY)
+    rounds_of(database, storage).clean()
+    assert expired(database) == set()

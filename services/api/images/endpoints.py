@@ -10,7 +10,8 @@ from services.api.dependencies import GatewayDep, IfNoneMatch, ImageId
 from services.api.http.etags import tagged
 from services.api.http.query_rules import refuse_unknown_query
 from services.api.images.derivatives import conversion_of, read_converted, read_thumbnail
-from services.api.images.repository import content_headers, find_image, store_picture
+from services.api.images.repository import content_headers, find_image, find_row, state_of, store_picture
+from services.api.images.restore import restore_picture
 from services.api.images.schemas import ImageResponse
 from services.api.images.upload import UPLOAD_BODY, read_upload
 from services.api.problems.codes import ProblemCode
@@ -30,7 +31,10 @@ router = APIRouter(
         ProblemCode.STORAGE_UNAVAILABLE,
     ),
 )
-NOT_FOUND = problem_responses(ProblemCode.NOT_FOUND, ProblemCode.IMAGE_EXPIRED)
+NOT_FOUND = problem_responses(ProblemCode.NOT_FOUND)
+REFUSED_RESTORES = problem_responses(ProblemCode.NOT_FOUND, ProblemCode.IMAGE_NOT_RESTORABLE)
+RESTORE_SECONDS = "1"
+"""Pause before a client reads the image again."""
 REFUSED_CONVERSIONS = problem_responses(
     ProblemCode.NOT_FOUND,
     ProblemCode.IMAGE_EXPIRED,
@@ -64,17 +68,46 @@ async def post_image(
     """Upload a PNG, JPEG, WebP or GIF picture; jobs can then use it by its id."""
     data = await read_upload(request, gateway)
     image = await store_picture(gateway, caller.project_id, data)
-    described = ImageResponse.of(image, gateway.settings.gateway.public_url)
+    async with gateway.database.transaction() as session:
+        state = await session.run_sync(state_of, image, gateway.settings.retention)
+    described = ImageResponse.of(image, state, gateway.settings.gateway.public_url)
     response.headers["Location"] = described.url.removesuffix("/content")
     return described
 
 
 @router.get("/{image_id}", responses=NOT_FOUND)
 async def get_image(caller: CallerDep, gateway: GatewayDep, image_id: ImageId) -> ImageResponse:
-    """Describe a picture: size, format, hash and the URL of its file."""
+    """Describe a picture: size, format, hash, the URL of its file, and whether the file has expired."""
     async with gateway.database.transaction() as session:
-        image = await session.run_sync(find_image, caller.project_id, image_id)
-    return ImageResponse.of(image, gateway.settings.gateway.public_url)
+        image = await session.run_sync(find_row, caller.project_id, image_id)
+        state = await session.run_sync(state_of, image, gateway.settings.retention)
+    return ImageResponse.of(image, state, gateway.settings.gateway.public_url)
+
+
+@router.post(
+    "/{image_id}/restore",
+    responses={
+        **REFUSED_RESTORES,
+        202: {"model": ImageResponse, "description": "The file is being decoded from its tokens again."},
+    },
+)
+async def post_restore(
+    caller: CallerDep, gateway: GatewayDep, image_id: ImageId, response: Response
+) -> ImageResponse:
+    """Decode an expired picture from its tokens again, with the same id and the same pixels.
+
+    202 while it is decoded: read the image until `expired` is false. 200 if its file is there already.
+    """
+    async with gateway.database.transaction() as session:
+        image, state = await session.run_sync(
+            restore_picture, caller.project_id, image_id, gateway.settings.retention
+        )
+    described = ImageResponse.of(image, state, gateway.settings.gateway.public_url)
+    if state.restoring:
+        response.status_code = 202
+        response.headers["Location"] = described.url.removesuffix("/content")
+        response.headers["Retry-After"] = RESTORE_SECONDS
+    return described
 
 
 @router.get(

@@ -7,9 +7,13 @@ from sqlalchemy.orm import Session
 
 from services.api.images.files import read_picture
 from services.api.images.provisional import keep_images, provisionally_stored
+from services.api.images.schemas import ImageState
 from services.api.problems.codes import Problem, ProblemCode
 from services.api.process.gateway import Gateway
 from shared.ids import IdKind, format_id
+from shared.job_store.restore import RestoreError, find_restore, has_usable_codes, restorable_images
+from shared.job_store.retention import expiry_of
+from shared.settings import RetentionSettings
 from shared.storage import EXTENSIONS, ObjectMissingError
 from shared.tables import Image
 
@@ -27,12 +31,40 @@ async def store_picture(gateway: Gateway, project_id: UUID, data: bytes) -> Imag
 
 def find_image(session: Session, project_id: UUID, image_id: UUID) -> Image:
     """The picture's row. Raises Problem: not_found, also for another project's picture, or image_expired."""
-    image = session.scalars(select(Image).where(Image.id == image_id, Image.project_id == project_id)).first()
-    if image is None:
-        raise Problem(ProblemCode.NOT_FOUND, "There is no image with this id.", param="image_id")
+    image = find_row(session, project_id, image_id)
     if image.is_expired:
         raise expired()
     return image
+
+
+def find_row(session: Session, project_id: UUID, image_id: UUID) -> Image:
+    """The row of a picture, which may be expired. Raises Problem (not_found)."""
+    image = session.scalars(select(Image).where(Image.id == image_id, Image.project_id == project_id)).first()
+    if image is None:
+        raise Problem(ProblemCode.NOT_FOUND, "There is no image with this id.", param="image_id")
+    return image
+
+
+def find_start(session: Session, project_id: UUID, image_id: UUID) -> Image:
+    """A picture that a job can start from: if its file has expired, its codes are kept. Raises Problem."""
+    image = find_row(session, project_id, image_id)
+    if image.is_expired and not has_usable_codes(session, image.id):
+        raise expired()
+    return image
+
+
+def state_of(session: Session, image: Image, retention: RetentionSettings) -> ImageState:
+    """What a response shows of the picture besides its row."""
+    if not image.is_expired:
+        return ImageState(expiry_of(session, image, retention))
+    restore = find_restore(session, image.id)
+    failed = None if restore is None else restore.error_code
+    return ImageState(
+        expiry_of(session, image, retention),
+        restorable=bool(restorable_images(session, [image.id])),
+        restoring=restore is not None and failed is None,
+        restore_error=None if failed is None else RestoreError(failed),
+    )
 
 
 async def read_content(gateway: Gateway, image: Image) -> bytes:

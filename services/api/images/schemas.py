@@ -1,19 +1,33 @@
 """Request and response bodies of /v1/images."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.ids import IdKind, format_id
+from shared.job_store.restore import RestoreError
 from shared.links import content_url, thumbnail_url
 from shared.schemas.fields import LARGEST_IMAGE_SOURCE, Time
 from shared.tables import Image, ImageOrigin
+
+
+@dataclass(frozen=True)
+class ImageState:
+    """What a response shows of a picture besides its row."""
+
+    expires_at: datetime | None = None
+    restorable: bool = False
+    restoring: bool = False
+    restore_error: RestoreError | None = None
 
 
 class ImageResponse(BaseModel):
     """A stored picture."""
 
     model_config = ConfigDict(
+        use_attribute_docstrings=True,
         json_schema_extra={
             "examples": [
                 {
@@ -29,9 +43,13 @@ class ImageResponse(BaseModel):
                     "thumbnail_url": "http://127.0.0.1:8000/v1/images/img_06bq5w3t8wxk9f4m2r7n1c0d5e/thumbnail",
                     "created_at": "2026-01-01T12:00:00Z",
                     "expires_at": None,
+                    "expired": False,
+                    "restorable": False,
+                    "restoring": False,
+                    "restore_error": None,
                 }
             ]
-        }
+        },
     )
 
     id: str
@@ -49,9 +67,19 @@ class ImageResponse(BaseModel):
     """Address of a WebP of at most 256 pixels a side."""
     created_at: Time
     expires_at: Time | None
+    """Time after which the file is deleted, by the project's retention; null for never."""
+    expired: bool
+    """Whether the file is gone: its routes answer 410."""
+    restorable: bool
+    """Whether the file is gone, but can be decoded from its tokens again."""
+    restoring: bool
+    """Whether the file is being decoded again."""
+    restore_error: RestoreError | None
+    """Why the last restore failed: the image tokenizer has other weights now (`other_tokenizer`), it refuses
+    the tokens (`refused`), or all tries failed (`given_up`)."""
 
     @classmethod
-    def of(cls, image: Image, public_url: str) -> Self:
+    def of(cls, image: Image, state: ImageState, public_url: str) -> Self:
         """The response of a row."""
         return cls(
             id=format_id(IdKind.IMAGE, image.id),
@@ -64,7 +92,11 @@ class ImageResponse(BaseModel):
             url=content_url(public_url, image.id),
             thumbnail_url=thumbnail_url(public_url, image.id),
             created_at=image.created_at,
-            expires_at=image.expires_at,
+            expires_at=state.expires_at,
+            expired=image.is_expired,
+            restorable=state.restorable,
+            restoring=state.restoring,
+            restore_error=state.restore_error,
         )
 
 

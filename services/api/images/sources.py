@@ -4,19 +4,22 @@ The stored request contains only ids: workers fetch nothing from clients' URLs, 
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from uuid import UUID
+
+from sqlalchemy.orm import Session
 
 from services.api.auth.api_keys import Caller
 from services.api.images.base64_pictures import SLICE, decode_base64
 from services.api.images.files import PictureFile, read_picture
-from services.api.images.repository import find_image
+from services.api.images.repository import find_image, find_start
 from services.api.problems.codes import Problem, ProblemCode
 from services.api.process.gateway import Gateway
 from shared.ids import IdKind, format_id, parse_id
 from shared.problem_documents import FieldError
 from shared.schemas.fields import scheme_of
 from shared.schemas.jobs import JobRequest
+from shared.tables import Image
 
 FIELDS = ("image", "mask")
 
@@ -32,7 +35,9 @@ async def read_sources(gateway: Gateway, caller: Caller, request: JobRequest) ->
         if source is None or is_future(source):
             continue
         try:
-            picture = await look_at_source(gateway, caller, source)
+            picture = await look_at_source(
+                gateway, caller, source, find_image if name == "mask" else find_start
+            )
         except Problem as problem:
             raise about_field(name, problem) from problem
         if picture is not None:
@@ -62,13 +67,21 @@ def about_field(name: str, problem: Problem) -> Problem:
     return Problem(code, detail, param=name, errors=[error], headers=problem.headers)
 
 
-async def look_at_source(gateway: Gateway, caller: Caller, source: str) -> PictureFile | None:
-    """Read a picture from a URL or base64; None if `source` is the id of a picture. Raises Problem."""
+async def look_at_source(
+    gateway: Gateway,
+    caller: Caller,
+    source: str,
+    find: Callable[[Session, UUID, UUID], Image] = find_start,
+) -> PictureFile | None:
+    """Read a picture from a URL or base64; None if `source` is the id of a picture. Raises Problem.
+
+    find: finds a picture by project and id. A job can start from an expired picture whose codes are kept.
+    """
     if scheme_of(source) is not None:
         data = await read_source(gateway, source)
         return await read_picture(gateway.decoders, caller.project_id, data)
     async with gateway.database.transaction() as session:
-        await session.run_sync(find_image, caller.project_id, parse_id(IdKind.IMAGE, source))
+        await session.run_sync(find, caller.project_id, parse_id(IdKind.IMAGE, source))
     return None
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from services.api.auth.api_keys import Caller
 from services.api.images.files import MOST_PIXELS, PictureFile, picture_problem
-from services.api.images.repository import find_image, read_content
+from services.api.images.repository import find_image, find_start, read_content
 from services.api.jobs.admission import Offer
 from services.api.problems.codes import Problem, ProblemCode
 from services.api.process.gateway import Gateway
@@ -21,7 +21,7 @@ from shared.pictures.masks import CellMask, MaskRecord
 from shared.schemas.fields import ImageSize
 from shared.schemas.jobs import JobRequest
 from shared.sizes import CELL_PIXELS, GRID_PIXELS
-from shared.tables import Image, ImageOrigin
+from shared.tables import ImageOrigin
 
 USUAL_SIZE = ImageSize(512, 512)
 """Size to which an image is fitted while no running worker reports its model's size."""
@@ -134,14 +134,9 @@ async def given_image(
     """Size and origin of the request's image, given by URL, base64 or id. Raises Problem."""
     if (sent := pictures.get("image")) is not None:
         return GivenImage(sent.width, sent.height, is_drawn=False)
-    image = await stored_image(gateway, caller, source)
-    return GivenImage(image.width, image.height, is_drawn=image.origin == ImageOrigin.GENERATED)
-
-
-async def stored_image(gateway: Gateway, caller: Caller, source: str) -> Image:
-    """The row of one of the project's images. Raises Problem."""
     async with gateway.database.transaction() as session:
-        return await session.run_sync(find_image, caller.project_id, parse_id(IdKind.IMAGE, source))
+        image = await session.run_sync(find_start, caller.project_id, parse_id(IdKind.IMAGE, source))
+    return GivenImage(image.width, image.height, is_drawn=image.origin == ImageOrigin.GENERATED)
 
 
 async def mask_bytes(
@@ -150,4 +145,6 @@ async def mask_bytes(
     """The mask's file. Raises Problem or StorageError."""
     if "mask" in pictures:
         return pictures["mask"].data
-    return await read_content(gateway, await stored_image(gateway, caller, source))
+    async with gateway.database.transaction() as session:
+        image = await session.run_sync(find_image, caller.project_id, parse_id(IdKind.IMAGE, source))
+    return await read_content(gateway, image)

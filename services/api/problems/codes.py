@@ -30,6 +30,7 @@ class ProblemCode(StrEnum):
     IMAGE_UNAVAILABLE = "image_unavailable"
     IMAGE_URL_FORBIDDEN = "image_url_forbidden"
     IMAGE_EXPIRED = "image_expired"
+    IMAGE_NOT_RESTORABLE = "image_not_restorable"
     WEBHOOK_URL_FORBIDDEN = "webhook_url_forbidden"
     WEBHOOK_ENDPOINT_DISABLED = "webhook_endpoint_disabled"
     ROTATION_OVERLAPS = "rotation_overlaps"
@@ -149,7 +150,14 @@ PROBLEMS: dict[ProblemCode, ProblemKind] = {
         410,
         "Image expired",
         "The picture has expired, and its file was deleted.",
-        "Generate it again: the same request with the same seed gives the same picture.",
+        "If `GET /v1/images/{id}` shows `restorable`, send `POST /v1/images/{id}/restore`. A drawn picture "
+        "can also be generated again: the same request with the same seed gives the same picture.",
+    ),
+    ProblemCode.IMAGE_NOT_RESTORABLE: ProblemKind(
+        409,
+        "Image not restorable",
+        "The picture has expired, and it was uploaded, its tokens are not kept, or a client has deleted it.",
+        "Upload the picture again, or repeat the job that drew it.",
     ),
     ProblemCode.WEBHOOK_URL_FORBIDDEN: ProblemKind(
         422,

@@ -36,6 +36,7 @@ TREE_TURN: dict[str, Any] = {
             "partial": False,
             "starred": True,
             "expired": False,
+            "restorable": False,
         }
     ],
     "created_at": "2026-01-01T12:00:00Z",

@@ -57,6 +57,8 @@ class TurnCandidate(DescribedModel):
     starred: bool
     expired: bool
     """Whether the picture's file was deleted."""
+    restorable: bool
+    """Whether `POST /v1/images/{image_id}/restore` decodes the deleted file from its codes again."""
 
 
 class TreeTurn(DescribedModel):

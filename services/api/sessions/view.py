@@ -160,6 +160,7 @@ def view_candidate(rows: OutputRows, public_url: str) -> TurnCandidate:
         partial=candidate.partial,
         starred=candidate.starred_at is not None,
         expired=image.is_expired,
+        restorable=rows.restorable,
     )
 
 

@@ -13,12 +13,12 @@ from services.worker.job.failures import failure
 from services.worker.model.picture_sizes import TrainedSizes
 from services.worker.tokenizer_client import TokenizerClient
 from shared.database import Database
-from shared.ids import IdKind, parse_id
+from shared.ids import IdKind, format_id, parse_id
 from shared.job_errors import JobErrorCode
 from shared.pictures.mask_modes import MaskMode
 from shared.sizes import GRID_PIXELS
 from shared.storage import ObjectStorage
-from shared.tables import Image, ImageTokens
+from shared.tables import Image, ImageOrigin, ImageTokens
 from shared.token_grid import TokenGrid
 
 
@@ -54,7 +54,7 @@ class PictureSource:
         known = self._known(image, size, sizes) or self._known(image, best_size(image, size, sizes), sizes)
         if known is not None:
             return known
-        given = self._encode(self._storage.get(image.storage_key), best_size(image, size, sizes))
+        given = self._encode(self._file(image), best_size(image, size, sizes))
         with self._database.transaction() as session:
             remember_tokens(session, image.id, name, given)
         return given
@@ -66,7 +66,7 @@ class PictureSource:
         if source.startswith("data:"):
             data = decode_data_url(source)
         else:
-            data = self._storage.get(self._find(project_id, source).storage_key)
+            data = self._file(self._find(project_id, source))
         return self._tokenizer.free_cells(data, str(size), mode)
 
     def _encode(self, data: bytes, size: PictureSize) -> GivenPicture:
@@ -83,8 +83,33 @@ class PictureSource:
         allowed = size is not None or sizes.panels is None or drawn in sizes.panels
         return GivenPicture(drawn, grid) if allowed else None
 
+    def _file(self, image: Image) -> bytes:
+        """The picture's file; that of an expired picture is decoded from its drawn codes again.
+
+        Raises JobFailureError if these are not kept.
+        """
+        if not image.is_expired:
+            return self._storage.get(image.storage_key)
+        drawn = None
+        if image.origin == ImageOrigin.GENERATED:
+            drawn = self._known_at(image, PictureSize(image.width, image.height))
+        if drawn is None:
+            raise failure(
+                JobErrorCode.IMAGE_UNAVAILABLE,
+                f"The file of {format_id(IdKind.IMAGE, image.id)} has expired, and there are no codes of "
+                "this size.",
+            )
+        return self._tokenizer.decode(drawn)
+
+    def _known_at(self, image: Image, size: PictureSize) -> TokenGrid | None:
+        with self._database.transaction() as session:
+            return find_tokens(session, image.id, self._tokenizer.model.tokenizer, size)
+
     def _find(self, project_id: UUID, source: str) -> Image:
-        """Find the picture in the project. The gateway stores pictures at URLs before it queues the job."""
+        """Find the picture in the project; its file may have expired.
+
+        The gateway stores pictures at URLs before it queues the job.
+        """
         if source.startswith(("http://", "https://")):
             raise failure(
                 JobErrorCode.IMAGE_UNAVAILABLE,
@@ -92,7 +117,7 @@ class PictureSource:
             )
         with self._database.transaction() as session:
             image = session.get(Image, parse_id(IdKind.IMAGE, source))
-        if image is None or image.project_id != project_id or image.is_expired:
+        if image is None or image.project_id != project_id:
             raise failure(JobErrorCode.IMAGE_UNAVAILABLE, f"The project has no picture {source}.")
         return image
 

@@ -9,12 +9,11 @@ from typing import Any
 
 from services.worker.engine.layout.prompts import PictureRequest
 from services.worker.engine.sampling.filters import SamplingParameters
+from shared.png_text import with_leading_text
 from shared.token_grid import TokenGrid
 
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 """IPTC's term for media that a trained model has made; programs that show provenance know it."""
-HEADER_END = 8 + 25
-"""Length of the signature and of IHDR with its 13 bytes of data (PNG specification, 5.2 and 11.2.1)."""
 
 
 def describe(
@@ -63,7 +62,7 @@ def add_to_recipe(text: Mapping[str, str], more: Mapping[str, Any]) -> dict[str,
 def add_text(png: bytes, text: Mapping[str, str]) -> bytes:
     """Insert international text chunks (iTXt) after the PNG's header."""
     chunks = b"".join(text_chunk(keyword, value) for keyword, value in text.items())
-    return png[:HEADER_END] + chunks + png[HEADER_END:]
+    return with_leading_text(png, chunks)
 
 
 def text_chunk(keyword: str, text: str) -> bytes:

@@ -5,10 +5,12 @@ from functools import partial
 from celery import Celery
 
 from services.worker.broker.doorbells import ring_doorbell
+from services.worker.maintenance.restores import Restores
 from services.worker.maintenance.rounds import Rounds
 from services.worker.maintenance.rows import DatabaseRows
 from services.worker.maintenance.searches import Searches
 from services.worker.periodic import Periodic
+from services.worker.tokenizer_client import TokenizerClient
 from shared.database import Database
 from shared.events import EventPublisher
 from shared.settings import JobSettings, RetentionSettings
@@ -18,6 +20,7 @@ DEADLINE_SECONDS = 1.0
 DOORBELL_SECONDS = 5.0
 CLEANING_SECONDS = 60.0
 SEARCH_SECONDS = 5.0
+RESTORE_SECONDS = 1.0
 
 
 class IoWorker:
@@ -32,8 +35,9 @@ class IoWorker:
         jobs: JobSettings,
         *,
         retention: RetentionSettings | None = None,
+        tokenizer: TokenizerClient | None = None,
     ) -> None:
-        """retention: None for the defaults."""
+        """retention: None for the defaults. tokenizer: None to restore no pictures."""
         retention = retention or RetentionSettings()
         self._database = database
         self._events = events
@@ -49,6 +53,12 @@ class IoWorker:
             Periodic("search", SEARCH_SECONDS, self.searches.do_all),
         ]
 
+        self._tokenizer = tokenizer
+        self._restores: Restores | None = None
+        if tokenizer is not None:
+            self._restores = Restores(database, storage, tokenizer, retention)
+            self._threads.append(Periodic("restore", RESTORE_SECONDS, self._restores.do_all))
+
     def start(self) -> None:
         """Start the threads."""
         for thread in self._threads:
@@ -56,7 +66,11 @@ class IoWorker:
 
     def stop(self) -> None:
         """Wait for the current rounds and stop."""
+        if self._restores is not None:
+            self._restores.stop()
         for thread in self._threads:
             thread.stop()
+        if self._tokenizer is not None:
+            self._tokenizer.close()
         self._events.close()
         self._database.dispose()

@@ -7,14 +7,19 @@ from typing import Protocol
 from services.worker.maintenance.rows import MaintenanceRows
 from shared.events import Publish
 from shared.ids import IdKind, format_id
+from shared.job_store.removal import Removal
 from shared.jobs import Queue
+from shared.png_text import leading_text
 from shared.settings import JobSettings
+from shared.storage import ObjectMissingError
 from shared.tables import Job
 
 logger = logging.getLogger(__name__)
 
 LEASES_UNTIL_FORGOTTEN = 10
 """Lease times after which the row of a silent worker is removed, unless jobs may wait for its identity."""
+TEXT_BYTES = 64 * 1024
+"""The beginning of a picture that contains its recipe."""
 IMAGE_BATCH = 20
 """Expired pictures that are claimed at once; several io workers share them in such batches."""
 
@@ -23,6 +28,8 @@ class PictureBucket(Protocol):
     """The part of the object storage that removes pictures; see `ObjectStorage`."""
 
     def delete(self, key: str) -> None: ...
+
+    def get_start(self, key: str, size: int) -> bytes: ...
 
 
 class Rounds:
@@ -79,9 +86,20 @@ class Rounds:
         self._rows.remove_old_rows(max(leases, self._jobs.model_wait_seconds))
         while removals := self._rows.claim_expired(IMAGE_BATCH):
             for removal in removals:
+                self._keep_text(removal)
                 for key in removal.keys:
                     self._storage.delete(key)
                 self._rows.mark_removed(removal)
+
+    def _keep_text(self, removal: Removal) -> None:
+        """Keep what a restore needs besides the codes: the recipe in the file, which goes with it."""
+        if removal.is_drawn:
+            try:
+                self._rows.keep_text(
+                    removal, leading_text(self._storage.get_start(removal.storage_key, TEXT_BYTES))
+                )
+            except ObjectMissingError:
+                return  # another process has deleted it, and has kept its text
 
     def _tell(self, jobs: Sequence[Job]) -> None:
         for job in jobs:

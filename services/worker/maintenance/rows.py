@@ -15,7 +15,7 @@ from shared.job_store import (
     waiting_queues,
 )
 from shared.job_store.clock import database_time, time_after
-from shared.job_store.removal import Removal, claim_expired, mark_removed
+from shared.job_store.removal import Removal, claim_expired, keep_text, mark_removed
 from shared.job_store.retention import delete_old_checkpoints
 from shared.jobs import Queue
 from shared.settings import RetentionSettings
@@ -54,6 +54,10 @@ class MaintenanceRows(Protocol):
 
     def claim_expired(self, most: int) -> Sequence[Removal]:
         """Up to `most` expired pictures, which no other io worker gets for a while."""
+        ...
+
+    def keep_text(self, removal: Removal, png_text: bytes) -> None:
+        """Keep the text chunks of a picture whose file is about to be deleted."""
         ...
 
     def mark_removed(self, removal: Removal) -> None:
@@ -118,6 +122,11 @@ class DatabaseRows:
         """See MaintenanceRows."""
         with self._database.transaction() as session:
             return claim_expired(session, self._retention, most)
+
+    def keep_text(self, removal: Removal, png_text: bytes) -> None:
+        """See MaintenanceRows."""
+        with self._database.transaction() as session:
+            keep_text(session, removal, png_text)
 
     def mark_removed(self, removal: Removal) -> None:
         """See MaintenanceRows."""

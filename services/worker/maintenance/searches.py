@@ -124,7 +124,7 @@ class Searches:
         lost = [key for key in found.missing if not self._storage.exists(key)]
         for key in lost:
             with self._database.transaction() as session:
-                mark_lost(session, key)
+                mark_lost(session, key, restore=len(lost) < len(listed))
         if found.orphans or lost:
             logger.warning(
                 "the bucket and the database differed",

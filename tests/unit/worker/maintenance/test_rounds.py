@@ -1,5 +1,6 @@
 """What each round of the io worker decides: whom it tells, which queues it rings, when it stops cleaning."""
 
+import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID, uuid4
@@ -9,10 +10,13 @@ import pytest
 from services.worker.maintenance.rounds import IMAGE_BATCH, LEASES_UNTIL_FORGOTTEN, Rounds
 from shared.job_store.removal import Removal
 from shared.jobs import JobState, Queue
+from shared.png_text import SIGNATURE, with_leading_text
 from shared.settings import JobSettings
-from shared.storage import StorageError
+from shared.storage import ObjectMissingError, StorageError
 from shared.tables import Job
 
+PNG = SIGNATURE + bytes(25) + struct.pack(">I", 0) + b"IDAT" + bytes(4)
+TEXT = struct.pack(">I", 2) + b"iTXt" + b"ab" + bytes(4)
 SETTINGS = JobSettings(lease_seconds=30, model_wait_seconds=100, max_interruptions=4)
 
 
@@ -31,6 +35,7 @@ class Platform:
         self.expired_images: list[str] = []
         self.claimed: list[str] = []
         self.marked: list[str] = []
+        self.texts: dict[str, bytes] = {}
         self.storage_is_away = False
         self.deleted: list[str] = []
         self.published: list[tuple[UUID, str]] = []
@@ -62,7 +67,16 @@ class Platform:
     def claim_expired(self, most: int) -> Sequence[Removal]:
         batch, self.expired_images = self.expired_images[:most], self.expired_images[most:]
         self.claimed += batch
-        return [Removal(uuid4(), key, (f"thumbnail of {key}", key)) for key in batch]
+        return [Removal(uuid4(), key, (f"thumbnail of {key}", key), is_drawn=True) for key in batch]
+
+    def keep_text(self, removal: Removal, png_text: bytes) -> None:
+        assert removal.storage_key not in self.deleted, "the text is kept first"
+        self.texts[removal.storage_key] = png_text
+
+    def get_start(self, key: str, size: int) -> bytes:
+        if key in self.deleted:
+            raise ObjectMissingError(key)
+        return with_leading_text(PNG, TEXT)[:size]
 
     def mark_removed(self, removal: Removal) -> None:
         assert set(removal.keys) <= set(self.deleted), "the objects go first"
@@ -140,6 +154,7 @@ def test_one_cleaning_removes_every_expired_picture_however_many(count: int) -> 
     platform.rounds.clean()
     assert platform.deleted == [object_key for key in keys for object_key in (f"thumbnail of {key}", key)]
     assert platform.marked == keys
+    assert platform.texts == dict.fromkeys(keys, TEXT)
 
 
 def test_a_storage_that_is_away_ends_the_cleaning_and_leaves_the_rows_to_a_later_one() -> None:

@@ -1,0 +1,28 @@
+"""Text chunks right after the header of a PNG, where the platform writes a picture's recipe."""
+
+import struct
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+HEADER_END = len(SIGNATURE) + 25
+"""Length of the signature and of IHDR with its 13 bytes of data (PNG specification, 5.2 and 11.2.1)."""
+TEXT_CHUNK = b"iTXt"
+CHUNK_FRAME = 12
+"""Bytes of a chunk besides its data: length, type and checksum."""
+
+
+def leading_text(start: bytes) -> bytes:
+    """The text chunks right after the header. start: the beginning of a file; empty if it is no PNG."""
+    if not start.startswith(SIGNATURE):
+        return b""
+    end = HEADER_END
+    while len(start) >= end + CHUNK_FRAME and start[end + 4 : end + 8] == TEXT_CHUNK:
+        (length,) = struct.unpack_from(">I", start, end)
+        if end + CHUNK_FRAME + length > len(start):
+            break
+        end += CHUNK_FRAME + length
+    return start[HEADER_END:end]
+
+
+def with_leading_text(png: bytes, text: bytes) -> bytes:
+    """The PNG with these chunks right after its header."""
+    return png[:HEADER_END] + text + png[HEADER_END:]
