@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, delete, func, literal, or_, select
+from sqlalchemy import BigInteger, ColumnElement, and_, delete, func, literal, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from shared.ids import IdKind, MalformedIdError, parse_id
@@ -47,7 +47,7 @@ def platform_seconds(kept: Kept, retention: RetentionSettings) -> int:
 
 def seconds_of(kept: Kept, retention: RetentionSettings) -> ColumnElement[int]:
     """The retention of the project in the same row; -1 means for ever."""
-    return func.coalesce(COLUMNS[kept], platform_seconds(kept, retention))
+    return func.coalesce(COLUMNS[kept], literal(platform_seconds(kept, retention), BigInteger()))
 
 
 def cutoff(kept: Kept, retention: RetentionSettings) -> ColumnElement[datetime]:

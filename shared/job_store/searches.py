@@ -24,6 +24,8 @@ class SearchName(StrEnum):
     """Thumbnails past their retention."""
     EVENTS = "events"
     """Events past their retention."""
+    ESTIMATES = "estimates"
+    """When open jobs are expected to be done."""
     STORAGE = "storage"
     """Objects without rows, and rows without objects."""
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from shared.job_store import queue_position
 from shared.job_store.clock import database_time
+from shared.job_store.estimates import read_estimates
 from shared.job_store.restore import restorable_images
 from shared.job_view.view import JobRows, OutputRows
 from shared.jobs import JobState
@@ -37,6 +38,7 @@ def collect(session: Session, jobs: Sequence[Job], positions: dict[UUID, int | N
     undecoded = select(UndecodedPicture.job_id).where(UndecodedPicture.job_id.in_(ids))
     pending = frozenset(session.scalars(undecoded))
     retries_of = read_retries(session, ids)
+    estimate_of = read_estimates(session, jobs)
     now = session.scalars(select(database_time())).one()
     return [
         JobRows(
@@ -48,6 +50,7 @@ def collect(session: Session, jobs: Sequence[Job], positions: dict[UUID, int | N
             now,
             undecoded=job.id in pending,
             mask=request_of[job.id].mask,
+            estimate=estimate_of.get(job.id),
             retry_of=request_of[job.id].retry_of,
             retries=retries_of[job.id],
         )

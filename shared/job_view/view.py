@@ -23,7 +23,7 @@ from shared.schemas.job_response import (
     NumericsChange,
 )
 from shared.schemas.jobs import JobRequest
-from shared.tables import Candidate, Image, Job, UsageRecord
+from shared.tables import Candidate, Image, Job, JobEstimate, UsageRecord
 from shared.tasks import Task
 
 
@@ -52,6 +52,7 @@ class JobRows:
     undecoded: bool = False
     """Whether the job has ended, but some of its codes are still to be decoded into a picture."""
     mask: Mapping[str, Any] | None = None
+    estimate: JobEstimate | None = None
     retry_of: UUID | None = None
     retries: Sequence[UUID] = ()
     """Jobs that repeat this one, oldest first."""
@@ -76,7 +77,7 @@ def view_job(rows: JobRows, public_url: str) -> JobResponse:
         numerics=job.numerics,
         numerics_changed=view_change(job),
         queue_position=rows.queue_position,
-        progress=view_progress(job, rows.now),
+        progress=view_progress(job, rows.now, rows.estimate),
         outputs=[view_output(output, rows.request, public_url) for output in rows.outputs],
         partial_pending=rows.undecoded,
         scores=job.scores,
@@ -116,7 +117,7 @@ def view_change(job: Job) -> NumericsChange | None:
     return NumericsChange.model_validate({"from": job.numerics_before, "to": job.numerics})
 
 
-def view_progress(job: Job, now: datetime | None) -> JobProgress:
+def view_progress(job: Job, now: datetime | None, estimate: JobEstimate | None = None) -> JobProgress:
     """The job's progress.
 
     now: time by the database's clock. `eta_seconds` is the worker's last estimate less the time since then.
@@ -126,6 +127,7 @@ def view_progress(job: Job, now: datetime | None) -> JobProgress:
     eta = None if lease_left is not None or job.state != JobState.RUNNING else job.eta_seconds
     if eta is not None and now is not None and job.progress_at is not None:
         eta = rounded(max(0.0, eta - (now - job.progress_at).total_seconds()))
+    p50, p90 = (None, None) if lease_left is not None else view_estimate(job, now, estimate)
     return JobProgress(
         phase=known_phase(job) if lease_left is None else Phase.WORKER_LOST,
         phase_fraction=None if lease_left is not None else phase_fraction(job),
@@ -135,8 +137,28 @@ def view_progress(job: Job, now: datetime | None) -> JobProgress:
         prefill_rows_done=job.prefill_rows_done,
         prefill_rows=job.prefill_rows,
         eta_seconds=eta,
+        eta_p50=p50,
+        eta_p90=p90,
         worker_lost_seconds=lease_left,
     )
+
+
+def view_estimate(
+    job: Job, now: datetime | None, estimate: JobEstimate | None
+) -> tuple[float | None, float | None]:
+    """The seconds left by the estimate's two quantiles; None for an ended job or a time that has passed.
+
+    They have two digits, so that the entity tag of a waiting job stays the same for a while.
+    """
+    if now is None or estimate is None or job.state not in {JobState.QUEUED, JobState.RUNNING}:
+        return None, None
+    left = [max(0.0, (done - now).total_seconds()) for done in (estimate.done_p50, estimate.done_p90)]
+    return (two_digits(left[0]), two_digits(left[1])) if left[1] else (None, None)
+
+
+def two_digits(seconds: float) -> float:
+    """Round to two significant digits, and to tenths at most."""
+    return round(seconds, 1) if seconds < 1 else float(f"{seconds:.2g}")
 
 
 def known_phase(job: Job) -> Phase | None:

@@ -24,6 +24,8 @@ JOB_EXAMPLE: dict[str, Any] = {
         "prefill_rows_done": 46,
         "prefill_rows": 46,
         "eta_seconds": None,
+        "eta_p50": None,
+        "eta_p90": None,
         "worker_lost_seconds": None,
     },
     "outputs": [

@@ -34,7 +34,12 @@ class JobProgress(DescribedModel):
     prefill_rows: int
     """Rows of prefill before the first new code; a resumed job computes them again."""
     eta_seconds: float | None
-    """Estimated seconds until the job is done; null while too little is known."""
+    """Estimated seconds until the job is done, by the worker that runs it; null while too little is known."""
+    eta_p50: float | None
+    """Seconds in which the job is done with a probability of a half, also while it waits: from the jobs that
+    are ahead of it, the measured speed of the workers, and the errors of past estimates."""
+    eta_p90: float | None
+    """Seconds in which the job is done with a probability of nine in ten."""
     worker_lost_seconds: float | None
     """Only in the phase `worker_lost`: another worker continues after at most so many seconds."""
 

@@ -1,6 +1,7 @@
 """Every table of the database, one module for each resource; migrations/ creates exactly these tables."""
 
 from shared.tables.base import Base
+from shared.tables.estimates import JobEstimate
 from shared.tables.images import Candidate, Image, ImageOrigin, ImageTokens, PictureRestore
 from shared.tables.jobs import Checkpoint, Job, JobEventRow, JobRequestRow, UsageRecord
 from shared.tables.operations import IdempotencyRecord, Search, WorkerRow
@@ -23,6 +24,7 @@ __all__ = [
     "ImageOrigin",
     "ImageTokens",
     "Job",
+    "JobEstimate",
     "JobEventRow",
     "JobRequestRow",
     "PictureRestore",

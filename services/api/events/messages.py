@@ -58,7 +58,7 @@ def progress_message(active: ActiveJob) -> bytes:
         job_id=format_id(IdKind.JOB, active.job.id),
         session_id=session_text(active.session_id),
         attempt=active.job.attempt,
-        progress=view_progress(active.job, active.now),
+        progress=view_progress(active.job, active.now, active.estimate),
     )
     return encoded(PROGRESS, body)
 

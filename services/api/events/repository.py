@@ -32,7 +32,7 @@ from shared.job_store.clock import database_time
 from shared.job_view.read import collect
 from shared.job_view.view import JobRows
 from shared.jobs import ACTIVE_STATES, FINAL_STATES, JobEvent, target
-from shared.tables import Job, JobEventRow, SessionRow, Turn
+from shared.tables import Job, JobEstimate, JobEventRow, SessionRow, Turn
 from shared.tables.base import Xid8
 
 
@@ -74,6 +74,7 @@ class ActiveJob:
     job: Job
     session_id: UUID | None
     now: datetime
+    estimate: JobEstimate | None = None
 
 
 @dataclass(frozen=True)
@@ -188,11 +189,12 @@ def is_renumbered(session: Session, project_id: UUID) -> bool:
 def read_active_jobs(session: Session, project_ids: Collection[UUID]) -> Sequence[ActiveJob]:
     """The running jobs of these projects."""
     statement = (
-        select(Job, Turn.session_id, database_time())
+        select(Job, Turn.session_id, database_time(), JobEstimate)
         .outerjoin(Turn, Turn.job_id == Job.id)
+        .outerjoin(JobEstimate, JobEstimate.job_id == Job.id)
         .where(Job.project_id.in_(project_ids), Job.state.in_(sorted(ACTIVE_STATES)))
     )
-    return [ActiveJob(job, session_id, now) for job, session_id, now in session.execute(statement)]
+    return [ActiveJob(*row) for row in session.execute(statement)]
 
 
 def find_state(session: Session, project_id: UUID, job_id: UUID) -> str | None:

@@ -5,6 +5,7 @@ from functools import partial
 from celery import Celery
 
 from services.worker.broker.doorbells import ring_doorbell
+from services.worker.maintenance.estimates import Estimates
 from services.worker.maintenance.restores import Restores
 from services.worker.maintenance.rounds import Rounds
 from services.worker.maintenance.rows import DatabaseRows
@@ -50,6 +51,7 @@ class IoWorker:
             Periodic("expire", DEADLINE_SECONDS, self.rounds.expire_jobs),
             Periodic("ring", DOORBELL_SECONDS, self.rounds.ring_doorbells),
             Periodic("clean", CLEANING_SECONDS, self.rounds.clean),
+            Periodic("estimate", DEADLINE_SECONDS, Estimates(database, jobs.lease_seconds).update),
             Periodic("search", SEARCH_SECONDS, self.searches.do_all),
         ]
 

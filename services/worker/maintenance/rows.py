@@ -15,11 +15,15 @@ from shared.job_store import (
     waiting_queues,
 )
 from shared.job_store.clock import database_time, time_after
+from shared.job_store.estimates import delete_old_estimates
 from shared.job_store.removal import Removal, claim_expired, keep_text, mark_removed
 from shared.job_store.retention import delete_old_checkpoints
 from shared.jobs import Queue
 from shared.settings import RetentionSettings
 from shared.tables import IdempotencyRecord, Job, WorkerRow
+
+ESTIMATES_KEPT_SECONDS = 30 * 86_400.0
+"""Estimates are kept for so long, to compare them with what came true."""
 
 
 class MaintenanceRows(Protocol):
@@ -116,6 +120,7 @@ class DatabaseRows:
             stale = WorkerRow.heartbeat_at < time_after(-worker_seconds)
             session.execute(delete(WorkerRow).where(stale))
             delete_old_checkpoints(session, self._retention)
+            delete_old_estimates(session, ESTIMATES_KEPT_SECONDS)
             session.execute(delete(IdempotencyRecord).where(IdempotencyRecord.expires_at <= database_time()))
 
     def claim_expired(self, most: int) -> Sequence[Removal]:

@@ -71,6 +71,8 @@ def test_progress_has_an_estimate_once_there_is_a_speed(alice: Project, database
         "tokens_per_second": 50.0,
         "prefill_rows_done": 46,
         "prefill_rows": 46,
+        "eta_p50": None,
+        "eta_p90": None,
         "worker_lost_seconds": None,
     }
 
