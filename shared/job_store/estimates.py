@@ -86,9 +86,7 @@ def open_jobs(session: Session) -> list[JobInLine]:
         .where(Job.id.in_(waiting.union_all(active)))
         .order_by(Job.id)
     )
-    return [
-        JobInLine(job, size, int(best_of or 0)) for job, size, best_of in session.execute(statement).tuples()
-    ]
+    return [JobInLine(job, size, int(best_of or 0)) for job, size, best_of in session.execute(statement)]
 
 
 def seconds_per_token(session: Session) -> dict[tuple[str, str], float]:

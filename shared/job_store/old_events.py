@@ -34,7 +34,7 @@ def projects_with_old_events(session: Session, retention: RetentionSettings) -> 
     statement = select(Project.id, cutoff(Kept.EVENTS, retention)).where(
         seconds_of(Kept.EVENTS, retention) >= 0
     )
-    return [OldEvents(*row) for row in session.execute(statement).tuples()]
+    return [OldEvents(*row) for row in session.execute(statement)]
 
 
 def delete_old_events(session: Session, old: OldEvents, after: Place | None, most: int) -> Place | None:
@@ -46,7 +46,7 @@ def delete_old_events(session: Session, old: OldEvents, after: Place | None, mos
     if after is not None:
         place = (literal(after[0], Xid8()), literal(after[1]), literal(after[2]))
         statement = statement.where(tuple_(*ORDER) > tuple_(*place))
-    seen = session.execute(statement.order_by(*ORDER).limit(most)).tuples().all()
+    seen = session.execute(statement.order_by(*ORDER).limit(most)).all()
     if not seen:
         return None
     ended = select(Job.id).where(

@@ -150,7 +150,7 @@ def take_restore(session: Session, seconds: float) -> TakenRestore | None:
         .limit(1)
         .with_for_update(of=PictureRestore, skip_locked=True)
     )
-    found = session.execute(due).tuples().first()
+    found = session.execute(due).first()
     if found is None:
         return None
     restore, image, codes = found

@@ -91,7 +91,7 @@ def read_outputs(session: Session, job_ids: Sequence[UUID]) -> dict[UUID, list[O
         .order_by(Candidate.job_id, Candidate.position)
     )
     outputs: dict[UUID, list[OutputRows]] = defaultdict(list)
-    found = session.execute(statement).tuples().all()
+    found = session.execute(statement).all()
     restorable = restorable_images(session, [image.id for _, image, _ in found if image.is_expired])
     for candidate, image, tokens_sha256 in found:
         rows = OutputRows(candidate, image, tokens_sha256, restorable=image.id in restorable)

@@ -102,7 +102,7 @@ class Searches:
             .limit(THUMBNAILS)
         )
         with self._database.transaction() as session:
-            old = session.execute(statement).tuples().all()
+            old = session.execute(statement).all()
         for image_id, storage_key, thumbnail_at in old:
             self._storage.delete(thumbnail_key(storage_key))
             with self._database.transaction() as session:

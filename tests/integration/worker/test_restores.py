@@ -1,5 +1,6 @@
 """An expired picture is decoded from its codes again: the same file, however often processes die."""
 
+from contextlib import closing
 from uuid import UUID
 
 import pytest
@@ -36,10 +37,11 @@ def expire(platform: PlatformUnderTest) -> None:
     Rounds(rows, platform.storage, lambda *_: True, lambda *_: None, platform.settings.jobs).clean()
 
 
-def restores_of(platform: PlatformUnderTest, retention: RetentionSettings | None = None) -> Restores:
-    """The restores of an io worker."""
-    tokenizer = TokenizerClient(platform.settings.tokenizer, TOKENIZER_SECONDS)
-    return Restores(platform.database, platform.storage, tokenizer, retention or RetentionSettings())
+def restore_all(platform: PlatformUnderTest, retention: RetentionSettings | None = None) -> int:
+    """Restore every picture that waits, as an io worker does; the number of tries."""
+    with closing(TokenizerClient(platform.settings.tokenizer, TOKENIZER_SECONDS)) as tokenizer:
+        restores = Restores(platform.database, platform.storage, tokenizer, retention or RetentionSettings())
+        return sum(iter(restores.do_one, False))
 
 
 def image_of(platform: PlatformUnderTest, image_id: UUID) -> Image:
@@ -69,7 +71,7 @@ def test_a_restored_picture_has_the_same_id_and_the_same_bytes(
     assert image_of(platform, drawn.id).deleted_at is not None
 
     ask_for(platform, drawn)
-    restores_of(platform, RetentionSettings(results_seconds=3600)).do_all()
+    restore_all(platform, RetentionSettings(results_seconds=3600))
 
     after = image_of(platform, drawn.id)
     assert platform.storage.get(after.storage_key) == before
@@ -83,7 +85,7 @@ def test_a_restored_picture_has_the_same_id_and_the_same_bytes(
 
     expire(platform)
     ask_for(platform, drawn)
-    restores_of(platform).do_all()
+    restore_all(platform)
     again = image_of(platform, drawn.id)
     assert (again.sha256, again.expires_at) == (drawn.sha256, None)
 
@@ -117,11 +119,10 @@ def test_a_kill_between_file_and_row_is_healed_by_the_next_io_worker(
     assert len(left) == 1
     assert image_of(platform, drawn.id).is_expired
 
-    restores = restores_of(platform)
-    assert not restores.do_one(), "the lease of the killed process still runs"
+    assert restore_all(platform) == 0, "the lease of the killed process still runs"
     with platform.database.transaction() as session:
         session.execute(update(PictureRestore).values(available_at=func.clock_timestamp()))
-    assert restores.do_one()
+    assert restore_all(platform) == 1
 
     after = image_of(platform, drawn.id)
     assert (after.is_expired, after.sha256) == (False, drawn.sha256)
@@ -134,7 +135,7 @@ def test_an_io_worker_that_comes_back_late_changes_nothing(platform: PlatformUnd
     with platform.database.transaction() as session:
         late = take_restore(session, 0.0)
     assert late is not None
-    restores_of(platform).do_all()
+    restore_all(platform)
     restored = image_of(platform, drawn.id)
     stale = StoredObject("prj/late.png", bytes(32), 1)
     with platform.database.transaction() as session:
@@ -147,8 +148,7 @@ def test_codes_of_another_image_tokenizer_are_not_decoded(platform: PlatformUnde
     with platform.database.transaction() as session:
         session.execute(update(ImageTokens).values(tokenizer="older weights"))
     ask_for(platform, drawn)
-    restores = restores_of(platform)
-    restores.do_all()
+    restore_all(platform)
     with platform.database.transaction() as session:
         assert session.get_one(PictureRestore, drawn.id).error_code == RestoreError.OTHER_TOKENIZER
         request_restore(session, drawn)
