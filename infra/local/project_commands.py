@@ -24,7 +24,7 @@ class RetentionType(click.ParamType[int | None]):
 
 @click.group("projects")
 def projects() -> None:
-    """Show and set what projects keep, and how long."""
+    """Show and set how long projects keep pictures, events and saved codes."""
 
 
 @projects.command("retention")
