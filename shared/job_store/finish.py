@@ -125,6 +125,7 @@ def store_output(session: Session, project_id: UUID, job_id: UUID, position: int
             height=output.image.height,
             grid=output.grid.to_bytes(),
             sha256=bytes.fromhex(output.grid.sha256()),
+            certainty=output.certainty,
         )
     )
     session.add(

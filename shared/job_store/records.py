@@ -43,6 +43,8 @@ class NewJob:
     """The only numerics identity that may draw the job; None for any."""
     retry_of: UUID | None = None
     """The job that this one repeats."""
+    replay_of: UUID | None = None
+    """The finished job that this one draws again."""
     parent: UUID | None = None
     """Job whose first picture is the image of this one; it may still run."""
 
@@ -102,6 +104,8 @@ class Output:
     partial: bool = False
     drawn_index: int | None = None
     """Index among the drawn candidates; None if it is the index in the answer."""
+    certainty: bytes | None = None
+    """Certainty of each cell, see `ImageTokens.certainty`; None for a partly drawn picture."""
 
 
 @dataclass(frozen=True)

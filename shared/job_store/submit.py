@@ -49,6 +49,7 @@ def submit_job(session: Session, new: NewJob, webhook: WebhookEndpoint | None = 
             request=request,
             mask=new.mask and dict(new.mask),
             retry_of=new.retry_of,
+            replay_of=new.replay_of,
         )
     )
     if webhook is not None:

@@ -10,10 +10,11 @@ from sqlalchemy.orm import Session
 from shared.job_store import queue_position
 from shared.job_store.clock import database_time
 from shared.job_store.estimates import read_estimates
-from shared.job_store.restore import restorable_images
-from shared.job_view.view import JobRows, OutputRows
+from shared.job_view.outputs import read_outputs
+from shared.job_view.replays import read_replays
+from shared.job_view.view import JobRows
 from shared.jobs import JobState
-from shared.tables import Candidate, Image, ImageTokens, Job, JobRequestRow, UndecodedPicture, UsageRecord
+from shared.tables import Job, JobRequestRow, UndecodedPicture, UsageRecord
 
 
 def read_details(session: Session, job: Job) -> JobRows:
@@ -39,6 +40,7 @@ def collect(session: Session, jobs: Sequence[Job], positions: dict[UUID, int | N
     pending = frozenset(session.scalars(undecoded))
     retries_of = read_retries(session, ids)
     estimate_of = read_estimates(session, jobs)
+    replays = read_replays(session, jobs)
     now = session.scalars(select(database_time())).one()
     return [
         JobRows(
@@ -53,6 +55,7 @@ def collect(session: Session, jobs: Sequence[Job], positions: dict[UUID, int | N
             estimate=estimate_of.get(job.id),
             retry_of=request_of[job.id].retry_of,
             retries=retries_of[job.id],
+            replay=replays.get(job.id),
         )
         for job in jobs
     ]
@@ -70,30 +73,3 @@ def read_retries(session: Session, job_ids: Sequence[UUID]) -> dict[UUID, list[U
         if first is not None:
             retries[first].append(retry)
     return retries
-
-
-def read_outputs(session: Session, job_ids: Sequence[UUID]) -> dict[UUID, list[OutputRows]]:
-    """The candidates of each job, in order of their positions.
-
-    The first grid stored for a picture contains the drawn codes; later grids are encodings at other sizes.
-    """
-    first_grid = (
-        select(ImageTokens.sha256)
-        .where(ImageTokens.image_id == Image.id)
-        .order_by(ImageTokens.created_at)
-        .limit(1)
-        .scalar_subquery()
-    )
-    statement = (
-        select(Candidate, Image, first_grid)
-        .join(Image, Image.id == Candidate.image_id)
-        .where(Candidate.job_id.in_(job_ids))
-        .order_by(Candidate.job_id, Candidate.position)
-    )
-    outputs: dict[UUID, list[OutputRows]] = defaultdict(list)
-    found = session.execute(statement).all()
-    restorable = restorable_images(session, [image.id for _, image, _ in found if image.is_expired])
-    for candidate, image, tokens_sha256 in found:
-        rows = OutputRows(candidate, image, tokens_sha256, restorable=image.id in restorable)
-        outputs[candidate.job_id].append(rows)
-    return outputs

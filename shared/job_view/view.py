@@ -8,6 +8,8 @@ from uuid import UUID
 
 from shared.ids import IdKind, format_id
 from shared.job_errors import JOB_ERRORS, JobErrorCode
+from shared.job_view.outputs import OutputRows
+from shared.job_view.replays import Replay
 from shared.jobs import JobState, Phase
 from shared.links import content_url, job_url, mask_url, thumbnail_url
 from shared.pictures.mask_modes import MaskReading
@@ -18,24 +20,15 @@ from shared.schemas.job_response import (
     JobMask,
     JobOutput,
     JobProgress,
+    JobReplay,
     JobResponse,
     JobUsage,
     NumericsChange,
+    ReplayDifference,
 )
 from shared.schemas.jobs import JobRequest
-from shared.tables import Candidate, Image, Job, JobEstimate, UsageRecord
+from shared.tables import Job, JobEstimate, UsageRecord
 from shared.tasks import Task
-
-
-@dataclass(frozen=True)
-class OutputRows:
-    """One candidate with its picture and the hash of its codes."""
-
-    candidate: Candidate
-    image: Image
-    tokens_sha256: bytes
-    restorable: bool = False
-    """Whether the picture's file is gone, but can be decoded from its codes again."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +49,7 @@ class JobRows:
     retry_of: UUID | None = None
     retries: Sequence[UUID] = ()
     """Jobs that repeat this one, oldest first."""
+    replay: Replay | None = None
 
 
 @dataclass(frozen=True)
@@ -88,10 +82,16 @@ def view_job(rows: JobRows, public_url: str) -> JobResponse:
         metadata=rows.request.get("metadata", {}),
         retry_of=None if rows.retry_of is None else format_id(IdKind.JOB, rows.retry_of),
         retries=[format_id(IdKind.JOB, retry) for retry in rows.retries],
+        replay=view_replay(rows.replay),
         created_at=job.created_at,
         started_at=job.started_at,
         finished_at=job.finished_at,
-        links=JobLinks(self=address, cancel=f"{address}/cancel", retry=f"{address}/retry"),
+        links=JobLinks(
+            self=address,
+            cancel=f"{address}/cancel",
+            retry=f"{address}/retry",
+            replay=f"{address}/replay",
+        ),
     )
 
 
@@ -231,6 +231,21 @@ def view_mask(rows: JobRows, public_url: str) -> JobMask | None:
         cells_free=mask["cells_free"],
         cells_total=mask["cells_total"],
         understood=mask_url(public_url, rows.job.id),
+    )
+
+
+def view_replay(replay: Replay | None) -> JobReplay | None:
+    """What the comparison with the first job has found; None if the job is no replay."""
+    if replay is None:
+        return None
+    return JobReplay(
+        of=None if replay.of is None else format_id(IdKind.JOB, replay.of),
+        equal=replay.equal,
+        numerics=replay.numerics,
+        differences=[
+            ReplayDifference(index=one.index, cells=one.cells, row=one.row, column=one.column)
+            for one in replay.differences
+        ],
     )
 
 

@@ -55,6 +55,7 @@ JOB_EXAMPLE: dict[str, Any] = {
     "metadata": {},
     "retry_of": None,
     "retries": [],
+    "replay": None,
     "created_at": "2026-01-01T12:00:00Z",
     "started_at": "2026-01-01T12:00:00.02Z",
     "finished_at": "2026-01-01T12:00:30Z",
@@ -62,5 +63,6 @@ JOB_EXAMPLE: dict[str, Any] = {
         "self": f"{BASE}/jobs/{JOB_ID}",
         "cancel": f"{BASE}/jobs/{JOB_ID}/cancel",
         "retry": f"{BASE}/jobs/{JOB_ID}/retry",
+        "replay": f"{BASE}/jobs/{JOB_ID}/replay",
     },
 }

@@ -120,12 +120,36 @@ class NumericsChange(DescribedModel):
     after: str | None = Field(alias="to")
 
 
+class ReplayDifference(DescribedModel):
+    """A picture whose codes differ from those of the first job."""
+
+    index: int
+    cells: int | None
+    """Number of cells that differ; null if the pictures differ in size, or one of them is missing."""
+    row: int | None
+    """Row of the first cell that differs."""
+    column: int | None
+
+
+class JobReplay(DescribedModel):
+    """The comparison of a replay with the job that it draws again."""
+
+    of: str | None
+    """Id of the first job; null if it was deleted."""
+    equal: bool | None
+    """Whether all codes are equal; null before the end of the replay."""
+    numerics: str | None
+    """Numerics identity that drew the first job; `numerics` of this job drew the replay."""
+    differences: list[ReplayDifference]
+
+
 class JobLinks(DescribedModel):
     """URLs of the job."""
 
     self: str
     cancel: str
     retry: str
+    replay: str
 
 
 class JobResponse(DescribedModel):
@@ -160,6 +184,8 @@ class JobResponse(DescribedModel):
     """Id of the job that this one repeats."""
     retries: list[str] = Field(default_factory=list[str])
     """Ids of the jobs that repeat this one, oldest first."""
+    replay: JobReplay | None = None
+    """Set if the job draws another one again, see `POST /v1/jobs/{job_id}/replay`."""
     created_at: Time
     started_at: Time | None
     finished_at: Time | None

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated, LiteralString, Self
+from typing import Annotated, Self
 
 from pydantic import (
     BaseModel,
@@ -11,11 +11,11 @@ from pydantic import (
     Field,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
 
 from shared.event_types import JobEventType
 from shared.jobs import MOST_CANDIDATES, Priority, Queue
 from shared.pictures.mask_modes import MaskMode
+from shared.schemas.faults import fault
 from shared.schemas.fields import (
     AspectRatio,
     GivenImage,
@@ -31,6 +31,7 @@ from shared.schemas.fields import (
     WholeNumber,
     whole,
 )
+from shared.schemas.token_controls import TokenControls
 from shared.schemas.webhooks import JobEvents, WebhookUrl
 from shared.tasks import OLDER_MAP_NAMES, MapKind, Task
 
@@ -90,6 +91,10 @@ REQUIRED = {
 }
 OPTIONAL = {Task.EDIT: {"mask"}, Task.DENSE: {"prompt"}}
 TASK_FIELDS = ("prompt", "image", "mask", "control", "target")
+CANVAS_CONTROLS = ("mask", "keep_rows", "variation_strength", "extend")
+"""Fields that keep cells of the canvas, see `TokenControls.keep_from`."""
+MIRRORING_TASKS = (Task.EDIT, Task.DENSE)
+"""Tasks whose result shows the given picture cell by cell."""
 
 END_EVENTS: tuple[JobEventType, ...] = ("job.succeeded", "job.failed", "job.canceled", "job.expired")
 
@@ -101,11 +106,6 @@ class JobWebhook(BaseModel):
 
     url: WebhookUrl
     events: JobEvents = list(END_EVENTS)
-
-
-def fault(code: LiteralString, message: str, param: str) -> PydanticCustomError:
-    """The error of a conflict between several fields; `param` is the field to name in the problem."""
-    return PydanticCustomError(code, "{message}", {"message": message, "param": param})
 
 
 def listed(words: Sequence[str], conjunction: str) -> str:
@@ -120,7 +120,7 @@ def fields_named(names: Sequence[str]) -> str:
     )
 
 
-class JobFields(BaseModel, frozen=True):
+class JobFields(TokenControls, frozen=True):
     """The fields of a job's request. Unknown fields are refused, so that misspelt ones are noticed."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
@@ -156,7 +156,7 @@ class JobFields(BaseModel, frozen=True):
     """The given picture: an image or candidate id, a URL, a data URL, or the id of a job, whose first picture
     is used when it is drawn."""
     mask: ImageSource | None = None
-    """Marks the part of the image that an edit may change: in white, or transparent as in OpenAI's masks."""
+    """Marks the part of the canvas that may change: in white, or transparent as in OpenAI's masks."""
     mask_mode: MaskMode | None = None
     """Reading of the mask. Default: auto, which chooses the reading by the mask's content."""
     control: Control | None = None
@@ -218,13 +218,40 @@ class JobRequest(JobFields, frozen=True):
             if missing in (["control"], ["target"]):
                 words += ": " + listed([kind for kind in MapKind if kind in self.task.maps], "or")
             raise fault("missing_for_task", f"{words}.", missing[0])
-        if surplus := sorted(given - required - OPTIONAL.get(self.task, set())):
+        optional = OPTIONAL.get(self.task, set()) | ({"mask"} if self.keep_from else set())
+        if surplus := sorted(given - required - optional):
             words = f"The task `{self.task}` does not take {fields_named(surplus)}."
             raise fault("not_for_task", words, surplus[0])
         if self.task is Task.IMAGE_PAIR and self.target not in self.task.maps:
             words = f"The task `{self.task}` draws no {self.target} map; the task `dense` does."
             raise fault("not_for_task", words, "target")
         return self
+
+    @model_validator(mode="after")
+    def _controls_have_a_canvas_and_a_use(self) -> Self:
+        controls = [name for name in CANVAS_CONTROLS if getattr(self, name) is not None]
+        if self.keep_from is None and self.task is not Task.EDIT and controls:
+            words = (
+                f"{controls[0]}: The task `{self.task}` needs keep_from, the picture whose cells are kept."
+            )
+            raise fault("missing_for_task", words, controls[0])
+        if self.keep_from is not None and not controls:
+            words = f"keep_from: Also send {listed([f'`{name}`' for name in CANVAS_CONTROLS], 'or')}."
+            raise fault("canvas_without_control", words, "keep_from")
+        if self.extend is not None and self.task in MIRRORING_TASKS:
+            words = f"extend: The task `{self.task}` draws the given picture cell by cell, in its own size."
+            raise fault("not_for_task", words, "extend")
+        if self.extend is not None and self.mask is not None:
+            words = "mask: extend keeps the whole canvas; send one of both."
+            raise fault("controls_conflict", words, "mask")
+        return self
+
+    @property
+    def canvas(self) -> str | None:
+        """Source of the picture whose cells the controls keep; None if no control needs it."""
+        if not any(getattr(self, name) is not None for name in CANVAS_CONTROLS):
+            return None
+        return self.keep_from or self.image
 
     @property
     def drawn(self) -> int:

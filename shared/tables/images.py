@@ -82,10 +82,14 @@ class ImageTokens(Base):
     """`TokenGrid.to_bytes()`."""
     sha256: Mapped[bytes]
     created_at: Mapped[CreatedAt]
+    certainty: Mapped[bytes | None]
+    """How certain the model was of each cell, row by row: little-endian float16 of log p in nats, 0 for cells
+    that were kept. Null if no job of this installation has drawn the picture whole."""
 
     __table_args__ = (
         CheckConstraint("octet_length(sha256) = 32", name="sha256_length"),
         CheckConstraint("octet_length(grid) > 8", name="grid_not_empty"),
+        CheckConstraint("octet_length(certainty) = octet_length(grid) - 8", name="certainty_of_each_cell"),
     )
 
 

@@ -146,8 +146,13 @@ class JobRequestRow(Base):
     """`shared.pictures.masks.MaskRecord` in JSON: the mask of an edit in cells."""
     retry_of: Mapped[UUID | None] = mapped_column(ForeignKey("jobs.id", ondelete="SET NULL"))
     """The job that this one repeats at a client's request."""
+    replay_of: Mapped[UUID | None] = mapped_column(ForeignKey("jobs.id", ondelete="SET NULL"))
+    """The finished job that this one draws again, to compare the codes."""
 
-    __table_args__ = (Index(None, "retry_of", postgresql_where=text("retry_of IS NOT NULL")),)
+    __table_args__ = (
+        Index(None, "retry_of", postgresql_where=text("retry_of IS NOT NULL")),
+        Index(None, "replay_of", postgresql_where=text("replay_of IS NOT NULL")),
+    )
 
 
 class JobEventRow(Base):

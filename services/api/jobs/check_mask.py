@@ -52,9 +52,9 @@ async def check_mask(
 
     pictures: pictures given by URL or base64, by field name; the others are found by their ids.
     """
-    if request.mask is None or request.image is None:
+    if request.mask is None or request.canvas is None:
         return None
-    given = await given_image(gateway, caller, request.image, pictures)
+    given = await given_image(gateway, caller, request.canvas, pictures)
     size = panel_size(given, request, offers)
     mode = request.mask_mode or MaskMode.AUTO
     data = await mask_bytes(gateway, caller, request.mask, pictures)

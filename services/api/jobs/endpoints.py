@@ -1,4 +1,4 @@
-"""Routes of jobs: submit, read, list, cancel, retry, delete."""
+"""Routes of jobs: submit, read, list, cancel, retry, replay, delete."""
 
 from typing import Annotated
 
@@ -22,6 +22,7 @@ from services.api.images.sources import FIELDS
 from services.api.jobs.cancel import cancel_job
 from services.api.jobs.delete import delete_job
 from services.api.jobs.examples import JOB_BODY
+from services.api.jobs.replay import replay_job
 from services.api.jobs.repository import JobFilter, list_jobs, read_job
 from services.api.jobs.responses import job_answer, mask_answer, queued_answer
 from services.api.jobs.retry import retry_job
@@ -71,6 +72,9 @@ SUBMISSION_PROBLEMS = (
 REFUSED_SUBMISSIONS = problem_responses(*SUBMISSION_PROBLEMS)
 REFUSED_RETRIES = problem_responses(
     *SUBMISSION_PROBLEMS, ProblemCode.NOT_FOUND, ProblemCode.JOB_NOT_RETRYABLE, ProblemCode.JOB_IN_SESSION
+)
+REFUSED_REPLAYS = problem_responses(
+    *SUBMISSION_PROBLEMS, ProblemCode.NOT_FOUND, ProblemCode.JOB_NOT_REPLAYABLE
 )
 REFUSED_DELETIONS = problem_responses(
     ProblemCode.NOT_FOUND,
@@ -178,6 +182,31 @@ async def post_retry(
     Deadlines that have passed are left out.
     """
     submission = await retry_job(gateway, caller, job_id, key)
+    return await queued_answer(gateway, caller.project_id, submission, wait)
+
+
+@router.post(
+    "/{job_id}/replay",
+    status_code=202,
+    response_model=JobResponse,
+    responses={
+        **REFUSED_REPLAYS,
+        200: {"model": JobResponse, "description": "The job has ended (only with `Prefer: wait=N`)."},
+        202: {"description": "The new job is queued.", "headers": ANSWER_HEADERS},
+    },
+)
+async def post_replay(
+    caller: CallerDep,
+    gateway: GatewayDep,
+    job_id: JobId,
+    key: IdempotencyKey = None,
+    wait: PreferredWait = None,
+) -> Response:
+    """Draw a succeeded job again, as a new job whose `replay` says whether the codes are equal.
+
+    The request's `numerics`, if it has one, stays; otherwise any worker draws it.
+    """
+    submission = await replay_job(gateway, caller, job_id, key)
     return await queued_answer(gateway, caller.project_id, submission, wait)
 
 

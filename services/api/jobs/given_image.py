@@ -21,7 +21,7 @@ def resolve_image(session: Session, project_id: UUID, request: JobRequest) -> Jo
     """
     if request.image is None:
         return request
-    found = resolve_source(session, project_id, request.image)
+    found = resolve_source(session, project_id, request.image, "image")
     if is_future(found) and request.mask is not None:
         raise Problem(
             ProblemCode.INVALID_REQUEST,
@@ -31,10 +31,10 @@ def resolve_image(session: Session, project_id: UUID, request: JobRequest) -> Jo
     return request if found == request.image else request.model_copy(update={"image": found})
 
 
-def resolve_source(session: Session, project_id: UUID, given: str) -> str:
+def resolve_source(session: Session, project_id: UUID, given: str, field: str) -> str:
     """The image id of a candidate, or of a job that has a picture; other sources stay unchanged.
 
-    Raises Problem that names `image`.
+    Raises Problem that names the field.
     """
     try:
         if is_future(given):
@@ -44,7 +44,7 @@ def resolve_source(session: Session, project_id: UUID, given: str) -> str:
         else:
             return given
     except Problem as problem:
-        raise about_field("image", problem) from problem
+        raise about_field(field, problem) from problem
     return given if found is None else format_id(IdKind.IMAGE, found)
 
 

@@ -60,7 +60,9 @@ def new_job(
     request: JobRequest,
     max_failures: int,
     mask: MaskRecord | None = None,
+    *,
     retry_of: UUID | None = None,
+    replay_of: UUID | None = None,
 ) -> NewJob:
     """The row to insert for a completed request."""
     return NewJob(
@@ -77,5 +79,6 @@ def new_job(
         model=request.model,
         numerics=request.numerics,
         retry_of=retry_of,
+        replay_of=replay_of,
         parent=parse_id(IdKind.JOB, request.image) if request.image and is_future(request.image) else None,
     )

@@ -23,6 +23,7 @@ from services.api.jobs.given_image import no_picture, resolve_image
 from services.api.jobs.idempotency import Claim, RecordedAnswer, record_answer, request_fingerprint
 from services.api.jobs.once import FirstAnswer, do_once
 from services.api.jobs.prepare import check_shape, choose_seed, complete_request, new_job
+from services.api.jobs.token_controls import resolve_controls
 from services.api.models.repository import living_workers
 from services.api.problems.codes import Problem, ProblemCode
 from services.api.process.gateway import Gateway
@@ -57,6 +58,8 @@ class Order:
     fingerprint: Callable[[], bytes]
     receipt: Receipt
     retry_of: UUID | None = None
+    replay_of: UUID | None = None
+    """The finished job that this one draws again."""
 
 
 async def submit(gateway: Gateway, caller: Caller, order: Order, key: str | None) -> FirstAnswer:
@@ -69,7 +72,7 @@ async def submit(gateway: Gateway, caller: Caller, order: Order, key: str | None
 async def queue(gateway: Gateway, caller: Caller, order: Order, claim: Claim | None) -> RecordedAnswer:
     """Check the request, store its images, insert the job, then ring the doorbell. Raises Problem."""
     limit = caller.max_queued_jobs or gateway.settings.gateway.max_queued_jobs
-    if order.retry_of is None:
+    if order.retry_of is None and order.replay_of is None:
         check_shape(order.request)
     request = complete_request(order.request, choose_seed())
     async with gateway.database.transaction() as session:
@@ -78,6 +81,7 @@ async def queue(gateway: Gateway, caller: Caller, order: Order, claim: Claim | N
         workers = await session.run_sync(living_workers, gateway.settings.jobs.lease_seconds)
         recent = await session.run_sync(recent_numerics, gateway.settings.jobs.model_wait_seconds)
         request = await session.run_sync(resolve_image, caller.project_id, request)
+        request = await session.run_sync(resolve_controls, caller.project_id, request)
     offers = [worker.model for worker in workers]
     request = with_size(request, offers)
     check_offers(offers, request)
@@ -96,7 +100,8 @@ async def queue(gateway: Gateway, caller: Caller, order: Order, claim: Claim | N
             with_ids(request, ids),
             gateway.settings.jobs.max_failures,
             mask,
-            order.retry_of,
+            retry_of=order.retry_of,
+            replay_of=order.replay_of,
         )
         await session.run_sync(take_turn, caller.project_id)
         await session.run_sync(check_quota, caller.project_id, limit)

@@ -38,6 +38,7 @@ class ProblemCode(StrEnum):
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused"
     IDEMPOTENCY_KEY_IN_FLIGHT = "idempotency_key_in_flight"
     JOB_NOT_RETRYABLE = "job_not_retryable"
+    JOB_NOT_REPLAYABLE = "job_not_replayable"
     JOB_NOT_ENDED = "job_not_ended"
     JOB_IN_SESSION = "job_in_session"
     HEAD_MOVED = "head_moved"
@@ -202,6 +203,12 @@ PROBLEMS: dict[ProblemCode, ProblemKind] = {
         "Job not retryable",
         "Only jobs that are `failed`, `expired` or `canceled` can be retried.",
         "Wait for the end of the job, or send its request again with `POST /v1/jobs` for another picture.",
+    ),
+    ProblemCode.JOB_NOT_REPLAYABLE: ProblemKind(
+        409,
+        "Job not replayable",
+        "Only jobs that are `succeeded` have pictures to compare a replay with.",
+        "Wait for the end of the job; a failed job can be retried with `POST /v1/jobs/{id}/retry`.",
     ),
     ProblemCode.JOB_NOT_ENDED: ProblemKind(
         409,

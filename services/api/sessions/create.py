@@ -60,7 +60,7 @@ def resolve_picture(session: Session, project_id: UUID, given: str | None) -> st
     """The image source with an image id in place of a candidate or a job. Raises Problem."""
     if given is None:
         return None
-    found = resolve_source(session, project_id, given)
+    found = resolve_source(session, project_id, given, "image")
     if is_future(found):
         raise Problem(
             ProblemCode.INVALID_REQUEST,

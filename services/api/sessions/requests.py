@@ -6,8 +6,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from services.api.problems.validation import validation_problem
 from shared.ids import IdKind, MalformedIdError, id_pattern, parse_id
+from shared.schemas.faults import fault
 from shared.schemas.fields import GivenImage, Metadata, Text
-from shared.schemas.jobs import JobFields, JobRequest, fault
+from shared.schemas.jobs import JobFields, JobRequest
 from shared.tasks import Task
 
 ROOT = "root"

@@ -6,25 +6,16 @@ all on a GPU, and the result of a row does not depend on the other rows.
 
 from collections.abc import Iterable
 from collections.abc import Sequence as Items
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from services.worker.engine.batch import Work
-from services.worker.engine.sampling.filters import log_probability_gain, sample
+from services.worker.engine.sampling.filters import log_probability, sample
 from services.worker.engine.sampling.guidance import GuidanceSchedule, apply_guidance
 from services.worker.engine.sampling.noise import gumbel_noise_of, hashed_tokens, noise_key
-from services.worker.engine.sequence import Sequence
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """Tokens that a pass has drawn, one per decided position. gains: see `log_probability_gain`."""
-
-    tokens: list[int]
-    gains: list[float]
+from services.worker.engine.sequence import Drawn, Sequence
 
 
 class _Alike(NamedTuple):
@@ -92,17 +83,17 @@ def _draw_alike(works: Items[Work], firsts: Items[int], logits: Tensor) -> list[
         others = _rows(logits, [row + shift for row, shift in zip(rows, shifts, strict=True)])
         guided = apply_guidance(conditional, others, _guidance(works, logits.device))
     chosen = _sample(places, guided)
-    gains = [0.0] * len(rows)
-    if others is not None:
-        gains = log_probability_gain(conditional, others, chosen).tolist()
+    likelihoods = log_probability(conditional, chosen)
+    gains = torch.zeros_like(likelihoods) if others is None else likelihoods - log_probability(others, chosen)
     for place, row_logits in zip(places, guided, strict=True):
         if place.sequence.request.speculative:
             place.sequence.draft_logits[place.position] = row_logits
     tokens = (chosen + works[0].sequence.image_ids.start).tolist()
+    certainties, differences = torch.stack((likelihoods, gains)).tolist()
     drawn: list[Drawn] = []
     for count in counts:
-        drawn.append(Drawn(tokens[:count], gains[:count]))
-        tokens, gains = tokens[count:], gains[count:]
+        drawn.append(Drawn(tokens[:count], certainties[:count], differences[:count]))
+        tokens, certainties, differences = tokens[count:], certainties[count:], differences[count:]
     return drawn
 
 

@@ -150,7 +150,7 @@ class Engine:
         """Settle tokens. logits: [padded rows, codes], in the order of `PackedRows.logit_rows`."""
         deciding = [work for work in works if work.positions]
         for work, drawn in zip(deciding, draw(deciding, logits), strict=True):
-            work.sequence.settle_window(work.positions, drawn.tokens, drawn.gains)
+            work.sequence.settle_window(work.positions, drawn)
 
     def _closed_plan(self, request: GenerationRequest) -> SequencePlan:
         plan = request.plan
@@ -184,7 +184,8 @@ class Engine:
             sequence.prefill_rows_done,
             sequence.prefill_rows,
         )
-        handle.publish(sequence.codes_from(len(handle.codes)), progress)
+        fresh = sequence.codes_from(len(handle.codes))
+        handle.publish(fresh, sequence.certainties[len(handle.certainties) :], progress)
 
 
 def kv_cache_tokens(loaded: LoadedModel, request: GenerationRequest) -> int:

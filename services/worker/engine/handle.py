@@ -1,6 +1,6 @@
 """The caller's handle of a request: code stream, progress, cancel, result."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from queue import SimpleQueue
 from threading import Event
 
@@ -13,6 +13,7 @@ class Handle:
     """One submitted request. The engine's thread writes; any thread may read.
 
     codes: all codes drawn so far, including resumed ones; pass them as `resume_codes` to continue elsewhere.
+    certainties: log p(conditional) in nats of each code drawn by this request, without resumed ones.
     error: the reason of a failure; set if and only if the status is FAILED.
     """
 
@@ -20,6 +21,7 @@ class Handle:
         self.request = request
         self.status = Status.WAITING
         self.codes: tuple[int, ...] = request.resume_codes
+        self.certainties: tuple[float, ...] = ()
         self.progress = Progress(len(self.codes), 0, 0, 0.0)
         self.plan: SequencePlan | None = None
         self.error: Exception | None = None
@@ -73,9 +75,10 @@ class Handle:
         token_of_code = self.finished_plan.vocabulary.token_of_code
         return [token_of_code(next(drawn)) if token is None else token for token in self.finished_plan.tokens]
 
-    def publish(self, fresh: tuple[int, ...], progress: Progress) -> None:
-        """For the engine: add codes drawn since the last call."""
+    def publish(self, fresh: tuple[int, ...], certainties: Sequence[float], progress: Progress) -> None:
+        """For the engine: add codes drawn since the last call, with their certainties."""
         self.codes += fresh
+        self.certainties += tuple(certainties)
         self.progress = progress
         if fresh:
             self._chunks.put(fresh)

@@ -19,6 +19,19 @@ FEW_ROWS = 16
 """A sequence that needs more rows than this to decide its next position is in prefill."""
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """Tokens that a pass has drawn, one per decided position.
+
+    certainties: log p(conditional) of each, in nats. gains: log p(conditional) - log p(unconditional), 0
+    without guidance; the sum over a picture ranks candidates by how much the prompt raised their likelihood.
+    """
+
+    tokens: list[int]
+    certainties: list[float]
+    gains: list[float]
+
+
 @dataclass
 class Stream:
     """Keys and values of a sequence: the conditional stream, or the second one of guidance.
@@ -44,6 +57,8 @@ class Sequence:
     streams: list[Stream] = field(default_factory=list[Stream])
     drawn: int = 0
     score: float = 0.0
+    certainties: list[float] = field(default_factory=list[float])
+    """log p(conditional) of the codes that this run has drawn, in nats."""
     forward_passes: int = 0
     drafts: dict[int, int] = field(default_factory=dict[int, int])
     draft_logits: dict[int, Tensor] = field(default_factory=dict[int, Tensor])
@@ -131,7 +146,7 @@ class Sequence:
         token = self.tokens[position]
         return self.drafts[position] if token is None else token
 
-    def settle_window(self, positions: tuple[int, ...], tokens: list[int], gains: list[float]) -> int:
+    def settle_window(self, positions: tuple[int, ...], drawn: Drawn) -> int:
         """Settle the tokens that a pass has drawn at `positions`, up to the first that differs from its
         draft.
 
@@ -140,12 +155,15 @@ class Sequence:
         """
         settled = 0
         refuted = False
-        for position, token, gain in zip(positions, tokens, gains, strict=True):
+        for position, token, certainty, gain in zip(
+            positions, drawn.tokens, drawn.certainties, drawn.gains, strict=True
+        ):
             if refuted:
                 self.drafts[position] = token
                 continue
             refuted = self.drafts.pop(position, token) != token
             self._settle(token)
+            self.certainties.append(certainty)
             self.score += gain
             settled += 1
         end = positions[settled - 1]

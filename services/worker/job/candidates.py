@@ -8,6 +8,7 @@ from services.worker.engine.handle import Handle
 from services.worker.engine.layout.sequence_plan import SequencePlan
 from services.worker.engine.request import GenerationRequest
 from services.worker.engine.sampling.filters import SamplingParameters
+from services.worker.job.certainty import pack
 from services.worker.job.effort import Effort
 from services.worker.job.time_left import CandidateWork, Rate, TimeLeft
 from services.worker.job.token_checkpoint import CandidateTokens, TokenCheckpoint
@@ -173,10 +174,13 @@ class Drawing:
 
 
 def drawn_tokens(handle: Handle, before: CandidateTokens) -> CandidateTokens:
-    """Codes and score of a handle; the score includes that of earlier attempts."""
+    """Codes, score and certainties of a handle, with those of earlier attempts."""
     # read once: the engine replaces `progress` after it has added the codes that it counts
     progress = handle.progress
-    return CandidateTokens(handle.codes[: progress.tokens_done], before.score + progress.score)
+    fresh = handle.certainties[: progress.tokens_done - len(before.codes)]
+    return CandidateTokens(
+        handle.codes[: progress.tokens_done], before.score + progress.score, before.certainty + pack(fresh)
+    )
 
 
 def drawn_rows(plan: SequencePlan, codes: tuple[int, ...]) -> TokenGrid | None:

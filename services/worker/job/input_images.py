@@ -9,7 +9,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from services.worker.engine.layout.picture_size import PictureSize
+from services.worker.job.certainty import unpack
 from services.worker.job.failures import failure
+from services.worker.job.kept_cells import Canvas
 from services.worker.model.picture_sizes import TrainedSizes
 from services.worker.tokenizer_client import TokenizerClient
 from shared.database import Database
@@ -58,6 +60,33 @@ class PictureSource:
         with self._database.transaction() as session:
             remember_tokens(session, image.id, name, given)
         return given
+
+    def canvas(self, project_id: UUID, source: str, size: PictureSize | None) -> Canvas:
+        """Return the cells of a picture whose cells are kept.
+
+        source: an image id or a data URL. size: size of the result, None for the size at which the picture
+        was drawn. An upload is encoded at the size; a drawn picture must have it. Raises JobFailureError.
+        """
+        if source.startswith("data:"):
+            if size is None:
+                raise failure(JobErrorCode.INVALID_REQUEST, "only a picture that was drawn can be extended.")
+            return Canvas(self._encode(decode_data_url(source), size).grid)
+        image = self._find(project_id, source)
+        wanted = size or PictureSize(image.width, image.height)
+        with self._database.transaction() as session:
+            known = find_canvas(session, image.id, self._tokenizer.model.tokenizer, wanted)
+        if known is not None:
+            return known
+        if image.origin == ImageOrigin.GENERATED:
+            raise failure(
+                JobErrorCode.INVALID_REQUEST,
+                f"the cells of {source} at {wanted} are not those of this model: it was drawn at "
+                f"{image.width}x{image.height}, or with another image tokenizer.",
+            )
+        given = self._encode(self._storage.get(image.storage_key), wanted)
+        with self._database.transaction() as session:
+            remember_tokens(session, image.id, self._tokenizer.model.tokenizer, given)
+        return Canvas(given.grid)
 
     def free_cells(
         self, project_id: UUID, source: str, size: PictureSize, mode: MaskMode
@@ -143,6 +172,14 @@ def find_tokens(
     largest = (ImageTokens.width * ImageTokens.height).desc()
     grid = session.scalar(statement.order_by(largest, ImageTokens.width).limit(1))
     return None if grid is None else TokenGrid.from_bytes(grid)
+
+
+def find_canvas(session: Session, image_id: UUID, tokenizer: str, size: PictureSize) -> Canvas | None:
+    """The stored grid at this size with its certainty."""
+    row = session.get(ImageTokens, (image_id, tokenizer, size.width, size.height))
+    if row is None:
+        return None
+    return Canvas(TokenGrid.from_bytes(row.grid), None if row.certainty is None else unpack(row.certainty))
 
 
 def remember_tokens(session: Session, image_id: UUID, tokenizer: str, given: GivenPicture) -> None:

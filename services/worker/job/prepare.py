@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from services.worker.engine.layout.picture_size import PictureSize
-from services.worker.engine.layout.prompts import PictureRequest, keep_where
+from services.worker.engine.layout.prompts import PictureRequest
 from services.worker.engine.layout.sequence_plan import plan_sequence
 from services.worker.engine.loading.load import LoadedModel
 from services.worker.engine.sampling.filters import SamplingParameters
 from services.worker.job.candidates import Recipe
 from services.worker.job.failures import failure
 from services.worker.job.input_images import GivenPicture, PictureSource
+from services.worker.job.kept_cells import Canvas, Codes, Layers, kept_cells
 from services.worker.job.token_checkpoint import recipe_of
 from services.worker.model.picture_sizes import TrainedSizes
 from services.worker.model.whole_identity import WholeIdentity
@@ -19,6 +20,7 @@ from shared.job_store import ClaimedJob
 from shared.pictures.mask_modes import MaskMode
 from shared.schemas.jobs import JobRequest
 from shared.seeds import SEED_LIMIT
+from shared.sizes import CELL_PIXELS
 from shared.tasks import MapKind
 
 
@@ -74,13 +76,14 @@ class Preparation:
             self._sizes.check(task, size)
         given = self._given(project_id, asked, size) if task.takes_image else None
         map_name = asked.control or asked.target
+        result = given.size if given else size or self._sizes.default(task)
         return PictureRequest(
             task=task,
             prompt=asked.prompt or "",
-            size=given.size if given else size or self._sizes.default(task),
+            size=result,
             map=MapKind(map_name.value) if map_name else None,
             given_codes=given.grid.tokens if given else None,
-            kept_codes=self._kept(project_id, asked, asked.mask, given) if given and asked.mask else None,
+            kept_codes=self._kept(project_id, asked, result, given),
             negative_prompt=asked.negative_prompt,
         )
 
@@ -91,12 +94,30 @@ class Preparation:
         return self._source.codes(project_id, asked.image, size, sizes)
 
     def _kept(
-        self, project_id: UUID, asked: JobRequest, mask: str, given: GivenPicture
-    ) -> tuple[int | None, ...]:
-        """The given code of each cell that the mask keeps; None for cells that the edit may change."""
-        mode = asked.mask_mode or MaskMode.AUTO
-        free = self._source.free_cells(project_id, mask, given.size, mode)
-        return keep_where(tuple(not cell for cell in free), given.grid.tokens)
+        self, project_id: UUID, asked: JobRequest, size: PictureSize, given: GivenPicture | None
+    ) -> Codes | None:
+        """The cells that the request keeps; None if it draws the whole result."""
+        if asked.canvas is None and not asked.region_from:
+            return None
+        freed = None
+        if asked.mask is not None:
+            freed = self._source.free_cells(project_id, asked.mask, size, asked.mask_mode or MaskMode.AUTO)
+        regions = [
+            (region, self._source.canvas(project_id, region.image, size).grid)
+            for region in asked.region_from or ()
+        ]
+        rows, columns = size.height // CELL_PIXELS, size.width // CELL_PIXELS
+        layers = Layers(self._canvas(project_id, asked, size, given), freed, regions)
+        return kept_cells(asked, rows, columns, layers)
+
+    def _canvas(
+        self, project_id: UUID, asked: JobRequest, size: PictureSize, given: GivenPicture | None
+    ) -> Canvas | None:
+        if asked.canvas is None:
+            return None
+        if asked.keep_from is None and given is not None and asked.variation_strength is None:
+            return Canvas(given.grid)
+        return self._source.canvas(project_id, asked.canvas, None if asked.extend else size)
 
 
 def check_guidance(asked: JobRequest, sampling: SamplingParameters) -> None:

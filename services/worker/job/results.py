@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from services.worker.job.candidates import Drawing, drawn_rows
+from services.worker.job.certainty import of_result
 from services.worker.job.prepare import PreparedJob
 from services.worker.job.provenance import add_text, add_to_recipe, describe, png_size
 from services.worker.job.token_checkpoint import CandidateTokens
@@ -28,6 +29,7 @@ class DecodedPicture:
     png: bytes
     score: float | None
     partial: bool
+    certainty: bytes | None = None
 
 
 class PictureDecoder(Protocol):
@@ -69,12 +71,15 @@ class ResultStore:
         check: called about every second; an exception from it ends the wait.
         """
         undecoded = self.undecoded(job, index, drawn)
-        return None if undecoded is None else self._decoded(undecoded, check)
+        if undecoded is None:
+            return None
+        certainty = of_result(job.recipe.plan, drawn.certainty)
+        return replace(self._decoded(undecoded, check), certainty=certainty)
 
     def store(self, claimed: ClaimedJob, index: int, picture: DecodedPicture) -> Output:
         """Store the file of one candidate. index: its number among the drawn ones."""
         output = self._store(answer_folder(claimed.project_id, claimed.lease.job_id, index), picture)
-        return replace(output, drawn_index=index)
+        return replace(output, drawn_index=index, certainty=picture.certainty)
 
     def _store(self, folder: str, picture: DecodedPicture) -> Output:
         stored = self._storage.put_image(folder, picture.png, PNG)

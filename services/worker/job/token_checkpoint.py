@@ -9,12 +9,13 @@ from typing import Self
 
 from services.worker.engine.layout.sequence_plan import SequencePlan
 from services.worker.engine.sampling.filters import SamplingParameters
+from services.worker.job.certainty import BYTES_PER_CELL
 
-MAGIC = b"LTC1"
+MAGIC = b"LTC2"
 HEADER = struct.Struct("<4s32sdH")
 """Magic number, recipe, compute seconds, number of candidates."""
 CANDIDATE = struct.Struct("<dI")
-"""Score, number of codes; the codes follow as unsigned 16-bit little-endian integers."""
+"""Score, number of codes. The codes follow as unsigned 16-bit integers, then their certainties as float16."""
 
 
 class CheckpointFormatError(ValueError):
@@ -23,10 +24,14 @@ class CheckpointFormatError(ValueError):
 
 @dataclass(frozen=True)
 class CandidateTokens:
-    """Codes of one candidate in the order in which they were drawn, and their score in nats."""
+    """Codes of one candidate in the order in which they were drawn, and their score in nats.
+
+    certainty: packed certainties of the codes, see `services.worker.job.certainty`.
+    """
 
     codes: tuple[int, ...] = ()
     score: float = 0.0
+    certainty: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ class TokenCheckpoint:
             codes = array("H", candidate.codes)
             if sys.byteorder == "big":
                 codes.byteswap()
-            parts += [CANDIDATE.pack(candidate.score, len(codes)), codes.tobytes()]
+            parts += [CANDIDATE.pack(candidate.score, len(codes)), codes.tobytes(), candidate.certainty]
         return b"".join(parts)
 
     @classmethod
@@ -63,8 +68,11 @@ class TokenCheckpoint:
             for _ in range(count):
                 score, length = CANDIDATE.unpack_from(data, place)
                 place += CANDIDATE.size
-                candidates.append(CandidateTokens(struct.unpack_from(f"<{length}H", data, place), score))
+                codes = struct.unpack_from(f"<{length}H", data, place)
                 place += 2 * length
+                (certainty,) = struct.unpack_from(f"{BYTES_PER_CELL * length}s", data, place)
+                place += BYTES_PER_CELL * length
+                candidates.append(CandidateTokens(codes, score, certainty))
         except struct.error as error:
             raise CheckpointFormatError(f"truncated: {error}") from error
         if place != len(data):

@@ -9,8 +9,9 @@ from services.api.process import background_tasks
 from services.api.process.background_tasks import end_tasks
 
 
-async def lose_one_cancellation() -> None:
+async def lose_one_cancellation(waiting: asyncio.Event) -> None:
     """Go on after the first cancellation, as a client does whose connection closes slowly."""
+    waiting.set()
     with suppress(asyncio.CancelledError):
         await asyncio.Event().wait()
     await asyncio.Event().wait()
@@ -20,8 +21,9 @@ def test_a_task_that_loses_a_cancellation_is_cancelled_again(monkeypatch: pytest
     monkeypatch.setattr(background_tasks, "AGAIN_SECONDS", 0.01)
 
     async def run() -> asyncio.Task[None]:
-        task = asyncio.create_task(lose_one_cancellation())
-        await asyncio.sleep(0)
+        waiting = asyncio.Event()
+        task = asyncio.create_task(lose_one_cancellation(waiting))
+        await waiting.wait()
         await asyncio.wait_for(end_tasks([task]), 10)
         return task
 
@@ -30,7 +32,9 @@ def test_a_task_that_loses_a_cancellation_is_cancelled_again(monkeypatch: pytest
 
 def test_tasks_that_have_ended_are_left_alone() -> None:
     async def run() -> None:
-        task = asyncio.create_task(asyncio.sleep(0))
+        ended = asyncio.Event()
+        ended.set()
+        task = asyncio.create_task(ended.wait())
         await task
         await end_tasks([task])
         await end_tasks([])

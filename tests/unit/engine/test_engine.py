@@ -10,7 +10,7 @@ from services.worker.engine.errors import CapacityError, EngineError, GrammarErr
 from services.worker.engine.handle import Handle
 from services.worker.engine.layout.image_grammar import ImageGrammar
 from services.worker.engine.layout.picture_size import PictureSize
-from services.worker.engine.layout.prompts import PictureRequest, keep_where
+from services.worker.engine.layout.prompts import PictureRequest
 from services.worker.engine.loading.load import LoadedModel
 from services.worker.engine.model.kv_cache import BLOCK_TOKENS
 from services.worker.engine.request import GenerationRequest, Status
@@ -52,6 +52,8 @@ def test_a_canceled_picture_keeps_its_codes_and_can_be_resumed(models: Models):
     assert handle.codes == whole.codes[: len(handle.codes)]
     (resumed,) = run_all(models(), [replace(request, resume_codes=handle.codes)])
     assert resumed.codes == whole.codes
+    assert handle.certainties + resumed.certainties == whole.certainties
+    assert max(whole.certainties) < 0
 
 
 def test_a_waiting_request_can_be_canceled(models: Models):
@@ -134,7 +136,8 @@ def test_no_pass_has_more_rows_than_allowed(models: Models, window: int | None):
 def test_kept_cells_are_neither_drawn_nor_changed(models: Models):
     codes = tuple(range(32))
     mask = tuple(cell % 3 != 1 for cell in range(32))
-    plan = plan_for(models(), kept=keep_where(mask, codes))
+    kept = tuple(code if keep else None for keep, code in zip(mask, codes, strict=True))
+    plan = plan_for(models(), kept=kept)
     (handle,) = run_all(models(), [GenerationRequest(plan, SamplingParameters())])
     assert handle.progress.tokens_total == mask.count(False)
     result = handle.result_codes()

@@ -6,7 +6,6 @@ from services.worker.engine.errors import ImageSizeError, PromptError
 from services.worker.engine.layout.picture_size import PictureSize
 from services.worker.engine.layout.prompts import (
     PictureRequest,
-    keep_where,
     negative_prompt_text,
     prompt_text,
 )
@@ -76,12 +75,6 @@ def test_a_size_off_the_grid_is_refused(text: str):
 def test_a_size_is_read_and_written_width_first():
     assert PictureSize.parse("768x512") == PictureSize(width=768, height=512)
     assert str(PictureSize(768, 512)) == "768x512"
-
-
-def test_a_mask_says_which_codes_stay():
-    assert keep_where((True, False, True), (7, 8, 9)) == (7, None, 9)
-    with pytest.raises(PromptError, match="mask has 1 cells, the picture has 2"):
-        keep_where((True,), (1, 2))
 
 
 def test_a_negative_prompt_stands_in_the_words_of_its_task():

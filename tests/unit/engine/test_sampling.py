@@ -16,7 +16,7 @@ from services.worker.engine.sampling.filters import (
     filter_scores,
     keep_top_k,
     keep_top_p,
-    log_probability_gain,
+    log_probability,
     sample,
 )
 from services.worker.engine.sampling.noise import gumbel_noise
@@ -122,9 +122,8 @@ def test_a_row_does_not_depend_on_the_rows_beside_it(parameters: SamplingParamet
     assert torch.equal(filter_scores(logits()[rows], parameters), scores[rows])
     tokens = sample(logits(), noise(), parameters)
     assert torch.equal(sample(logits()[rows], noise()[rows], parameters), tokens[rows])
-    others = logits(seed=5)
-    gains = log_probability_gain(logits(), others, tokens)
-    assert torch.equal(log_probability_gain(logits()[rows], others[rows], tokens[rows]), gains[rows])
+    likelihoods = log_probability(logits(), tokens)
+    assert torch.equal(log_probability(logits()[rows], tokens[rows]), likelihoods[rows])
 
 
 @EVERY_FILTER
@@ -192,14 +191,7 @@ def test_equal_sums_go_to_the_first_token():
     assert choose(torch.tensor([[0.0, 1.0, 1.0]]), torch.zeros(1, 3)).tolist() == [1]
 
 
-def test_the_gain_is_the_log_ratio_of_both_probabilities():
-    conditional = torch.tensor([[0.7, 0.2, 0.1], [0.5, 0.5, 0.0]]).log() + 3
-    unconditional = torch.tensor([[0.1, 0.4, 0.5], [0.25, 0.75, 0.0]]).log()
-    gain = log_probability_gain(conditional, unconditional, torch.tensor([0, 1]))
-    torch.testing.assert_close(gain, torch.tensor([7.0, 2 / 3]).log())
-
-
-def test_equal_streams_gain_nothing():
-    assert (
-        log_probability_gain(logits(), logits(), torch.ones(ROWS, dtype=torch.int64)).tolist() == [0.0] * ROWS
-    )
+def test_the_log_probability_is_that_of_raw_logits():
+    chances = torch.tensor([[0.7, 0.2, 0.1], [0.5, 0.5, 0.0]])
+    found = log_probability(chances.log() + 3, torch.tensor([0, 1]))
+    torch.testing.assert_close(found, torch.tensor([0.7, 0.5]).log())

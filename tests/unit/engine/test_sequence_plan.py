@@ -10,7 +10,7 @@ from services.worker.engine.errors import GrammarError, ImageSizeError, PromptEr
 from services.worker.engine.layout.image_grammar import OUTSIDE, ImageGrammar, ImageShape
 from services.worker.engine.layout.open_plan import open_plan
 from services.worker.engine.layout.picture_size import PictureSize
-from services.worker.engine.layout.prompts import PictureRequest, keep_where
+from services.worker.engine.layout.prompts import PictureRequest
 from services.worker.engine.layout.sequence_plan import SequencePlan, plan_sequence
 from services.worker.engine.layout.text_tokenizer import TextTokenizer
 from services.worker.engine.layout.vocabulary import Vocabulary
@@ -87,7 +87,7 @@ def test_other_tasks_have_no_panel_to_draft_from(task: Task):
 @given(st.lists(st.booleans(), min_size=32, max_size=32).filter(lambda mask: not all(mask)))
 @settings(max_examples=30, deadline=None)
 def test_masked_cells_keep_the_given_panels_codes(mask: list[bool]):
-    kept = keep_where(tuple(mask), PANEL)
+    kept = tuple(code if keep else None for keep, code in zip(mask, PANEL, strict=True))
     planned = plan(PictureRequest(Task.EDIT, "a boat", SIZE, given_codes=PANEL, kept_codes=kept))
     assert len(planned.free_positions) == mask.count(False)
     expected = tuple(code if keep else 200 for keep, code in zip(mask, PANEL, strict=True))

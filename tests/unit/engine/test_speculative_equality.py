@@ -65,6 +65,7 @@ def assert_same_pictures(handles: list[Handle], expected: list[Handle]) -> None:
         assert handle.status is other.status is Status.FINISHED
         assert handle.codes == other.codes, handle.request
         assert handle.progress.score == other.progress.score
+        assert handle.certainties == other.certainties
         assert handle.progress.tokens_done == other.progress.tokens_done
 
 

@@ -123,7 +123,8 @@ def test_every_task_has_a_queue() -> None:
 
 
 def test_links_name_the_resource_itself() -> None:
-    assert JobLinks.model_validate({"self": "/a", "events": "/b", "cancel": "/c", "retry": "/d"}).self == "/a"
+    links = {"self": "/a", "events": "/b", "cancel": "/c", "retry": "/d", "replay": "/e"}
+    assert JobLinks.model_validate(links).self == "/a"
 
 
 def test_the_comma_of_a_data_url_stands_where_it_is_looked_for() -> None:

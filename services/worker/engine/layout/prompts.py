@@ -36,7 +36,7 @@ class PictureRequest:
     subject: description of the given subject.
     given_codes: image codes of the given panel, row by row.
     kept_codes: for each cell of the result, row by row, the code to keep, or None if the model draws the
-    cell. Without kept_codes the model draws all cells. See `keep_where`.
+    cell. Without kept_codes the model draws all cells.
     negative_prompt: what the picture should not show; it takes the prompt's place in the second stream of
     guidance, which otherwise has no words at all.
     """
@@ -89,16 +89,6 @@ def negative_prompt_text(request: PictureRequest) -> str | None:
     if request.negative_prompt is None:
         return None
     return prompt_text(replace(request, prompt=request.negative_prompt))
-
-
-def keep_where(mask: tuple[bool, ...], codes: tuple[int, ...]) -> tuple[int | None, ...]:
-    """Codes where the mask is True, None where the model draws; all row by row over the result.
-
-    Raises PromptError if mask and codes differ in length.
-    """
-    if len(mask) != len(codes):
-        raise PromptError(f"the mask has {len(mask)} cells, the picture has {len(codes)}")
-    return tuple(code if kept else None for kept, code in zip(mask, codes, strict=True))
 
 
 def _dual_panel(size: PictureSize, displaying: str, shown: str, retaining: str, prompt: str) -> str:

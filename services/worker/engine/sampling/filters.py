@@ -138,15 +138,9 @@ def sample(logits: Tensor, noise: Tensor, parameters: SamplingParameters) -> Ten
     return chosen
 
 
-def log_probability_gain(conditional: Tensor, unconditional: Tensor, chosen: Tensor) -> Tensor:
-    """The log-likelihood ratio of each chosen token: log p(conditional) - log p(unconditional).
+def log_probability(logits: Tensor, chosen: Tensor) -> Tensor:
+    """The log-likelihood of each chosen token under raw logits.
 
-    conditional, unconditional: [rows, n] raw logits. chosen: [rows] int64. Returns [rows] float32, in nats.
-    The sum over an image ranks candidates by how much the prompt raised their likelihood.
+    logits: [rows, n]. chosen: [rows] int64. Returns [rows] float32, in nats.
     """
-    index = chosen.unsqueeze(-1)
-    likelihoods = [
-        logits.log_softmax(-1, dtype=torch.float32).gather(-1, index).squeeze(-1)
-        for logits in (conditional, unconditional)
-    ]
-    return likelihoods[0] - likelihoods[1]
+    return logits.log_softmax(-1, dtype=torch.float32).gather(-1, chosen.unsqueeze(-1)).squeeze(-1)

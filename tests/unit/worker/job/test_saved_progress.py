@@ -102,7 +102,7 @@ def test_a_commit_saves_all_codes_and_raises_what_the_database_raises(drawn: Dra
 
 
 def checkpoint_of(bench: Bench) -> TokenCheckpoint:
-    codes = CandidateTokens((1, 2, 3), score=-1.0)
+    codes = CandidateTokens((1, 2, 3), score=-1.0, certainty=bytes(6))
     return TokenCheckpoint(bench.prepared().recipe.sha256, 5.0, (codes,))
 
 
