@@ -31,7 +31,7 @@ from shared.schemas.fields import (
     WholeNumber,
     whole,
 )
-from shared.schemas.token_controls import TokenControls
+from shared.schemas.token_controls import Composite, TokenControls
 from shared.schemas.webhooks import JobEvents, WebhookUrl
 from shared.tasks import OLDER_MAP_NAMES, MapKind, Task
 
@@ -238,6 +238,9 @@ class JobRequest(JobFields, frozen=True):
         if self.keep_from is not None and not controls:
             words = f"keep_from: Also send {listed([f'`{name}`' for name in CANVAS_CONTROLS], 'or')}."
             raise fault("canvas_without_control", words, "keep_from")
+        if self.composite is not None and not controls:
+            words = "composite: It needs a field that keeps cells of a canvas, such as mask."
+            raise fault("canvas_without_control", words, "composite")
         if self.extend is not None and self.task in MIRRORING_TASKS:
             words = f"extend: The task `{self.task}` draws the given picture cell by cell, in its own size."
             raise fault("not_for_task", words, "extend")
@@ -252,6 +255,13 @@ class JobRequest(JobFields, frozen=True):
         if not any(getattr(self, name) is not None for name in CANVAS_CONTROLS):
             return None
         return self.keep_from or self.image
+
+    @property
+    def puts_pixels_back(self) -> bool:
+        """Whether the pixels of kept cells are those of the canvas."""
+        if self.composite is None:
+            return self.mask is not None
+        return self.composite is Composite.EXACT
 
     @property
     def drawn(self) -> int:

@@ -1,5 +1,6 @@
 """Fields of a request that keep some cells of a picture and let the model draw the others."""
 
+from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -65,6 +66,15 @@ class Region(BaseModel, frozen=True):
     height: Pixels
 
 
+class Composite(StrEnum):
+    """What becomes of the pixels of kept cells."""
+
+    EXACT = "exact"
+    """They are put back from the canvas."""
+    NONE = "none"
+    """They are decoded with the new cells, which changes those beside a new cell a little."""
+
+
 class TokenControls(BaseModel, frozen=True):
     """Which cells of the result are kept; the codes of kept cells are those of an earlier picture."""
 
@@ -83,6 +93,9 @@ class TokenControls(BaseModel, frozen=True):
     region_from: Annotated[list[Region], Field(min_length=1, max_length=MOST_REGIONS)] | None = None
     """Rectangles of other pictures that are put into the new picture at the same place, and kept. A later one
     covers an earlier one."""
+    composite: Composite | None = None
+    """Whether the canvas' own pixels are put back where its cells are kept, beyond the decoder's reach from a
+    new cell. Default: exact with a mask, otherwise none."""
 
     @model_validator(mode="after")
     def _what_is_added_sees_the_old_picture(self) -> Self:

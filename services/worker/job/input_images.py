@@ -19,7 +19,7 @@ from shared.ids import IdKind, format_id, parse_id
 from shared.job_errors import JobErrorCode
 from shared.pictures.mask_modes import MaskMode
 from shared.sizes import GRID_PIXELS
-from shared.storage import ObjectStorage
+from shared.storage import ObjectMissingError, ObjectStorage
 from shared.tables import Image, ImageOrigin, ImageTokens
 from shared.token_grid import TokenGrid
 
@@ -87,6 +87,15 @@ class PictureSource:
         with self._database.transaction() as session:
             remember_tokens(session, image.id, self._tokenizer.model.tokenizer, given)
         return Canvas(given.grid)
+
+    def file(self, project_id: UUID, source: str) -> bytes | None:
+        """The file of a picture of the project; None if it has expired. Raises JobFailureError."""
+        if source.startswith("data:"):
+            return decode_data_url(source)
+        try:
+            return self._storage.get(self._find(project_id, source).storage_key)
+        except ObjectMissingError:
+            return None
 
     def free_cells(
         self, project_id: UUID, source: str, size: PictureSize, mode: MaskMode

@@ -9,6 +9,7 @@ from services.worker.engine.layout.sequence_plan import plan_sequence
 from services.worker.engine.loading.load import LoadedModel
 from services.worker.engine.sampling.filters import SamplingParameters
 from services.worker.job.candidates import Recipe
+from services.worker.job.composite import Backdrop
 from services.worker.job.failures import failure
 from services.worker.job.input_images import GivenPicture, PictureSource
 from services.worker.job.kept_cells import Canvas, Codes, Layers, kept_cells
@@ -26,10 +27,11 @@ from shared.tasks import MapKind
 
 @dataclass(frozen=True)
 class PreparedJob:
-    """A job as a request to the engine."""
+    """A job as a request to the engine. backdrop: the canvas whose pixels are put back; None if none are."""
 
     picture: PictureRequest
     recipe: Recipe
+    backdrop: Backdrop | None = None
 
 
 class Preparation:
@@ -51,7 +53,7 @@ class Preparation:
         database.
         """
         asked = JobRequest.model_validate(claimed.request)
-        picture = self._picture(claimed.project_id, asked)
+        picture, canvas = self._picture(claimed.project_id, asked)
         sampling = SamplingParameters(
             guidance_scale=(
                 self._loaded.default_guidance_scale if asked.guidance_scale is None else asked.guidance_scale
@@ -63,11 +65,16 @@ class Preparation:
         check_guidance(asked, sampling)
         plan = plan_sequence(self._loaded.vocabulary, self._loaded.text_tokenizer, picture)
         sha256 = recipe_of(str(self._identity.id), plan, sampling)
-        return PreparedJob(
-            picture, Recipe(plan, sampling, asked.drawn, sha256, asked.n if asked.best_of else None)
-        )
+        recipe = Recipe(plan, sampling, asked.drawn, sha256, asked.n if asked.best_of else None)
+        return PreparedJob(picture, recipe, self._backdrop(claimed.project_id, asked, canvas))
 
-    def _picture(self, project_id: UUID, asked: JobRequest) -> PictureRequest:
+    def _backdrop(self, project_id: UUID, asked: JobRequest, canvas: Canvas | None) -> Backdrop | None:
+        if canvas is None or asked.canvas is None or not asked.puts_pixels_back:
+            return None
+        return Backdrop(canvas.grid, self._source.file(project_id, asked.canvas))
+
+    def _picture(self, project_id: UUID, asked: JobRequest) -> tuple[PictureRequest, Canvas | None]:
+        """The request to the engine, and its canvas if it has one."""
         task = asked.task
         size = PictureSize.parse(asked.size) if asked.size else None
         if size is None and asked.aspect_ratio:
@@ -77,15 +84,17 @@ class Preparation:
         given = self._given(project_id, asked, size) if task.takes_image else None
         map_name = asked.control or asked.target
         result = given.size if given else size or self._sizes.default(task)
-        return PictureRequest(
+        canvas = self._canvas(project_id, asked, result, given)
+        picture = PictureRequest(
             task=task,
             prompt=asked.prompt or "",
             size=result,
             map=MapKind(map_name.value) if map_name else None,
             given_codes=given.grid.tokens if given else None,
-            kept_codes=self._kept(project_id, asked, result, given),
+            kept_codes=self._kept(project_id, asked, result, canvas),
             negative_prompt=asked.negative_prompt,
         )
+        return picture, canvas
 
     def _given(self, project_id: UUID, asked: JobRequest, size: PictureSize | None) -> GivenPicture | None:
         if asked.image is None:
@@ -94,10 +103,10 @@ class Preparation:
         return self._source.codes(project_id, asked.image, size, sizes)
 
     def _kept(
-        self, project_id: UUID, asked: JobRequest, size: PictureSize, given: GivenPicture | None
+        self, project_id: UUID, asked: JobRequest, size: PictureSize, canvas: Canvas | None
     ) -> Codes | None:
         """The cells that the request keeps; None if it draws the whole result."""
-        if asked.canvas is None and not asked.region_from:
+        if canvas is None and not asked.region_from:
             return None
         freed = None
         if asked.mask is not None:
@@ -107,8 +116,7 @@ class Preparation:
             for region in asked.region_from or ()
         ]
         rows, columns = size.height // CELL_PIXELS, size.width // CELL_PIXELS
-        layers = Layers(self._canvas(project_id, asked, size, given), freed, regions)
-        return kept_cells(asked, rows, columns, layers)
+        return kept_cells(asked, rows, columns, Layers(canvas, freed, regions))
 
     def _canvas(
         self, project_id: UUID, asked: JobRequest, size: PictureSize, given: GivenPicture | None

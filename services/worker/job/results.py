@@ -8,6 +8,7 @@ from uuid import UUID
 
 from services.worker.job.candidates import Drawing, drawn_rows
 from services.worker.job.certainty import of_result
+from services.worker.job.composite import REACH_CELLS, Backdrop, put_back
 from services.worker.job.prepare import PreparedJob
 from services.worker.job.provenance import add_text, add_to_recipe, describe, png_size
 from services.worker.job.token_checkpoint import CandidateTokens
@@ -23,10 +24,11 @@ PNG = "image/png"
 
 @dataclass(frozen=True)
 class DecodedPicture:
-    """A decoded candidate whose file is not stored yet."""
+    """A decoded candidate whose file is not stored yet. text: the chunks that its PNG file gets."""
 
     grid: TokenGrid
     png: bytes
+    text: Mapping[str, str]
     score: float | None
     partial: bool
     certainty: bytes | None = None
@@ -74,7 +76,19 @@ class ResultStore:
         if undecoded is None:
             return None
         certainty = of_result(job.recipe.plan, drawn.certainty)
-        return replace(self._decoded(undecoded, check), certainty=certainty)
+        picture = replace(self._decoded(undecoded, check), certainty=certainty)
+        if job.backdrop is None or picture.partial:
+            return picture
+        return self._composed(picture, job.backdrop, check)
+
+    def _composed(
+        self, picture: DecodedPicture, backdrop: Backdrop, check: Callable[[], None]
+    ) -> DecodedPicture:
+        """The picture with the canvas' pixels where its cells are kept."""
+        file = backdrop.file or self._tokenizer.decode(backdrop.grid, check)
+        added = {"composite": {"canvas_tokens_sha256": backdrop.grid.sha256(), "reach_cells": REACH_CELLS}}
+        png = put_back(picture.png, picture.grid, file, backdrop.grid)
+        return replace(picture, png=png, text=add_to_recipe(picture.text, added))
 
     def store(self, claimed: ClaimedJob, index: int, picture: DecodedPicture) -> Output:
         """Store the file of one candidate. index: its number among the drawn ones."""
@@ -82,7 +96,7 @@ class ResultStore:
         return replace(output, drawn_index=index, certainty=picture.certainty)
 
     def _store(self, folder: str, picture: DecodedPicture) -> Output:
-        stored = self._storage.put_image(folder, picture.png, PNG)
+        stored = self._storage.put_image(folder, add_text(picture.png, picture.text), PNG)
         width, height = png_size(picture.png)
         return Output(
             StoredImage(stored.key, stored.sha256, PNG, stored.byte_size, width, height),
@@ -133,8 +147,7 @@ class ResultStore:
         started = time.monotonic()
         decoded = self._tokenizer.decode(undecoded.grid, check)
         self._learn((time.monotonic() - started) / len(undecoded.grid.tokens))
-        png = add_text(decoded, text)
-        return DecodedPicture(undecoded.grid, png, undecoded.score, undecoded.partial)
+        return DecodedPicture(undecoded.grid, decoded, text, undecoded.score, undecoded.partial)
 
     def _made_with(self) -> Mapping[str, Any]:
         identity = self._identity()

@@ -1,13 +1,16 @@
 """Which cells of a picture stay, for each control, on a worker: the kept codes are those of the canvas."""
 
+import io
 from typing import Any
 from uuid import UUID
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image as Picture
 from sqlalchemy import select
 
+from services.worker.job.composite import REACH_CELLS
 from shared.ids import IdKind, format_id
 from shared.jobs import JobState
 from shared.tables import ImageTokens
@@ -24,6 +27,7 @@ class Canvas:
     def __init__(self, platform: PlatformUnderTest, job_id: UUID) -> None:
         [drawn] = platform.outputs(job_id)
         self.codes = drawn.grid.tokens
+        self.file = drawn.image.storage_key
         self.id = format_id(IdKind.IMAGE, drawn.image.id)
         stored = select(ImageTokens.certainty).where(ImageTokens.image_id == drawn.image.id)
         with platform.database.transaction() as session:
@@ -92,6 +96,31 @@ def test_kept_cells_count_as_certain_and_a_resume_measures_the_same(
     assert np.array_equal(resumed.certainty, whole.certainty)
     assert (whole.certainty[: 2 * 32] == 0).all()
     assert (whole.certainty[2 * 32 :] < 0).all()
+
+
+def test_an_edit_with_a_mask_changes_no_pixel_far_from_it(platform: PlatformUnderTest) -> None:
+    corner = np.zeros((64, 64, 3), np.uint8)
+    corner[:8, :8] = 255
+    mask = platform.upload(Picture.fromarray(corner))
+    with platform.working():
+        canvas = draw_canvas(platform)
+        edits = [
+            platform.ask(task="edit", image=canvas.id, mask=mask, seed=99, composite=composite)
+            for composite in (None, "none")
+        ]
+        for edit in edits:
+            assert platform.finished(edit).state == JobState.SUCCEEDED
+    before = pixels(platform, canvas.file)
+    composed, decoded = (pixels(platform, platform.outputs(edit)[0].image.storage_key) for edit in edits)
+    far = np.ones((64, 64), np.bool_)
+    far[: 8 * (1 + REACH_CELLS), : 8 * (1 + REACH_CELLS)] = False
+    assert np.array_equal(composed[far], before[far])
+    assert not np.array_equal(decoded[far], before[far])
+    assert np.array_equal(composed[~far], decoded[~far])
+
+
+def pixels(platform: PlatformUnderTest, key: str) -> NDArray[np.uint8]:
+    return np.asarray(Picture.open(io.BytesIO(platform.storage.get(key))))
 
 
 def test_an_upload_can_be_a_canvas_but_has_no_certainty(platform: PlatformUnderTest) -> None:
