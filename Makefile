@@ -27,15 +27,23 @@ train-smoke: $(STAMP) ## Run every stage of training at toy sizes (half a minute
 	$(BIN)/python -m training.smoke
 
 .PHONY: test
-test: $(STAMP) lint ## Install, check style, types and layering, run every test
+test: $(STAMP) style ## Install, check style, types and layering, run the tests
+	@$(MAKE) --no-print-directory --jobs 2 types tests
+
+# types and tests run side by side, because tests often wait
+.PHONY: tests
+tests: $(STAMP)
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder --durations 20 \
-		tests/acceptance tests/integration tests/golden tests/unit tests/cuda
+		-m "not long" tests/acceptance tests/integration tests/golden tests/unit tests/cuda
+
+.PHONY: test-long
+test-long: $(STAMP) ## Run the tests that `make test` leaves out: more kills, training in two processes (minutes)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder --durations 20 \
+		-m long tests/acceptance tests/integration tests/golden tests/unit
 
 .PHONY: test-fast
 test-fast: $(STAMP) ## Check style and layering, run the quick unit tests (under two minutes)
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
-	$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory style
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "not slow" tests/unit
 
 .PHONY: test-packaging
@@ -56,11 +64,17 @@ migration: $(STAMP) ## Write the next migration from the tables: make migration 
 	$(BIN)/python -m infra.local.new_migration "$(or $(NAME),$(error say what changes: make migration NAME="..."))"
 
 .PHONY: lint
-lint: $(STAMP) ## Check format, style, types and import contracts
+lint: $(STAMP) style types ## Check format, style, types and import contracts
+
+.PHONY: style
+style: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/basedpyright
 	$(BIN)/lint-imports
+
+.PHONY: types
+types: $(STAMP)
+	$(BIN)/basedpyright
 
 .PHONY: format
 format: $(STAMP) ## Format the code and mend what can be mended by itself

@@ -7,6 +7,7 @@ from functools import partial
 from itertools import count
 from uuid import UUID
 
+import pytest
 from sqlalchemy import select, text
 
 from shared.jobs import FINAL_STATES, JobState
@@ -63,6 +64,7 @@ def drawn_codes(log: str) -> int:
     return sum(line["codes"] for line in map(json.loads, lines) if line["message"] == "step")
 
 
+@pytest.mark.long
 def test_twenty_kills_at_random_points_of_pictures_change_nothing(
     installation: Installation, platform: PlatformUnderTest
 ) -> None:

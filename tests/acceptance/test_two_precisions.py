@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from uuid import UUID
 
+import pytest
 from sqlalchemy import select
 
 from shared.jobs import FINAL_STATES, JobState
@@ -120,6 +121,7 @@ def assert_each_is_undisturbed_or_marked(
     return marked
 
 
+@pytest.mark.long
 def test_kills_of_either_worker_change_no_picture(
     installation: Installation, platform: PlatformUnderTest
 ) -> None:

@@ -31,10 +31,11 @@ def last_step(run: Path) -> int:
 @pytest.mark.parametrize(
     ("choice", "tolerance"),
     [
-        (("--fp32", "--adamw"), 1e-5),
+        pytest.param(("--fp32", "--adamw"), 1e-5, marks=pytest.mark.long),
         (("--fp32", "--muon", "--accumulate", 2, "--recompute"), MUON_TOLERANCE),
-        (("--fp32", "--lora", 4), 1e-5),
-        (("--bf16",), 3e-2),  # weights are rounded alike, but gradients are summed in another order
+        pytest.param(("--fp32", "--lora", 4), 1e-5, marks=pytest.mark.long),
+        # weights are rounded alike, but gradients are summed in another order
+        pytest.param(("--bf16",), 3e-2, marks=pytest.mark.long),
     ],
 )
 def test_two_processes_have_the_losses_of_one(
