@@ -28,6 +28,7 @@ class StreamReader:
     connections: int = 0
     last_id: str | None = None
     is_open: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set with the first event, which comes from the past: from then on the stream is live."""
     _has_ended: bool = False
 
     async def follow(self) -> None:
@@ -71,11 +72,11 @@ class StreamReader:
     def _take(self, fields: dict[str, str]) -> None:
         arrived = time.time()
         self.last_id = fields.get("id", self.last_id)
-        self.is_open.set()
         if "data" not in fields or "id" not in fields:
             return
         event: dict[str, Any] = json.loads(fields["data"])
         self.sequences.append(event["sequence"])
+        self.is_open.set()
         written = datetime.fromisoformat(event["created_at"]).timestamp()
         self.milliseconds.append(1000 * (arrived - written))
         self._has_ended = event["job"] is not None
