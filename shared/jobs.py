@@ -50,6 +50,8 @@ class Phase(StrEnum):
 
     ENCODING = "encoding"
     """The tokenizer service encodes the given picture."""
+    WAITING_FOR_ROOM = "waiting_for_room"
+    """The engine's memory for keys and values is in use; the job is drawn when another one has left it."""
     PREFILL = "prefill"
     """The model reads the prompt, including the given picture."""
     GENERATING = "generating"

@@ -22,8 +22,8 @@ class JobProgress(DescribedModel):
     """Progress of the running attempt."""
 
     phase: Phase | None
-    """Phase of the worker: `encoding` given pictures, `prefill` of the prompt, `generating` codes, `decoding`
-    codes; `worker_lost` while the worker sends no heartbeats."""
+    """Phase of the worker: `encoding` given pictures, `waiting_for_room` in the engine's memory, `prefill` of
+    the prompt, `generating` codes, `decoding` codes; `worker_lost` while the worker sends no heartbeats."""
     phase_fraction: float | None
     """Finished part of the prefill or of the codes, from 0 to 1."""
     tokens_done: int

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from services.worker.engine.handle import Handle
 from services.worker.engine.layout.sequence_plan import SequencePlan
-from services.worker.engine.request import GenerationRequest
+from services.worker.engine.request import GenerationRequest, Status
 from services.worker.engine.sampling.filters import SamplingParameters
 from services.worker.job.certainty import pack
 from services.worker.job.effort import Effort
@@ -94,14 +94,15 @@ class Drawing:
     def progress(self, phase: Phase | None = None) -> Progress:
         """The progress of the drawing, with an estimate of the time left.
 
-        phase: replaces the engine's phase, which is `prefill` until the first new code, then `generating`.
+        phase: replaces the engine's phase: `waiting_for_room` until the engine has begun with a candidate,
+        `prefill` until the first new code, then `generating`.
         """
         handles = [handle.progress for handle in self._running]
         read = sum(progress.prefill_rows_done for progress in handles)
         rows = sum(progress.prefill_rows for progress in handles)
         self._measure(time.monotonic())
         return Progress(
-            phase or (Phase.PREFILL if read < rows and not self._fresh_codes else Phase.GENERATING),
+            phase or self._phase(is_reading=read < rows),
             self.tokens_done,
             self.tokens_total,
             self._speed.per_second(),
@@ -109,6 +110,12 @@ class Drawing:
             rows,
             self._time_left.seconds(),
         )
+
+    def _phase(self, *, is_reading: bool) -> Phase:
+        handles = self._running
+        if handles and all(handle.status is Status.WAITING for handle in handles):
+            return Phase.WAITING_FOR_ROOM
+        return Phase.PREFILL if is_reading and not self._fresh_codes else Phase.GENERATING
 
     def _measure(self, now: float) -> None:
         self._time_left.observe(now, [self._work(*pair) for pair in self._candidates])

@@ -148,3 +148,10 @@ def test_steps_are_timed_and_one_that_is_entered_twice_adds_up() -> None:
         times.enter(step)
     assert times.milliseconds() == {Step.PREPARING: 2000, Step.DECODING: 3500, Step.STORING: 4000}
     assert list(times.milliseconds()) == [Step.PREPARING, Step.DECODING, Step.STORING]
+
+
+def test_a_job_that_the_engine_has_no_room_for_says_so(drawn: Drawn) -> None:
+    """Fixed bug: it was shown as a prefill of 0 rows, however long it waited."""
+    assert drawn.drawing.progress().phase is Phase.WAITING_FOR_ROOM
+    drawn.bench.draw(passes=1)
+    assert drawn.drawing.progress().phase in {Phase.PREFILL, Phase.GENERATING}
