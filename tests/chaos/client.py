@@ -63,13 +63,29 @@ class Client:
             pause(PAUSE_SECONDS)
         raise BrokenGuaranteeError(f"{job_id} did not end: {self.job(job_id)}")
 
+    def get(self, path: str) -> dict[str, Any]:
+        """The JSON at a path."""
+        return self._ask("GET", path).json()
+
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Send a body once, with as many requests as needed; return the answer."""
+        return self._ask("POST", path, json=body, headers={"Idempotency-Key": uuid4().hex}).json()
+
+    def put(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Set what is at a path."""
+        return self._ask("PUT", path, json=body).json()
+
+    def content_of(self, path: str) -> bytes:
+        """The bytes at a path."""
+        return self._ask("GET", path).content
+
     def upload(self, picture: bytes) -> str:
         """Upload a picture; return its id. If an answer is lost, a second, unused picture may remain."""
         return self._ask("POST", "/v1/images", files={"file": ("picture.png", picture)}).json()["id"]
 
     def content(self, image_id: str) -> bytes:
         """The bytes of a picture."""
-        return self._ask("GET", f"/v1/images/{image_id}/content").content
+        return self.content_of(f"/v1/images/{image_id}/content")
 
     def _ask(self, method: str, path: str, **request: Any) -> httpx2.Response:
         """Send until an answer comes. Raises BrokenGuaranteeError without one or for an unexpected status."""

@@ -1,4 +1,7 @@
-"""One chaos run: draw reference answers without faults, repeat the jobs under faults, check the results."""
+"""One chaos run: draw reference answers without faults, repeat them under faults, check the results.
+
+Jobs of all tasks, sessions, webhooks and an event stream take part.
+"""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -10,6 +13,8 @@ from tests.chaos.client import Client
 from tests.chaos.faults import SERVERS, inflict, plan_faults
 from tests.chaos.pausing import pause
 from tests.chaos.platform import Platform, open_files
+from tests.chaos.sessions import Stories, play
+from tests.chaos.streams import StreamReader
 from tests.chaos.webhooks import listening
 from tests.chaos.work import Load, requests, undisturbed
 
@@ -29,12 +34,14 @@ class Report:
     attempts: int
     canceled: int
     retries: int
+    sessions: int
     misses: tuple[str, ...]
 
     def __str__(self) -> str:
         summary = (
             f"{self.faults} faults, {self.jobs} jobs ({self.canceled} canceled), {self.pictures} pictures, "
-            f"{self.attempts} attempts, {self.retries} repeated requests, {len(self.misses)} misses"
+            f"{self.attempts} attempts, {self.sessions} sessions, {self.retries} repeated requests, "
+            f"{len(self.misses)} misses"
         )
         return "\n".join((summary, *self.misses))
 
@@ -56,20 +63,27 @@ def chaos(
     with (
         Platform(folder, model, busy=busy) as platform,
         closing(Client(platform.url, platform.make_key("chaos"))) as client,
+        closing(Client(platform.url, client.key)) as other,
     ):
         references = undisturbed(client, requests(client, rounds))
+        story = play(client)
         report(f"{len(references)} jobs drawn without faults; now the faults begin")
         client.retries = 0
         files = open_files(platform.supervisor_pid)
-        load = Load(client, references, seed)
+        load, stories = Load(client, references, seed), Stories(other, story)
+        reader = StreamReader(platform.url, client.key, platform.database_url)
         with listening(client) as hook:
+            reader.start()
             load.start()
+            stories.start()
             for number, fault in enumerate(plan_faults(seed, faults), 1):
                 report(f"{number:3} {fault}; {len(load.jobs)} jobs submitted")
                 inflict(fault, platform.pid_of)
             load.finish()
+            stories.finish()
             report("all jobs have ended; checking the results")
             found = hook.misses(platform.database_url, load.jobs)
+        found += stories.misses + reader.misses()
         found += misses(client, platform.database_url, load.jobs)
         found += _left_over(platform)
         found += [f"{name} is not running" for name in SERVERS if platform.pid_of(name) is None]
@@ -84,7 +98,8 @@ def chaos(
             pictures=sum(len(job["outputs"]) for job in ended),
             attempts=sum(job["attempt"] for job in ended),
             canceled=sum(job["status"] == "canceled" for job in ended),
-            retries=client.retries,
+            retries=client.retries + other.retries,
+            sessions=stories.played,
             misses=tuple(found),
         )
 
