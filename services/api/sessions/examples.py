@@ -30,6 +30,7 @@ TREE_TURN: dict[str, Any] = {
             "index": 0,
             "image_id": IMAGE_ID,
             "url": URL,
+            "thumbnail_url": f"{URL.removesuffix('/content')}/thumbnail",
             "width": 768,
             "height": 768,
             "score": 12.75,

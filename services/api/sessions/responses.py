@@ -50,6 +50,8 @@ class TurnCandidate(DescribedModel):
     index: int
     image_id: str
     url: str
+    thumbnail_url: str
+    """Address of a WebP of at most 256 pixels a side."""
     width: int
     height: int
     score: float | None

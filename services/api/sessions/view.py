@@ -17,7 +17,7 @@ from services.api.sessions.responses import (
 )
 from shared.ids import IdKind, format_id
 from shared.job_view.view import JobRows, OutputRows, view_job
-from shared.links import content_url
+from shared.links import content_url, thumbnail_url
 from shared.tables import SessionRow, Turn
 
 
@@ -154,6 +154,7 @@ def view_candidate(rows: OutputRows, public_url: str) -> TurnCandidate:
         index=candidate.position,
         image_id=format_id(IdKind.IMAGE, image.id),
         url=content_url(public_url, image.id),
+        thumbnail_url=thumbnail_url(public_url, image.id),
         width=image.width,
         height=image.height,
         score=candidate.score,
