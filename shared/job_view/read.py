@@ -40,7 +40,7 @@ def collect(session: Session, jobs: Sequence[Job], positions: dict[UUID, int | N
     pending = frozenset(session.scalars(undecoded))
     retries_of = read_retries(session, ids)
     estimate_of = read_estimates(session, jobs)
-    replays = read_replays(session, jobs)
+    replays = read_replays(session, jobs, request_of)
     now = session.scalars(select(database_time())).one()
     return [
         JobRows(

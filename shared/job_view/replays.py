@@ -1,6 +1,6 @@
 """Compare the pictures of a job that draws another one again with those of the first one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -40,13 +40,12 @@ class Replay:
     differences: Sequence[Difference] = ()
 
 
-def read_replays(session: Session, jobs: Sequence[Job]) -> dict[UUID, Replay]:
-    """The replays among the jobs, by job id."""
-    statement = select(JobRequestRow.job_id, JobRequestRow.replay_of).where(
-        JobRequestRow.job_id.in_([job.id for job in jobs]), JobRequestRow.replay_of.is_not(None)
-    )
-    first_of = {job_id: first for job_id, first in session.execute(statement) if first is not None}
-    return {job.id: compare(session, job, first_of[job.id]) for job in jobs if job.id in first_of}
+def read_replays(
+    session: Session, jobs: Sequence[Job], requests: Mapping[UUID, JobRequestRow]
+) -> dict[UUID, Replay]:
+    """The replays among the jobs, by job id. requests: the rows with the requests of all jobs."""
+    firsts = ((job, requests[job.id].replay_of) for job in jobs)
+    return {job.id: compare(session, job, first) for job, first in firsts if first is not None}
 
 
 def compare(session: Session, job: Job, first_id: UUID) -> Replay:
