@@ -41,6 +41,7 @@ from benchmarks.streams_page import page
 from infra.local.installation import another_api_key, migrate
 from infra.local.ports import free_ports
 from infra.local.stack import EmbeddedStack
+from services.worker.model.engine_host import give_way_to_requests
 from shared.database import Database
 from shared.events import EventPublisher
 from shared.ids import IdKind, format_id
@@ -97,6 +98,7 @@ class Gateway:
 def draw_without_end(folder: str) -> None:
     """Keep one core busy with the engine and the image tokenizer."""
     torch.set_num_threads(1)
+    give_way_to_requests()  # as the engine's thread in a worker does
     models = BareModels(Path(folder), "a red circle", "96x96")
     seed = 0
     while True:

@@ -1,6 +1,8 @@
 """Run the engine in its own thread. Other threads submit requests and are notified when they end."""
 
 import logging
+import os
+import sys
 import time
 from collections.abc import Callable
 from threading import Event, Lock, Thread
@@ -22,6 +24,8 @@ COLD_PASSES = 2
 """First passes of a new engine, which are too slow to measure its speed."""
 IDLE_SECONDS = 0.5
 """Interval at which the idle thread checks whether it must stop."""
+DRAWING_NICENESS = 5
+"""Priority of the thread that draws: on busy processors it gets a third of the time of other threads."""
 
 
 class EngineHost:
@@ -70,6 +74,7 @@ class EngineHost:
         return handle
 
     def _serve(self) -> None:
+        give_way_to_requests()
         while not self._stopping.is_set():
             if self.engine.wait_for_work(IDLE_SECONDS):
                 self._step()
@@ -92,6 +97,15 @@ class EngineHost:
             ended = [self._watched.pop(handle) for handle in list(self._watched) if handle.ended]
         for on_end in ended:
             on_end()
+
+
+def give_way_to_requests() -> None:
+    """Lower the priority of this thread, so that other services on the machine answer while it draws.
+
+    Heartbeats come from other threads, which keep theirs. Only Linux has priorities of single threads.
+    """
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, 0, max(os.getpriority(os.PRIO_PROCESS, 0), DRAWING_NICENESS))
 
 
 def warm_up(engine: Engine) -> float:

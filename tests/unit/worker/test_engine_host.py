@@ -1,5 +1,7 @@
 """The engine's thread reports each end once, and a failure only for the request that failed."""
 
+import os
+import sys
 import threading
 from pathlib import Path
 from threading import Event
@@ -13,7 +15,7 @@ from services.worker.engine.layout.sequence_plan import SequencePlan
 from services.worker.engine.loading.load import LoadedModel
 from services.worker.engine.request import Status
 from services.worker.job.candidates import Drawing, Recipe
-from services.worker.model.engine_host import EngineHost
+from services.worker.model.engine_host import DRAWING_NICENESS, EngineHost
 from services.worker.model.loading import load_engine
 from services.worker.settings import GpuWorkerSettings
 from tests.support.models.drawing_requests import infinite_logits, request_for
@@ -46,6 +48,23 @@ def test_a_request_fails_alone_and_the_next_one_is_drawn(engine: Engine) -> None
         failed.result_codes()
     assert drawn(host, host.loaded).status is Status.FINISHED
     host.stop()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has priorities of single threads")
+def test_only_the_thread_that_draws_gives_way_to_others(engine: Engine) -> None:
+    host, ended, niceness = EngineHost(engine), Event(), list[int]()
+
+    def note_priority() -> None:
+        niceness.append(os.getpriority(os.PRIO_PROCESS, 0))
+        ended.set()
+
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    host.submit(request_for(host.loaded), note_priority)
+    host.start()
+    assert ended.wait(WAIT_SECONDS)
+    host.stop()
+    assert niceness == [max(own, DRAWING_NICENESS)]
+    assert os.getpriority(os.PRIO_PROCESS, 0) == own
 
 
 def test_a_drawing_ends_with_the_error_of_its_first_failed_candidate(engine: Engine) -> None:

@@ -1,5 +1,7 @@
 """The threads of a pass: the caller and helpers, together as many as PyTorch uses."""
 
+import os
+import sys
 from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Thread
@@ -9,10 +11,15 @@ import torch
 
 
 class _Job(NamedTuple):
-    """A call for a helper thread. over: gets None when the call ends, or the exception that it raised."""
+    """A call for a helper thread.
+
+    niceness: that of the caller; a helper takes it over, so that no thread of a pass waits for a slower one.
+    over: gets None when the call ends, or the exception that it raised.
+    """
 
     work: Callable[..., None]
     arguments: tuple[Any, ...]
+    niceness: int
     over: SimpleQueue[BaseException | None]
 
 
@@ -28,8 +35,9 @@ def run_together(work: Callable[..., None], *arguments: Any) -> None:
         _helpers.append(Thread(target=_help, name=f"pass_{len(_helpers)}", daemon=True))
         _helpers[-1].start()
     over = SimpleQueue[BaseException | None]()
+    niceness = os.getpriority(os.PRIO_PROCESS, 0)
     for _ in range(count):
-        _jobs.put(_Job(work, arguments, over))
+        _jobs.put(_Job(work, arguments, niceness, over))
     try:
         work(*arguments)
     finally:
@@ -40,8 +48,12 @@ def run_together(work: Callable[..., None], *arguments: Any) -> None:
 
 
 def _help() -> None:
+    own = os.getpriority(os.PRIO_PROCESS, 0)
     while True:
-        work, arguments, over = _jobs.get()
+        work, arguments, niceness, over = _jobs.get()
+        if niceness > own and sys.platform == "linux":
+            os.setpriority(os.PRIO_PROCESS, 0, niceness)
+            own = niceness
         failure = None
         try:
             work(*arguments)
