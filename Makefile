@@ -30,8 +30,8 @@ train-smoke: $(STAMP) ## Run every stage of training at toy sizes (half a minute
 test: $(STAMP) style ## Install, check style, types and layering, run the tests
 	@$(MAKE) --no-print-directory --jobs 2 types tests
 
-# types and tests run side by side, because tests often wait
-.PHONY: tests
+# the parts of `test` and `lint`; types and tests run side by side, because tests often wait
+.PHONY: style types tests
 tests: $(STAMP)
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder --durations 20 \
 		-m "not long" tests/acceptance tests/integration tests/golden tests/unit tests/cuda
@@ -66,13 +66,11 @@ migration: $(STAMP) ## Write the next migration from the tables: make migration 
 .PHONY: lint
 lint: $(STAMP) style types ## Check format, style, types and import contracts
 
-.PHONY: style
 style: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 
-.PHONY: types
 types: $(STAMP)
 	$(BIN)/basedpyright
 

@@ -84,8 +84,8 @@ def test_a_region_lies_inside_a_drawn_picture_of_the_same_size(alice: Project, c
 def test_uploads_are_neither_extended_nor_varied(alice: Project) -> None:
     photo = alice.upload(png()).json()["id"]
     controls: dict[str, Any] = {"extend": {"right": 4}, "variation_strength": 0.5}
-    for name in controls:
-        answer = alice.submit(keep_from=photo, **{name: controls[name]})
+    for name, value in controls.items():
+        answer = alice.submit(keep_from=photo, **{name: value})
         assert_problem(answer, ProblemCode.INVALID_REQUEST, name)
 
 
