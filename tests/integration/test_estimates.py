@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from benchmarks.eta import Past, pinball, read_past, report, score
-from services.worker.maintenance.estimates import Estimates
+from services.worker.maintenance.estimates import Estimates, unmeasured_pace
 from services.worker.maintenance.rows import DatabaseRows
 from shared.database import Database
 from shared.job_store import save_progress, succeed_job
@@ -59,6 +59,12 @@ def test_a_waiting_job_shows_the_time_of_the_line_before_it(database: Database, 
         assert 0.5 * expected < progress.eta_p50 <= 1.05 * expected
         assert progress.eta_p90 > progress.eta_p50
         assert progress.eta_seconds is None
+
+
+@pytest.mark.parametrize(("slots", "seconds"), [(1, 0.1), (2, 0.1), (4, 0.2)])
+def test_busy_slots_share_a_worker_whose_jobs_are_not_measured_yet(slots: int, seconds: float) -> None:
+    row = WorkerRow(slots=slots, model={"tokens_per_second": 10.0})
+    assert unmeasured_pace(row) == pytest.approx(seconds)
 
 
 def test_how_many_jobs_another_project_has_does_not_show(database: Database, project_id: UUID) -> None:
