@@ -5,6 +5,9 @@ from uuid import UUID
 
 from shared.ids import IdKind, format_id
 
+IMPORT_PATH = "/v1/sessions/import"
+"""Path at which the gateway takes exported sessions."""
+
 
 def job_path(job_id: UUID) -> str:
     """Path of a job."""

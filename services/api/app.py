@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from services.api.auth.middleware import Authentication, PrivateAnswers, project_of
 from services.api.events import endpoints as events
 from services.api.events.feed import open_feed
-from services.api.http.body_limits import BodyLimit, BodyLimits
+from services.api.http.body_limits import BodyLimit, BodyLimits, BodyRule
 from services.api.http.body_room import BodyRoom
 from services.api.http.error_handlers import ProblemAnswers, leave_exceptions_to_problem_answers
 from services.api.http.head_requests import HeadAsGet
@@ -22,13 +22,16 @@ from services.api.openapi import REFUSALS, describe_api
 from services.api.operations import endpoints as health
 from services.api.operations import problem_pages as problems
 from services.api.operations import reference
+from services.api.problems.codes import ProblemCode
 from services.api.process.gateway import open_gateway
 from services.api.sessions import endpoints as sessions
 from services.api.sessions import head_endpoints as session_heads
+from services.api.sessions import import_endpoints as session_imports
 from services.api.sessions import turn_endpoints as session_turns
 from services.api.settings import GatewayProcessSettings, GatewaySettings
 from services.api.webhooks import delivery_endpoints as deliveries
 from services.api.webhooks import endpoints as webhooks
+from shared.links import IMPORT_PATH
 from shared.request_ids import RequestIds
 from shared.settings import load_settings
 from shared.telemetry import configure_logging
@@ -67,7 +70,7 @@ def create_app(settings: GatewayProcessSettings | None = None) -> FastAPI:
     app.openapi = lambda: describe_api(app)
     install_middleware(app, settings.gateway, metrics)
     resources = (
-        *(events, jobs, sessions, session_turns, session_heads),
+        *(events, jobs, session_imports, sessions, session_turns, session_heads),
         *(images, models, webhooks, deliveries),
     )
     for routes in (*resources, problems, health, reference):
@@ -83,8 +86,17 @@ def end_streams(app: FastAPI) -> None:
 def install_middleware(app: FastAPI, settings: GatewaySettings, metrics: Metrics) -> None:
     """Add the middleware from the innermost to the outermost: a request meets the last one added first."""
     limits = BodyLimits(settings.max_body_bytes, settings.body_idle_seconds, settings.body_seconds)
+    imports = BodyLimits(
+        settings.max_import_bytes,
+        settings.body_idle_seconds,
+        settings.import_seconds,
+        ProblemCode.IMPORT_TOO_LARGE,
+    )
     app.add_middleware(
-        BodyLimit, limits=limits, room=BodyRoom(settings.max_bodies_bytes), owner_of=project_of
+        BodyLimit,
+        rule=BodyRule(limits, BodyRoom(settings.max_bodies_bytes)),
+        rules={IMPORT_PATH: BodyRule(imports, BodyRoom(2 * settings.max_import_bytes))},
+        owner_of=project_of,
     )
     app.add_middleware(Authentication)
     app.add_middleware(HeaderRules)

@@ -29,6 +29,11 @@ class GatewaySettings(PublicAddress):
     """Port to listen on."""
     max_body_bytes: int = Field(default=32 * 1024 * 1024, ge=1024)
     """Maximum size of a request body, and of a picture fetched from a URL, in bytes."""
+    max_import_bytes: int = Field(default=1024**3, ge=1024, lt=2**32)
+    """Maximum bytes of an exported session to import, as sent and expanded; it is kept in a temporary file
+    (`TMPDIR`). All imports together get twice as much, one project this much."""
+    import_seconds: float = Field(default=3600.0, gt=0)
+    """Maximum seconds for a client to send a session to import."""
     max_queued_jobs: int = Field(default=1000, ge=1)
     """Maximum number of waiting jobs of one project, unless the project has its own limit."""
     decoders: int = Field(default=2, ge=1)

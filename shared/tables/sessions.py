@@ -39,6 +39,8 @@ class SessionRow(Base):
     """Heads that were undone, the last one at the end; redo takes it from there."""
     last_number: Mapped[int] = mapped_column(server_default=text("0"))
     """Number of the newest turn."""
+    imported_from: Mapped[str | None]
+    """Public id of the session whose export this one was imported from; null for one that began here."""
 
     __table_args__ = (
         Index(None, "project_id", "id"),

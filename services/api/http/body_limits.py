@@ -1,7 +1,7 @@
 """Limits of a request body's length and of the time it takes; a body too long is never held in memory."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -23,17 +23,32 @@ class BodyLimits:
     """Longest pause between two chunks."""
     total_seconds: float
     """Longest time for the whole body."""
+    too_large: ProblemCode = ProblemCode.BODY_TOO_LARGE
+    """The problem of a longer body."""
+
+
+@dataclass(frozen=True)
+class BodyRule:
+    """Limits of bodies, and the room that they share."""
+
+    limits: BodyLimits
+    room: BodyRoom
 
 
 class BodyLimit:
     """ASGI middleware: reading a body that is too long or arrives too slowly raises Problem."""
 
     def __init__(
-        self, app: ASGIApp, limits: BodyLimits, room: BodyRoom, owner_of: Callable[[Scope], UUID | None]
+        self,
+        app: ASGIApp,
+        rule: BodyRule,
+        rules: Mapping[str, BodyRule],
+        owner_of: Callable[[Scope], UUID | None],
     ) -> None:
+        """rules: for paths whose bodies have limits of their own."""
         self._app = app
-        self._limits = limits
-        self._room = room
+        self._rule = rule
+        self._rules = rules
         self._owner_of = owner_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -41,7 +56,8 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        body = IncomingBody(scope, receive, self._limits, self._room, self._owner_of(scope))
+        rule = self._rules.get(scope["path"], self._rule)
+        body = IncomingBody(scope, receive, rule, self._owner_of(scope))
         scope[BODY] = body
         try:
             await self._app(scope, body.receive, send)
@@ -52,14 +68,12 @@ class BodyLimit:
 class IncomingBody:
     """The body of one request while it is received."""
 
-    def __init__(
-        self, scope: Scope, receive: Receive, limits: BodyLimits, room: BodyRoom, owner: UUID | None
-    ) -> None:
-        headers = Headers(scope=scope)
-        self._announced = announced_length(headers)
+    def __init__(self, scope: Scope, receive: Receive, rule: BodyRule, owner: UUID | None) -> None:
+        limits = rule.limits
+        self._announced = announced_length(Headers(scope=scope))
         self._receive = receive
         self._limits = limits
-        self._hold = room.hold(owner, limits.max_bytes if self._announced is None else self._announced)
+        self._hold = rule.room.hold(owner, limits.max_bytes if self._announced is None else self._announced)
         self._began: float | None = None
         self._holding = False
         self._seen = 0
@@ -102,7 +116,7 @@ class IncomingBody:
 
     def _too_large(self) -> Problem:
         detail = f"The body has more than {self._limits.max_bytes} bytes."
-        return Problem(ProblemCode.BODY_TOO_LARGE, detail, param="body")
+        return Problem(self._limits.too_large, detail, param="body")
 
     async def release(self) -> None:
         """Free the reserved memory: the caller keeps no part of the body any more."""

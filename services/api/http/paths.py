@@ -5,14 +5,20 @@ from typing import TYPE_CHECKING
 
 from starlette.routing import BaseRoute, Match
 
+from shared.links import IMPORT_PATH
+
 if TYPE_CHECKING:
     from starlette.types import Scope
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+OWN_METHODS = {IMPORT_PATH: ["POST"]}
+"""Methods of paths that also match a path with a parameter, whose methods are not theirs."""
 
 
 def methods_of(routes: Sequence[BaseRoute], path: str) -> list[str]:
     """Methods that the path supports; HEAD is among them if GET is."""
+    if path in OWN_METHODS:
+        return OWN_METHODS[path]
     found = [method for method in METHODS if answers(routes, path, method)]
     return ["GET", "HEAD", *found[1:]] if found[:1] == ["GET"] else found
 

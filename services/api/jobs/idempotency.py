@@ -158,6 +158,16 @@ def record_answer(session: Session, claim: Claim, answer: RecordedAnswer) -> Non
         raise in_flight()
 
 
+def renew_key(session: Session, claim: Claim) -> None:
+    """Keep the claim of a request that takes long. Raises Problem if the claim was taken over."""
+    statement = update(IdempotencyRecord).where(held(claim)).values(expires_at=time_after(IN_FLIGHT_SECONDS))
+    found = session.execute(
+        statement.returning(IdempotencyRecord.key).execution_options(synchronize_session=False)
+    )
+    if found.first() is None:
+        raise in_flight()
+
+
 def release_key(session: Session, claim: Claim) -> None:
     """Free the key of a refused request, so that a corrected request can use it."""
     session.execute(delete(IdempotencyRecord).where(held(claim)).execution_options(synchronize_session=False))

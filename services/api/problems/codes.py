@@ -45,6 +45,8 @@ class ProblemCode(StrEnum):
     NOTHING_TO_UNDO = "nothing_to_undo"
     NOTHING_TO_REDO = "nothing_to_redo"
     CONFIRMATION_NEEDED = "confirmation_needed"
+    IMPORT_INVALID = "import_invalid"
+    IMPORT_TOO_LARGE = "import_too_large"
     MODEL_UNAVAILABLE = "model_unavailable"
     NUMERICS_UNAVAILABLE = "numerics_unavailable"
     TOO_MANY_QUEUED_JOBS = "too_many_queued_jobs"
@@ -246,6 +248,20 @@ PROBLEMS: dict[ProblemCode, ProblemKind] = {
         "Confirmation needed",
         "The request deletes several turns, and `confirm` is not their number.",
         "Repeat the request with `?confirm=` and the number in `detail`.",
+    ),
+    ProblemCode.IMPORT_INVALID: ProblemKind(
+        422,
+        "Import invalid",
+        "The zip file is damaged, or is not an export of a session in a format that this version knows. "
+        "Nothing was imported.",
+        "Send the file as `GET /v1/sessions/{session_id}/export` has sent it; `param` names the faulty file.",
+    ),
+    ProblemCode.IMPORT_TOO_LARGE: ProblemKind(
+        413,
+        "Import too large",
+        "The zip file, also when it is expanded, is larger than `GATEWAY_MAX_IMPORT_BYTES`, or one of its "
+        "files is larger than an export makes it.",
+        "Ask the operator to raise the limit, or delete branches before the export.",
     ),
     ProblemCode.MODEL_UNAVAILABLE: ProblemKind(
         422,

@@ -68,6 +68,7 @@ SUMMARY: dict[str, Any] = {
     "turn_count": 1,
     "created_at": "2026-01-01T12:00:00Z",
     "updated_at": "2026-01-01T12:00:30Z",
+    "imported_from": None,
 }
 SESSION_EXAMPLE: dict[str, Any] = {**SUMMARY, "turns": [TREE_TURN], "has_more": False, "next_cursor": None}
 LIST_EXAMPLE: dict[str, Any] = {

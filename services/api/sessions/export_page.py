@@ -6,7 +6,6 @@ from html import escape
 
 from services.api.sessions.responses import SessionResponse, TreeTurn
 
-PAGE_NAME = "index.html"
 STYLE = """
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
 body { margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }

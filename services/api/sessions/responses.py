@@ -112,6 +112,8 @@ class SessionSummary(DescribedModel):
     """Number of turns that were not deleted."""
     created_at: Time
     updated_at: Time
+    imported_from: str | None = None
+    """Id of the session whose export this one was imported from, perhaps of another installation."""
 
 
 class SessionResponse(SessionSummary):

@@ -89,6 +89,7 @@ def view_summary(rows: SessionRows, public_url: str) -> SessionSummary:
         turn_count=rows.turn_count,
         created_at=row.created_at,
         updated_at=row.updated_at,
+        imported_from=row.imported_from,
     )
 
 
