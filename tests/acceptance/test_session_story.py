@@ -1,16 +1,21 @@
 """A session over HTTP alone on the bundled model, while its worker is killed: every picture is right.
 
 The scene world's own judge reads the pictures. A session of the same seeds that nobody disturbs has the same
-tokens.
+tokens. It is exported and imported into another project; the next edit of both draws the same tokens, while
+the gateway is killed and two clients follow the event streams.
 """
 
 import base64
+import http.client
 import io
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+from urllib.parse import urlsplit
 
 import httpx2
 import numpy as np
@@ -19,8 +24,9 @@ from PIL import Image, ImageDraw
 
 from infra.local.installation import migrate
 from infra.local.stack import EmbeddedStack
-from shared.security import generate_api_key
-from shared.tables import ApiKey
+from shared.ids import IdKind, parse_id
+from tests.support.gateway.event_streams import Arrived, reading
+from tests.support.gateway.running import make_key
 from tests.support.platforms.installation import Installation
 from tests.support.platforms.platform import eventually
 from training.judging.verdicts import judge_edit
@@ -73,10 +79,21 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
 class SessionClient:
     """One session over HTTP."""
 
-    def __init__(self, client: httpx2.Client, picture: Picture) -> None:
+    def __init__(self, client: httpx2.Client, session: Json) -> None:
         self._client = client
-        self.session = self.sent("POST", "/v1/sessions", {"image": data_url(picture)})
-        self.path = f"/v1/sessions/{self.session['id']}"
+        self.session = session
+        self.path = f"/v1/sessions/{session['id']}"
+
+    @classmethod
+    def begun(cls, client: httpx2.Client, picture: Picture) -> Self:
+        """A new session that starts from a picture."""
+        answer = client.post("/v1/sessions", json={"image": data_url(picture)})
+        assert answer.status_code == 201, answer.text
+        return cls(client, answer.json())
+
+    def exported(self) -> bytes:
+        """The zip file of the session."""
+        return self._client.get(f"{self.path}/export").content
 
     def sent(self, method: str, path: str, body: Json | None = None) -> Json:
         answer = self._client.request(method, path, json=body)
@@ -101,10 +118,17 @@ class SessionClient:
         now = self.sent("GET", f"{self.path}/turns/{turn['id']}")
         return now["progress"]["tokens_done"] > 0 or now["status"] == "succeeded"
 
+    def file(self, turn: Json) -> bytes:
+        """The file of the turn's first candidate."""
+        return self._client.get(httpx2.URL(turn["candidates"][0]["url"]).path).content
+
     def picture(self, turn: Json) -> Picture:
         """The pixels of the turn's first candidate."""
-        answer = self._client.get(httpx2.URL(turn["candidates"][0]["url"]).path)
-        return np.asarray(Image.open(io.BytesIO(answer.content)).convert("RGB"))
+        return np.asarray(Image.open(io.BytesIO(self.file(turn))).convert("RGB"))
+
+    def files(self) -> list[bytes]:
+        """The files of all turns, in their order."""
+        return [self.file(turn) for turn in self.sent("GET", self.path)["turns"]]
 
     def hashes(self) -> list[str]:
         """The token hashes of all turns, in their order."""
@@ -113,16 +137,24 @@ class SessionClient:
         return [job["outputs"][0]["tokens_sha256"] for job in jobs]
 
 
-@pytest.fixture
-def client(tiny: Installation, request: pytest.FixtureRequest) -> Iterator[httpx2.Client]:
+def admitted(tiny: Installation, name: str) -> httpx2.Client:
     """A client with the key of a new project."""
-    platform = tiny.world(request.node.name)
-    key = generate_api_key()
-    with platform.database.transaction() as session:
-        session.add(ApiKey(project_id=platform.project_id, name="test", hint=key.hint, sha256=key.sha256))
-    headers = {"Authorization": f"Bearer {key.token}"}
-    with httpx2.Client(base_url=tiny.gateway_url, headers=headers, timeout=30.0) as client:
+    platform = tiny.world(name)
+    headers = {"Authorization": f"Bearer {make_key(platform.database, platform.project_id)}"}
+    return httpx2.Client(base_url=tiny.gateway_url, headers=headers, timeout=30.0)
+
+
+@pytest.fixture(scope="module")
+def client(tiny: Installation) -> Iterator[httpx2.Client]:
+    """A client of the project in which the story is told."""
+    with admitted(tiny, "story") as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def calm(story: Story, client: httpx2.Client) -> SessionClient:
+    """The story as it goes when nobody disturbs it."""
+    return tell(story, client, lambda *_: None)
 
 
 def data_url(picture: Picture | Image.Image) -> str:
@@ -146,7 +178,7 @@ def tell(
     story: Story, client: httpx2.Client, disturb: Callable[[SessionClient, Json], None]
 ) -> SessionClient:
     """Edit twice, branch at the second turn, edit within a mask, undo; `disturb` is called with each turn."""
-    told = SessionClient(client, render(story.first.before))
+    told = SessionClient.begun(client, render(story.first.before))
     turns: list[Json] = []
     for seed, (step, origin) in enumerate(
         [(story.first, None), (story.second, None), (story.branch, 0)], start=1
@@ -172,10 +204,8 @@ def tell(
 
 
 def test_kills_of_the_worker_in_the_middle_of_turns_change_no_picture(
-    story: Story, tiny: Installation, client: httpx2.Client
+    story: Story, tiny: Installation, client: httpx2.Client, calm: SessionClient
 ) -> None:
-    calm = tell(story, client, lambda *_: None)
-
     def kill(told: SessionClient, turn: Json) -> None:
         if turn["number"] > 1:
             eventually(partial(told.drawing, turn), "the first codes")
@@ -183,3 +213,67 @@ def test_kills_of_the_worker_in_the_middle_of_turns_change_no_picture(
             tiny.worker.start()
 
     assert tell(story, client, kill).hashes() == calm.hashes()
+
+
+class Follower:
+    """A client of a session's event stream; after every break it goes on with the id of the last event."""
+
+    def __init__(self, client: httpx2.Client, session: SessionClient) -> None:
+        self._port = urlsplit(str(client.base_url)).port or 0
+        self._token = client.headers["authorization"].removeprefix("Bearer ")
+        self._path = f"{session.path}/events?after=now"
+        self._last_id: str | None = None
+        self.breaks = 0
+        self.arrived: list[Arrived] = []
+        self.is_connected = threading.Event()
+
+    def follow(self) -> None:
+        """Read until a turn has succeeded. Fails if none does."""
+        eventually(self._has_succeeded, f"the end of a turn on {self._path}")
+
+    def _has_succeeded(self) -> bool:
+        try:
+            with reading(self._port, self._token, self._path, self._last_id) as reader:
+                eventually(lambda: reader.last_id or reader.ended.is_set(), "the first lines of the stream")
+                self.is_connected.set()
+                eventually(
+                    lambda: "job.succeeded" in reader.types or reader.ended.is_set(), "the end of the turn"
+                )
+        except (OSError, http.client.HTTPException):
+            return False
+        self._last_id = reader.last_id or self._last_id
+        self.arrived += reader.durable
+        self.breaks += "job.succeeded" not in reader.types
+        return "job.succeeded" in reader.types
+
+
+def test_an_imported_session_goes_on_with_the_same_tokens_while_the_gateway_dies(
+    story: Story, tiny: Installation, client: httpx2.Client, calm: SessionClient
+) -> None:
+    with admitted(tiny, "elsewhere") as other:
+        answer = other.post(
+            "/v1/sessions/import", content=calm.exported(), headers={"Content-Type": "application/zip"}
+        )
+        assert answer.status_code == 201, answer.text
+        copy = SessionClient(other, answer.json())
+        assert (copy.hashes(), copy.files()) == (calm.hashes(), calm.files())
+        sessions = [(client, calm), (other, copy)]
+        followers = [Follower(each, session) for each, session in sessions]
+        with ThreadPoolExecutor(2) as threads:
+            following = [threads.submit(follower.follow) for follower in followers]
+            for follower in followers:
+                eventually(follower.is_connected.is_set, "the open stream")
+            tiny.gateway.kill()
+            tiny.gateway.start()
+            turns = [session.post(story.branch.instruction, 9) for _, session in sessions]
+            tiny.gateway.kill()
+            tiny.gateway.start()
+            for one in following:
+                one.result()
+        ended = [session.done(turn) for (_, session), turn in zip(sessions, turns, strict=True)]
+        assert copy.hashes()[-1] == calm.hashes()[-1]
+        assert copy.file(ended[1]) == calm.file(ended[0])
+    for follower, turn in zip(followers, turns, strict=True):
+        assert follower.breaks >= 1
+        kinds = tiny.world("witness").events(parse_id(IdKind.JOB, turn["job_id"]))
+        assert [event.type.removeprefix("job.") for event in follower.arrived] == kinds
