@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from shared.job_store.clock import database_time, time_after
 from shared.job_store.retention import Kept, seconds_of
+from shared.schemas.token_controls import Composite
 from shared.settings import RetentionSettings
 from shared.storage import StoredObject, restored_folder
 from shared.tables import (
@@ -24,6 +25,7 @@ from shared.tables import (
     Image,
     ImageOrigin,
     ImageTokens,
+    JobRequestRow,
     PictureRestore,
     Project,
     SessionRow,
@@ -90,13 +92,33 @@ def was_erased() -> ColumnElement[bool]:
     )
 
 
+def was_composed() -> ColumnElement[bool]:
+    """Whether pixels of another picture were put back into it, so that they do not follow from its codes.
+
+    See `JobRequest.puts_pixels_back`; pictures that were drawn in part are never composed.
+    """
+    composite, mask = JobRequestRow.request["composite"].astext, JobRequestRow.request["mask"].astext
+    return (
+        select(Candidate.id)
+        .join(JobRequestRow, JobRequestRow.job_id == Candidate.job_id)
+        .where(
+            Candidate.image_id == Image.id,
+            Candidate.partial.is_(False),
+            or_(composite == Composite.EXACT.value, and_(composite.is_(None), mask.is_not(None))),
+        )
+        .correlate(Image)
+        .exists()
+    )
+
+
 def can_be_restored() -> ColumnElement[bool]:
-    """Condition of expired pictures that a job drew, whose codes are kept, and that no client deleted."""
+    """Condition of expired pictures that follow from codes that are kept, and that no client deleted."""
     return and_(
         Image.origin == ImageOrigin.GENERATED.value,
         or_(Image.deleted_at.is_not(None), Image.lost_at.is_not(None), Image.removing_until.is_not(None)),
         select(ImageTokens.image_id).where(drawn_codes()).correlate(Image).exists(),
         ~was_erased(),
+        ~was_composed(),
     )
 
 

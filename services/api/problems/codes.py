@@ -159,7 +159,8 @@ PROBLEMS: dict[ProblemCode, ProblemKind] = {
     ProblemCode.IMAGE_NOT_RESTORABLE: ProblemKind(
         409,
         "Image not restorable",
-        "The picture has expired, and it was uploaded, its tokens are not kept, or a client has deleted it.",
+        "The picture has expired, and it was uploaded, its tokens are not kept, pixels of another picture "
+        "were put back into it (`composite`), or a client has deleted it.",
         "Upload the picture again, or repeat the job that drew it.",
     ),
     ProblemCode.WEBHOOK_URL_FORBIDDEN: ProblemKind(

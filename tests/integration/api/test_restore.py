@@ -3,14 +3,14 @@
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import func, update
+from sqlalchemy import func, select, update
 
 from services.api.problems.codes import ProblemCode
 from shared.database import Database
 from shared.job_store.restore import RestoreError, finish_restore, give_up_restore, take_restore
 from shared.settings import RetentionSettings
 from shared.storage import StoredObject
-from shared.tables import Image, ImageTokens
+from shared.tables import Image, ImageTokens, JobRequestRow
 from shared.tables import Project as ProjectRow
 from tests.support.gateway.clients import Project, assert_problem, png
 from tests.support.gateway.sessions import Json, tree
@@ -100,6 +100,28 @@ def test_what_a_client_has_deleted_does_not_come_back(
     assert state(alice, image) == (True, False, False, None)
     assert_problem(alice.post(f"/v1/images/{image}/restore"), ProblemCode.IMAGE_NOT_RESTORABLE, "image_id")
     assert_problem(alice.submit(task="edit", image=image), ProblemCode.IMAGE_EXPIRED, "image")
+
+
+@pytest.mark.parametrize(
+    ("composed", "request_fields"),
+    [
+        (True, {"mask": "img_x"}),
+        (True, {"keep_rows": 2, "composite": "exact"}),
+        (False, {"mask": "img_x", "composite": "none"}),
+        (False, {"keep_rows": 2}),
+    ],
+)
+def test_a_picture_with_pixels_of_another_one_is_not_restored(
+    alice: Project, database: Database, drawn: Json, *, composed: bool, request_fields: Json
+) -> None:
+    image = picture_of(drawn)
+    expire(database)
+    with database.transaction() as session:
+        row = session.scalars(select(JobRequestRow)).one()
+        row.request = {**row.request, **request_fields}
+    assert state(alice, image) == (True, not composed, False, None)
+    answer = alice.post(f"/v1/images/{image}/restore")
+    assert answer.status_code == (409 if composed else 202)
 
 
 def test_an_edit_starts_from_the_codes_of_an_expired_picture(
