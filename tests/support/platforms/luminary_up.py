@@ -11,7 +11,6 @@ from typing import Any
 
 import httpx2
 
-from infra.local.ports import free_ports
 from tests.support.servers.supervised import ROOT, wait_for_line
 
 NOT_OURS = ("_URL", "_PORT", "_MODEL")
@@ -29,18 +28,17 @@ def up(
 ) -> Iterator[subprocess.Popen[str]]:
     """Run the command in its own process; if it still runs at the end of the block, it is killed.
 
+    It reserves ports by itself; a port that the test had chosen could be taken by another program meanwhile.
+
     python: interpreter of the environment whose command runs. folder: its working directory.
     variables: further variables of its environment.
     """
     kept = {name: value for name, value in os.environ.items() if not name.endswith(NOT_OURS)}
-    # the usual ports may be used by another platform on this machine
-    gateway, tokenizer = free_ports(2)
-    ports = {"GATEWAY_PORT": str(gateway), "TOKENIZER_PORT": str(tokenizer)}
     state = {"XDG_STATE_HOME": str(data.parent / "state")}
     process = subprocess.Popen(
         [python.with_name("luminary"), "up", "--data", str(data), "--model", str(model)],
         cwd=folder,
-        env={**kept, **ports, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", **state, **(variables or {})},
+        env={**kept, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", **state, **(variables or {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
