@@ -46,7 +46,7 @@ class Past:
 
 @dataclass(frozen=True)
 class Score:
-    """How well one quantile was estimated."""
+    """The accuracy of one estimated quantile."""
 
     percent: int
     coverage: float
@@ -56,7 +56,7 @@ class Score:
 
     @property
     def passes(self) -> bool:
-        """Whether the coverage is within its bounds."""
+        """True if the coverage is within its bounds."""
         low, high = BOUNDS[self.percent]
         return low <= self.coverage <= high
 

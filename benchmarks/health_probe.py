@@ -11,7 +11,7 @@ REFUSED = "refused"
 
 
 def answers(port: int, path: str) -> bool:
-    """Whether a GET of the path returns 200; each call opens a new connection, as load balancers do."""
+    """True if a GET of the path returns 200; each call opens a new connection, as load balancers do."""
     connection = http.client.HTTPConnection(HOST, port, timeout=30)
     try:
         connection.request("GET", path, headers={"Connection": "close"})

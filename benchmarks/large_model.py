@@ -183,12 +183,12 @@ class LargeModel:
 
 
 def drawing(job: Job) -> bool:
-    """Whether the job has drawn its first codes."""
+    """True once the job has drawn its first codes."""
     return job["progress"]["phase"] == Phase.GENERATING and job["progress"]["tokens_done"] > 2
 
 
 def half_drawn(job: Job) -> bool:
-    """Whether more than half of the job's codes are drawn."""
+    """True once more than half of the job's codes are drawn."""
     return 2 * job["progress"]["tokens_done"] > job["progress"]["tokens_total"] > 0
 
 

@@ -22,7 +22,7 @@ from training.scenes.world import CELL
 
 
 class Way(StrEnum):
-    """What a turn starts from."""
+    """The form in which a turn gets the picture that it starts from."""
 
     MASKED = "tokens, with a mask"
     TOKENS = "tokens, without a mask"
@@ -57,7 +57,7 @@ class Turn:
     """A picture of a row of different edits."""
 
     exact: bool
-    """Whether it shows the exact scene that all instructions so far ask for."""
+    """True if it shows the exact scene that all instructions so far ask for."""
     ssim_to_truth: float
     untouched_agreement: float | None
     """Share of equal tokens among the cells that no edit so far had to change; None if there is none."""

@@ -48,7 +48,7 @@ PENDING = Delivery.state == DeliveryState.PENDING.value
 
 @dataclass(frozen=True)
 class KillReport:
-    """What arrived while the io worker was killed."""
+    """The messages that arrived while the io worker was killed."""
 
     deliveries: int
     kills: int
@@ -107,7 +107,7 @@ class Outbox:
             session.execute(held.values(next_try_at=time_after(-1)))
 
     def pending(self) -> int:
-        """How many deliveries are not done."""
+        """Number of deliveries that are not done."""
         with self._database.transaction() as session:
             return len(session.scalars(select(Delivery.id).where(PENDING)).all())
 

@@ -31,7 +31,7 @@ class Comparison:
 
     @property
     def ok(self) -> bool:
-        """Whether the error is within the tolerance; False for NaN."""
+        """True if the error is within the tolerance; False for NaN."""
         return self.error <= self.tolerance
 
 

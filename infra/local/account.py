@@ -23,7 +23,7 @@ def server_account() -> Account | None:
 
 
 def has_passwd_entry(user: int) -> bool:
-    """Whether the user id has a name on this system; in containers it often has none."""
+    """True if the user id has a name on this system; in containers it often has none."""
     try:
         pwd.getpwuid(user)
     except KeyError:
@@ -32,7 +32,7 @@ def has_passwd_entry(user: int) -> bool:
 
 
 def can_read(file: Path, account: Account) -> bool:
-    """Whether the permission bits of the file and of all folders above it let the account read it."""
+    """True if the permission bits of the file and of all folders above it let the account read it."""
     return all(may(place, account, 0o5 if place == file else 0o1) for place in (file, *file.parents))
 
 

@@ -1,6 +1,6 @@
 """Routes of jobs: submit, read, list, cancel, retry, replay, delete."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
@@ -73,6 +73,10 @@ REFUSED_SUBMISSIONS = problem_responses(*SUBMISSION_PROBLEMS)
 REFUSED_RETRIES = problem_responses(
     *SUBMISSION_PROBLEMS, ProblemCode.NOT_FOUND, ProblemCode.JOB_NOT_RETRYABLE, ProblemCode.JOB_IN_SESSION
 )
+QUEUED_AGAIN: dict[int | str, dict[str, Any]] = {
+    200: {"model": JobResponse, "description": "The job has ended (only with `Prefer: wait=N`)."},
+    202: {"description": "The new job is queued.", "headers": ANSWER_HEADERS},
+}
 REFUSED_REPLAYS = problem_responses(
     *SUBMISSION_PROBLEMS, ProblemCode.NOT_FOUND, ProblemCode.JOB_NOT_REPLAYABLE
 )
@@ -164,11 +168,7 @@ async def get_jobs(
     "/{job_id}/retry",
     status_code=202,
     response_model=JobResponse,
-    responses={
-        **REFUSED_RETRIES,
-        200: {"model": JobResponse, "description": "The job has ended (only with `Prefer: wait=N`)."},
-        202: {"description": "The new job is queued.", "headers": ANSWER_HEADERS},
-    },
+    responses={**REFUSED_RETRIES, **QUEUED_AGAIN},
 )
 async def post_retry(
     caller: CallerDep,
@@ -189,11 +189,7 @@ async def post_retry(
     "/{job_id}/replay",
     status_code=202,
     response_model=JobResponse,
-    responses={
-        **REFUSED_REPLAYS,
-        200: {"model": JobResponse, "description": "The job has ended (only with `Prefer: wait=N`)."},
-        202: {"description": "The new job is queued.", "headers": ANSWER_HEADERS},
-    },
+    responses={**REFUSED_REPLAYS, **QUEUED_AGAIN},
 )
 async def post_replay(
     caller: CallerDep,

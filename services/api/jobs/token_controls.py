@@ -5,13 +5,13 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services.api.images.repository import find_image
+from services.api.images.repository import find_start
 from services.api.images.sources import about_field, is_future
 from services.api.jobs.given_image import resolve_source
 from services.api.jobs.prepare import invalid
 from services.api.problems.codes import Problem
 from shared.ids import IdKind, parse_id
-from shared.schemas.fields import scheme_of
+from shared.schemas.fields import ImageSize, scheme_of
 from shared.schemas.jobs import JobRequest
 from shared.schemas.token_controls import Region
 from shared.sizes import CELL_PIXELS, GRID_PIXELS, LARGEST_SIDE
@@ -32,11 +32,10 @@ def resolve_controls(session: Session, project_id: UUID, request: JobRequest) ->
     size = size_with_regions(session, project_id, request, size)
     if request.variation_strength is not None and canvas is not None:
         check_certainty(session, canvas)
+    check_rows(request, size, canvas)
     if size is None:
         return request
     check_size_is_free(request, size)
-    if request.keep_rows is not None and request.keep_rows * CELL_PIXELS >= size[1]:
-        raise invalid("keep_rows", f"The canvas has {size[1] // CELL_PIXELS} rows: nothing would be drawn.")
     return request.model_copy(update={"size": written(size)})
 
 
@@ -64,9 +63,9 @@ def stored_canvas(session: Session, project_id: UUID, request: JobRequest) -> Im
 
 
 def picture(session: Session, project_id: UUID, image: str, field: str) -> Image:
-    """The row of a picture. Raises Problem that names the field."""
+    """The row of a picture; an expired one has its codes. Raises Problem that names the field."""
     try:
-        return find_image(session, project_id, parse_id(IdKind.IMAGE, image))
+        return find_start(session, project_id, parse_id(IdKind.IMAGE, image))
     except Problem as problem:
         raise about_field(field, problem) from problem
 
@@ -126,6 +125,19 @@ def check_certainty(session: Session, canvas: Image) -> None:
             "variation_strength",
             "It is unknown which cells of the canvas are uncertain: it was not drawn whole by this platform.",
         )
+
+
+def check_rows(request: JobRequest, size: Pixels | None, canvas: Image | None) -> None:
+    """Raise Problem if `keep_rows` keeps the whole result. size: demanded by the kept cells, if they do."""
+    if request.keep_rows is None:
+        return
+    if size is None and request.size is not None:
+        asked = ImageSize.parse(request.size)
+        size = asked.width, asked.height
+    elif size is None and canvas is not None and canvas.origin == ImageOrigin.GENERATED:
+        size = canvas.width, canvas.height
+    if size is not None and request.keep_rows * CELL_PIXELS >= size[1]:
+        raise invalid("keep_rows", f"The canvas has {size[1] // CELL_PIXELS} rows: nothing would be drawn.")
 
 
 def check_size_is_free(request: JobRequest, size: Pixels) -> None:

@@ -154,11 +154,16 @@ def job_values(project_id: UUID, job: CheckedJob, ids: NewIds, now: Any) -> dict
 def request_values(job: CheckedJob, ids: NewIds) -> dict[str, Any]:
     """The row of a job's request, with the new ids of its pictures and without its webhook."""
     retry_of, replay_of = job.document.retry_of, job.document.replay_of
-    given = {
+    given: dict[str, Any] = {
         name: given_image(getattr(job.request, name), ids)
         for name in GIVEN
         if getattr(job.request, name) is not None
     }
+    if job.request.region_from is not None:
+        given["region_from"] = [
+            region.model_copy(update={"image": given_image(region.image, ids)})
+            for region in job.request.region_from
+        ]
     request = job.request.model_copy(update=given)
     return {
         "job_id": ids.jobs[job.document.id],

@@ -130,7 +130,7 @@ class Redelivery(BaseModel):
 
 
 class RedeliveryResponse(BaseModel):
-    """How many deliveries are sent again."""
+    """Number of deliveries that are sent again."""
 
     model_config = ConfigDict(
         json_schema_extra={

@@ -83,7 +83,7 @@ class PictureSource:
                 f"the cells of {source} at {wanted} are not those of this model: it was drawn at "
                 f"{image.width}x{image.height}, or with another image tokenizer.",
             )
-        given = self._encode(self._storage.get(image.storage_key), wanted)
+        given = self._encode(self._file(image), wanted)
         with self._database.transaction() as session:
             remember_tokens(session, image.id, self._tokenizer.model.tokenizer, given)
         return Canvas(given.grid)

@@ -219,11 +219,16 @@ def test_a_picture_that_had_expired_is_imported_without_its_file_but_with_its_co
 def test_ids_of_other_projects_in_a_zip_file_reach_nothing(alice: Project, bob: Project, told: Json) -> None:
     secret = bob.upload(png(8, 8)).json()["id"]
     name = f"jobs/{told['turns'][0]['job_id']}.json"
-    files = edited(files_of(export(alice, told)), name, lambda job: job["request"].update(image=secret))
-    session = imported(alice, zipped(files))
-    given = alice.get(f"/v1/jobs/{session['turns'][0]['job_id']}").json()["request"]["image"]
-    assert given != secret
-    assert_problem(alice.get(f"/v1/images/{given}"), ProblemCode.NOT_FOUND)
+    regions = [{"image": secret, "x": 0, "y": 0, "width": 8, "height": 8}]
+
+    def add_secret(job: Json) -> None:
+        job["request"].update(image=secret, keep_from=secret, keep_rows=1, region_from=regions)
+
+    session = imported(alice, zipped(edited(files_of(export(alice, told)), name, add_secret)))
+    request = alice.get(f"/v1/jobs/{session['turns'][0]['job_id']}").json()["request"]
+    for given in (request["image"], request["keep_from"], request["region_from"][0]["image"]):
+        assert given != secret
+        assert_problem(alice.get(f"/v1/images/{given}"), ProblemCode.NOT_FOUND)
     own = alice.get(f"/v1/sessions/{session['id']}/export").content
     assert f"pictures/{secret}.png" not in files_of(own)
 

@@ -4,11 +4,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import func
 
 from services.api.problems.codes import ProblemCode
 from shared.database import Database
 from shared.ids import IdKind, parse_id
 from shared.job_store import succeed_job
+from shared.tables import Image
 from shared.token_grid import TokenGrid
 from tests.support.factories import must_claim, one_picture
 from tests.support.gateway.clients import Project, assert_problem, png
@@ -69,6 +71,25 @@ def test_what_cannot_be_drawn_is_refused_by_its_field(
 ) -> None:
     given = {"image": canvas} if fields.get("task") else {}
     assert_problem(alice.submit(keep_from=canvas, **given, **fields), ProblemCode.INVALID_REQUEST, param)
+
+
+def test_an_edit_that_keeps_every_row_of_its_picture_is_refused_at_once(alice: Project, canvas: str) -> None:
+    answer = alice.submit(task="edit", image=canvas, keep_rows=8)
+    assert_problem(answer, ProblemCode.INVALID_REQUEST, "keep_rows")
+
+
+def test_the_cells_of_an_expired_picture_can_be_kept(alice: Project, canvas: str, database: Database) -> None:
+    """Fixed bug: an edit from the codes of an expired picture was refused once it kept cells."""
+    with database.transaction() as session:
+        session.get_one(Image, parse_id(IdKind.IMAGE, canvas)).deleted_at = func.now()
+    region = {"image": canvas, "x": 0, "y": 0, "width": 8, "height": 8}
+    requests: list[dict[str, Any]] = [
+        {"task": "edit", "image": canvas, "variation_strength": 0.5},
+        {"keep_from": canvas, "keep_rows": 2},
+        {"region_from": [region]},
+    ]
+    for fields in requests:
+        assert alice.submit(**fields).status_code == 202
 
 
 def test_a_region_lies_inside_a_drawn_picture_of_the_same_size(alice: Project, canvas: str) -> None:
