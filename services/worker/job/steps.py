@@ -38,4 +38,4 @@ class StepTimes:
         """Milliseconds by step, with the running one, in the order in which they were first entered."""
         if self._step is not None:
             self.enter(self._step)
-        return {step: round(seconds * 1000, 2) for step, seconds in self._seconds.items()}
+        return {step.value: round(seconds * 1000, 2) for step, seconds in self._seconds.items()}
