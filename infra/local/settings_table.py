@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings
 
 from services.api.settings import GatewaySettings
 from services.tokenizer.settings import TokenizerServiceSettings
-from services.worker.settings import GpuWorkerSettings
+from services.worker.settings import GpuWorkerSettings, HealthSettings
 from shared.settings import (
     BrokerSettings,
     DatabaseSettings,
@@ -32,6 +32,7 @@ SECTIONS: dict[str, type[BaseSettings]] = {
     "Gateway and io worker: retention": RetentionSettings,
     "Gateway": GatewaySettings,
     "GPU worker": GpuWorkerSettings,
+    "GPU worker and io worker: probes": HealthSettings,
     "GPU worker and io worker: address of the tokenizer service": TokenizerAddress,
     "Tokenizer service": TokenizerServiceSettings,
     "Every process: logs": LogSettings,

@@ -19,6 +19,7 @@ from services.worker.claiming.errands import Errands
 from services.worker.claiming.heartbeat import Heartbeat
 from services.worker.claiming.leases import Leases, WorkerCard
 from services.worker.claiming.slots import Slots
+from services.worker.health import Health
 from services.worker.job.fenced_writes import DatabaseWrites
 from services.worker.job.input_images import PictureSource
 from services.worker.job.late_pictures import LatePictures
@@ -57,8 +58,14 @@ LONGEST_TICK_SECONDS = 1.0
 class GpuWorker:
     """One process, one model, several slots."""
 
-    def __init__(self, settings: GpuWorkerProcessSettings, queues: Sequence[Queue], bell: Bell) -> None:
-        """Load the model and warm it up. Raises EngineError if the folder or the precision cannot be used."""
+    def __init__(
+        self, settings: GpuWorkerProcessSettings, queues: Sequence[Queue], bell: Bell, health: Health
+    ) -> None:
+        """Load the model and warm it up. Raises EngineError if the folder or the precision cannot be used.
+
+        health: gets the rounds of the heartbeat.
+        """
+        self._health = health
         own = settings.worker
         folder = Path(own.model)
         loaded = load_engine(folder, own)
@@ -105,7 +112,7 @@ class GpuWorker:
         self._cancel_watch = Periodic(
             "cancel watch", LOOK_SECONDS, CancelWatch(self._attempts, self._leases.canceling).look
         )
-        closing = Event()
+        self._closing = closing = Event()
         self._slots = Slots(
             own.slots,
             claim=self._claim,
@@ -128,6 +135,10 @@ class GpuWorker:
     def is_idle(self) -> bool:
         """Whether no slot has a job."""
         return not self._attempts.running()
+
+    def is_ready(self) -> bool:
+        """Whether the worker claims jobs: its row shows its identity, and it does not drain."""
+        return not self._closing.is_set() and self._heartbeat.has_told(self._identity.id)
 
     def start(self) -> None:
         """Start all threads; from now on the worker claims jobs."""
@@ -190,6 +201,7 @@ class GpuWorker:
             self._attempts.remove(attempt)
 
     def _beat(self) -> None:
+        self._health.beat()
         self._heartbeat.beat()
         self._late_pictures.keep()
         if not self._host.is_alive:

@@ -14,10 +14,12 @@ from services.worker.broker.liveness import Hearing
 from services.worker.broker.self_ping import OwnDoorbell
 from services.worker.broker.tasks import bell, ear
 from services.worker.claiming.exit_on_thread_failure import leave_when_a_thread_dies
+from services.worker.health import Health, serve_health
 from services.worker.maintenance.io_worker import IoWorker
 from services.worker.maintenance.webhook_delivery.thread import WebhookThread
 from services.worker.settings import (
     GpuWorkerProcessSettings,
+    GpuWorkerSettings,
     IoWorkerProcessSettings,
     WorkerProcessSettings,
 )
@@ -62,6 +64,7 @@ class PlatformStep(bootsteps.StartStopStep):
         warn_of_misspelt_worker_variables(
             *processes, *([IoWorkerProcessSettings] if IO_QUEUE in names else [])
         )
+        health = serve_health(settings_or_exit(WorkerProcessSettings).health)
         if IO_QUEUE in names:
             settings = settings_or_exit(IoWorkerProcessSettings)
             self._io_worker, self._webhooks = make_io_worker(parent.app, settings)
@@ -69,11 +72,14 @@ class PlatformStep(bootsteps.StartStopStep):
             self._webhooks.start()
         if queues:
             settings = settings_or_exit(GpuWorkerProcessSettings)
-            self._gpu_worker = load_gpu_worker(settings, queues)
+            self._gpu_worker = load_gpu_worker(settings, queues, health)
             worker_shutting_down.connect(self._drain)
             self._gpu_worker.start()
+            health.started(self._gpu_worker.is_ready)
             Thread(target=end_after, args=(self._gpu_worker.drain,), name="end", daemon=True).start()
             OwnDoorbell(parent.app, self._gpu_worker.id, settings.worker.own_doorbell_seconds, ear).start()
+        else:
+            health.started(lambda: True)
 
     def stop(self, parent: Any) -> None:
         """Wait for the drain, which the signal handler has requested."""
@@ -101,9 +107,12 @@ def settings_or_exit(process: type[Process]) -> Process:
 
 
 def warn_of_misspelt_worker_variables(*processes: type[WorkerProcessSettings]) -> None:
-    """Log one line for each; the worker knows too few of TOKENIZER_* and GATEWAY_* to check them."""
+    """Log one line for each; the worker knows too few of TOKENIZER_* and GATEWAY_* to check them.
+
+    An io worker knows all of WORKER_*, because both kinds may get the same variables.
+    """
     parts = {part for process in processes for part in process.parts().values()}
-    warn_of_misspelt_variables(parts - {TokenizerAddress, PublicAddress})
+    warn_of_misspelt_variables(parts - {TokenizerAddress, PublicAddress} | {GpuWorkerSettings})
 
 
 def make_io_worker(app: Celery, settings: IoWorkerProcessSettings) -> tuple[IoWorker, WebhookThread]:
@@ -145,14 +154,16 @@ class ListeningStep(bootsteps.StartStopStep):
         ear.learn(Hearing.disconnected)
 
 
-def load_gpu_worker(settings: GpuWorkerProcessSettings, queues: Sequence[Queue]) -> "GpuWorker":
+def load_gpu_worker(
+    settings: GpuWorkerProcessSettings, queues: Sequence[Queue], health: Health
+) -> "GpuWorker":
     """Create the GPU worker. Raises SystemExit, after one line in the log, if its model cannot be used."""
     # imported here because the io worker runs without torch
     from services.worker.engine.errors import EngineError
     from services.worker.gpu_worker import GpuWorker
 
     try:
-        return GpuWorker(settings, queues, bell)
+        return GpuWorker(settings, queues, bell, health)
     except EngineError as error:
         logger.critical("cannot use the model %s: %s", settings.worker.model, error)
         raise SystemExit(1) from error

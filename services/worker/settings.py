@@ -73,6 +73,17 @@ class GpuWorkerSettings(BaseSettings):
     arrive, it drains and exits."""
 
 
+class HealthSettings(BaseSettings):
+    """Settings of the HTTP server for probes, which GPU workers and io workers have alike."""
+
+    model_config = SettingsConfigDict(env_prefix="WORKER_HEALTH_", use_attribute_docstrings=True)
+
+    host: str = "127.0.0.1"
+    """Address to listen on for probes; 0.0.0.0 means all IPv4 addresses of the machine."""
+    port: int | None = Field(default=None, ge=1, le=65_535)
+    """Port for `GET /healthz` and `GET /readyz`; without it, the worker listens on nothing."""
+
+
 class WorkerProcessSettings(ProcessSettings):
     """Environment of every Celery process of the worker."""
 
@@ -80,6 +91,7 @@ class WorkerProcessSettings(ProcessSettings):
     broker: BrokerSettings
     storage: StorageSettings
     jobs: JobSettings
+    health: HealthSettings = Field(default_factory=HealthSettings)
 
     @model_validator(mode="after")
     def _has_a_place_for_progress(self) -> Self:

@@ -4,6 +4,9 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from infra.local.health import answers
+from infra.local.ports import free_ports
+from infra.local.services import READY_PATH
 from services.worker.broker.celery_app import create_celery_app
 from shared.doorbells import doorbell_task
 from shared.jobs import JobState, Queue
@@ -19,13 +22,15 @@ def ring_too_late(broker_url: str) -> None:
         app.send_task(doorbell_task(Queue.GENERATE), queue=Queue.GENERATE.value, expires=-1)
 
 
-def test_a_doorbell_wakes_an_idle_worker(
+def test_a_doorbell_wakes_an_idle_worker_which_is_ready_for_its_probes(
     platform: PlatformUnderTest, broker_url: str, tmp_path: Path
 ) -> None:
-    with working_process(platform, tmp_path, broker_url):
+    port = free_ports(1)[0]
+    with working_process(platform, tmp_path, broker_url, WORKER_HEALTH_PORT=str(port)):
         job_id = overlooked_job(platform)
         ring(broker_url)
         assert platform.finished(job_id).state == JobState.SUCCEEDED
+        assert answers(f"http://127.0.0.1:{port}{READY_PATH}")
 
 
 def test_an_expired_doorbell_wakes_no_worker_and_does_not_block_the_next(

@@ -23,6 +23,7 @@ from infra.local.ports import HOST, free_ports
 from infra.local.stack import EmbeddedStack
 from services.worker.broker.doorbells import Bell
 from services.worker.gpu_worker import GpuWorker
+from services.worker.health import Health
 from services.worker.settings import GpuWorkerProcessSettings, GpuWorkerSettings
 from shared.database import Database
 from shared.ids import IdKind, format_id
@@ -145,7 +146,7 @@ class PlatformUnderTest:
         """Run a worker in this process that serves every queue until the block ends."""
         values = {"model": str(self.model), "slots": 2, "device": "cpu", "dtype": "fp32"}
         settings = self.settings.model_copy(update={"worker": GpuWorkerSettings.model_validate(values | own)})
-        worker = GpuWorker(settings, tuple(Queue), Bell())
+        worker = GpuWorker(settings, tuple(Queue), Bell(), Health())
         worker.start()
         try:
             yield worker
