@@ -1,6 +1,6 @@
-"""Roles of the embedded database: the schema's owner for migrations, and a role for the services.
+"""Roles of a database server: the schema's owner for migrations, and a role for the services.
 
-The cluster's superuser creates both and is used for nothing else: a superuser can run programs and read files
+An administrator creates both and is used for nothing else: a superuser can run programs and read files
 of the machine (`COPY FROM PROGRAM`, `pg_read_file`), which services must not.
 """
 
@@ -64,11 +64,18 @@ def ensure_role(connection: psycopg.Connection[Any], role: Role) -> None:
     if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role.name]).fetchone() is None:
         connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(name))
     hashed = connection.pgconn.encrypt_password(role.password.encode(), role.name.encode(), b"scram-sha-256")
-    connection.execute(
-        sql.SQL("ALTER ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD {}").format(
-            name, sql.Literal(hashed.decode())
+    if is_superuser(connection):  # nobody else may name the first of these, even to leave it as it is
+        connection.execute(
+            sql.SQL("ALTER ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION").format(name)
         )
-    )
+    else:  # a database and its objects can be given only to a role that one may act as
+        connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(name))
+    connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(name, sql.Literal(hashed.decode())))
+
+
+def is_superuser(connection: psycopg.Connection[Any]) -> bool:
+    """Whether this connection's role is a superuser. Managed servers give their customers none."""
+    return connection.info.parameter_status("is_superuser") == "on"
 
 
 def ensure_database(connection: psycopg.Connection[Any], name: str, owner: Role) -> None:

@@ -9,8 +9,10 @@ from shared.tables.projects import ApiKey, Project
 from shared.tables.sessions import SessionRow, Turn
 from shared.tables.undecoded import UndecodedPicture
 from shared.tables.webhooks import Delivery, DeliveryState, DeliveryTry, DisabledReason, WebhookEndpoint
+from shared.tables.work import QUEUE_WORK
 
 __all__ = [
+    "QUEUE_WORK",
     "ApiKey",
     "Base",
     "Candidate",

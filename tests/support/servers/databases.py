@@ -5,7 +5,7 @@ from typing import LiteralString
 import psycopg
 from psycopg import sql
 from pydantic import SecretStr
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 
 from infra.local.stack import EmbeddedStack
 from shared.settings import DatabaseSettings
@@ -24,3 +24,8 @@ def administer(stack: EmbeddedStack, statement: LiteralString, *names: str) -> N
     assert stack.postgres is not None
     with psycopg.connect(stack.postgres.superuser_url(), autocommit=True) as connection:
         connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+
+def role_url(url: str, role: str | None = None, password: str | None = None) -> URL:
+    """A database's address, for another role if one is given."""
+    return make_url(url).set(username=role, password=password) if role else make_url(url)
