@@ -31,3 +31,10 @@ class Metrics:
             "Open event streams.",
             registry=self.registry,
         )
+        self.work = Gauge(
+            "luminary_queue_jobs",
+            "Open jobs of the platform by queue, requested model and state: waiting (a free slot could start"
+            " them) or running. There are no figures while the database does not answer.",
+            ["queue", "model", "state"],
+            registry=self.registry,
+        )

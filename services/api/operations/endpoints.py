@@ -31,4 +31,5 @@ async def get_readiness(gateway: GatewayDep, response: Response) -> Readiness:
 @router.get("/metrics", include_in_schema=False)
 async def get_metrics(gateway: GatewayDep) -> Response:
     """The gateway's metrics in Prometheus' text format."""
+    await gateway.work.refresh()
     return Response(generate_latest(gateway.metrics.registry), media_type=CONTENT_TYPE_LATEST)

@@ -15,6 +15,7 @@ from services.api.process.image_fetching import ImageFetcher
 from services.api.process.readiness import BROKER, POSTGRES, STORAGE, Probe
 from services.api.process.storage_calls import StorageCalls
 from services.api.process.submission_turns import SubmissionTurns
+from services.api.process.work import WorkMetrics
 from services.api.process.write_probe import WriteProbe
 from services.api.settings import GatewayProcessSettings, GatewaySettings
 from shared.async_database import AsyncDatabase
@@ -40,6 +41,8 @@ class Gateway:
     """None without a Redis-protocol server; waiting requests then poll the database."""
     fetcher: ImageFetcher
     metrics: Metrics
+    work: WorkMetrics
+    """The figures of /metrics that are read from the database."""
     probes: Mapping[str, Probe]
     turns: SubmissionTurns
     webhook_guard: EgressGuard
@@ -86,6 +89,7 @@ async def open_gateway(settings: GatewayProcessSettings, metrics: Metrics) -> As
             subscriber=subscriber,
             fetcher=fetcher,
             metrics=metrics,
+            work=WorkMetrics(database, metrics),
             probes=probes,
             turns=SubmissionTurns(),
             webhook_guard=guard_of(settings.webhooks),

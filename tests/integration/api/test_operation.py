@@ -183,3 +183,23 @@ def test_the_gateway_does_not_need_torch() -> None:
         return await process.wait()
 
     assert asyncio.run(run()) == 0
+
+
+def test_metrics_show_the_work_of_each_queue_and_nothing_while_the_database_is_away(
+    gateway_settings: GatewayProcessSettings, alice: Project
+) -> None:
+    waiting = 'luminary_queue_jobs{model="any",queue="generate",state="waiting"}'
+    assert f"{waiting} 0.0" in alice.client.get("/metrics").text
+    assert alice.submit().status_code == 202
+    with running_gateway(
+        gateway_settings
+    ) as fresh:  # the figures of the first one are three seconds old at most
+        assert f"{waiting} 1.0" in fresh.get("/metrics").text
+        assert (
+            'luminary_queue_jobs{model="any",queue="dense",state="running"} 0.0' in fresh.get("/metrics").text
+        )
+    dead = replace(gateway_settings, database=DatabaseSettings(url=SecretStr(NO_DATABASE)))
+    with running_gateway(dead) as client:
+        answer = client.get("/metrics")
+        assert answer.status_code == 200
+        assert "luminary_queue_jobs{" not in answer.text
