@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from pydantic_settings import BaseSettings
 
+from shared.settings import FILE_SUFFIX
 from shared.spelling import nearest_word
 
 logger = logging.getLogger(__name__)
@@ -35,7 +36,8 @@ def misspelt_variables(given: Mapping[str, str], parts: Iterable[type[BaseSettin
     sentences: list[str] = []
     for variable in sorted(given):
         prefix = variable.upper().partition("_")[0] + "_"
-        if variable.upper() in known or prefix not in prefixes or SERVICE_LINK.fullmatch(variable):
+        is_known = variable.upper().removesuffix(FILE_SUFFIX) in known
+        if is_known or prefix not in prefixes or SERVICE_LINK.fullmatch(variable):
             continue
         nearest = nearest_word(variable, known, NEAR)
         if nearest:

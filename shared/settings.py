@@ -5,7 +5,10 @@ read it. Variables have the names that hosting platforms use (DATABASE_URL, S3_E
 a prefix for the part they belong to.
 """
 
+import os
+from collections.abc import Mapping
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
@@ -30,6 +33,8 @@ class SettingsError(LuminaryError):
     hint = "Correct the variables that the message names."
 
 
+FILE_SUFFIX = "_FILE"
+"""`DATABASE_URL_FILE` names a file with the value of `DATABASE_URL`, as containers get secrets."""
 BROKER_SCHEMES = ("redis", "rediss", "amqp", "amqps")
 """Schemes of supported brokers. Celery would retry others without end and without a log line."""
 REDIS_SCHEMES = ("redis", "rediss")
@@ -281,12 +286,37 @@ def load_settings(process: type[Process]) -> Process:
 
 
 def load_part(part: type[Part]) -> Part:
-    """Read one settings class from the environment. Raises SettingsError that lists invalid variables."""
+    """Read one settings class from the environment, and from files that `_FILE` variables name.
+
+    Raises SettingsError that lists invalid variables.
+    """
+    prefix = part.model_config.get("env_prefix", "")
+    variables = {name: f"{prefix}{name}".upper() for name in part.model_fields}
     try:
-        return part()
+        return part(**values_from_files(variables, os.environ))
     except ValidationError as error:
-        prefix = part.model_config.get("env_prefix", "")
         raise SettingsError("\n".join(variable_faults(prefix, error))) from error
+
+
+def values_from_files(variables: Mapping[str, str], given: Mapping[str, str]) -> dict[str, Any]:
+    """Read the fields whose variable has a `_FILE` twin; a newline at the file's end is left out.
+
+    variables: the environment variable of each field. given: the environment. Raises SettingsError.
+    """
+    values: dict[str, Any] = {}
+    for field, variable in variables.items():
+        twin = variable + FILE_SUFFIX
+        if not (file := given.get(twin)):
+            continue
+        if given.get(variable):
+            raise SettingsError(f"{twin}: {variable} is set as well; remove one of them")
+        try:
+            values[field] = Path(file).read_text(encoding="utf-8").rstrip("\r\n")
+        except OSError as error:
+            raise SettingsError(f"{twin}: {file} cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise SettingsError(f"{twin}: {file} is not UTF-8") from error
+    return values
 
 
 def variable_faults(prefix: str, error: ValidationError) -> list[str]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from infra.local.options import database_url_of, found_folder, running
+from infra.local.options import found_folder, platform_database
 
 
 @click.group("keys")
@@ -18,11 +18,10 @@ def list_command(folder: Path) -> None:
     """Show every key by its first characters; the database has no more of it than a hash."""
     from infra.local.installation import api_keys
 
-    running(folder)
     rows = [("KEY", "PROJECT", "NAME", "CREATED", "LAST USED", "STATE")]
     rows += [
         (key.hint, key.project, key.name, key.created, key.last_used, key.state)
-        for key in api_keys(database_url_of(folder))
+        for key in api_keys(platform_database(folder))
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
@@ -42,8 +41,7 @@ def create_command(folder: Path, project: str, name: str) -> None:
     """Create a key and show it; it cannot be shown again."""
     from infra.local.installation import another_api_key
 
-    running(folder)
-    click.echo(another_api_key(database_url_of(folder), project, name))
+    click.echo(another_api_key(platform_database(folder), project, name))
 
 
 @keys.command("revoke")
@@ -53,8 +51,7 @@ def revoke_command(folder: Path, key: str) -> None:
     """Revoke KEY, given in full or by its first characters as `list` shows them."""
     from infra.local.installation import KeyNotFoundError, revoke_api_key
 
-    running(folder)
     try:
-        click.echo(f"revoked {revoke_api_key(database_url_of(folder), key)}")
+        click.echo(f"revoked {revoke_api_key(platform_database(folder), key)}")
     except KeyNotFoundError as error:
         raise click.UsageError(str(error)) from error

@@ -28,13 +28,33 @@ def running(folder: Path) -> Run:
     return run
 
 
+def platform_database(folder: Path) -> str:
+    """The database's address from the environment, or that of the platform that runs on this folder.
+
+    Without either, print an error and exit with status 1.
+    """
+    if url := given_database_url():
+        return url
+    running(folder)
+    return database_url_of(folder)
+
+
+def given_database_url() -> str | None:
+    """The address from DATABASE_URL or DATABASE_URL_FILE, if one of them is set. Raises SettingsError."""
+    from shared.settings import FILE_SUFFIX, DatabaseSettings, load_part
+
+    variable = "DATABASE_URL"
+    if not (os.environ.get(variable) or os.environ.get(variable + FILE_SUFFIX)):
+        return None
+    return load_part(DatabaseSettings).url.get_secret_value()
+
+
 def database_url_of(folder: Path, *, as_owner: bool = False) -> str:
     """The address of the platform's database, with the services' login or with the schema owner's."""
     from infra.local.stack import embedded_postgres
     from infra.local.state import read_state
 
-    given = os.environ.get("DATABASE_URL")
-    if given:
+    if given := given_database_url():
         return given
     state = read_state(folder)
     if state is None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from infra.local.options import database_url_of, found_folder, running
+from infra.local.options import found_folder, platform_database
 
 
 class RetentionType(click.ParamType[int | None]):
@@ -48,8 +48,7 @@ def retention_command(ctx: click.Context, folder: Path, project: str | None, **_
     wanted = {name: ctx.params[name] for name in options if ctx.get_parameter_source(name) is given}
     if wanted and project is None:
         raise click.UsageError("name the project whose retention is to be set")
-    running(folder)
-    url = database_url_of(folder)
+    url = platform_database(folder)
     try:
         if project is not None and wanted:
             set_retention(url, project, wanted)

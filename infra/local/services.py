@@ -13,11 +13,6 @@ GATEWAY_PORT = 8000
 TOKENIZER_PORT = 8001
 READY_PATH, ALIVE_PATH = "/readyz", "/healthz"
 """Paths of gateway and tokenizer service: 200 when they are ready, and 200 while they run."""
-CELERY_APP = "services.worker.app"
-QUIET_CELERY = ("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=INFO")
-"""Turns off Celery's messages between workers, which doorbells do not need."""
-NO_ROOT_WARNING = {"PYTHONWARNINGS": "ignore:You're running the worker with superuser"}
-"""Hides Celery's warning about root, eight lines long: our messages are not pickled and run no code."""
 EVERYWHERE = {"0.0.0.0", "::", ""}  # noqa: S104  (to recognise, not to bind)
 
 
@@ -41,16 +36,12 @@ def web_service(name: str, package: str, host: str, port: int, stop_seconds: flo
 def celery_worker(
     name: str, queues: str, concurrency: int, stop_seconds: float, *, registers: bool = False
 ) -> Service:
-    """A Celery worker that uses threads, because CUDA does not work after a fork."""
+    """A GPU worker or an io worker, as the queues say."""
     command = [
-        *(sys.executable, "-m", "celery", "--quiet", "--app", CELERY_APP, "worker"),
-        *("--pool", "threads", "--concurrency", str(concurrency)),
-        *("--queues", queues, "--hostname", f"{name}@%h"),
-        *QUIET_CELERY,
+        *(sys.executable, "-m", "services.worker", "--name", name),
+        *("--queues", queues, "--concurrency", str(concurrency)),
     ]
-    return Service(
-        ProcessSpec(name, command, NO_ROOT_WARNING, stop_seconds=stop_seconds), registers=registers
-    )
+    return Service(ProcessSpec(name, command, stop_seconds=stop_seconds), registers=registers)
 
 
 @dataclass(frozen=True)

@@ -60,11 +60,13 @@ def command(
     \b
     luminary draw "a red star and a blue ball"
     luminary draw --edit a-red-star-and-a-blue-ball-7-0.png "make the ball green"
+
+    LUMINARY_URL and LUMINARY_API_KEY name another platform and its key.
     """
     place = OutputPlace.parse(out, overwrite=overwrite)
     place.prepare(options["count"])
     request = request_of(prompt, **options)
-    platform = Platform(running(folder).url, key_of(folder))
+    platform = Platform(os.environ.get("LUMINARY_URL") or running(folder).url, key_of(folder))
     job = follow(platform, platform.submit(request))
     if job["status"] != JobState.SUCCEEDED:
         raise click.ClickException(why(job))

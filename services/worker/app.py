@@ -1,4 +1,4 @@
-"""The Celery application: `celery --app services.worker.app worker --pool threads --queues ...`.
+"""The Celery application of `python -m services.worker`.
 
 With the queues generate, edit or dense the process is a GPU worker, with the queue io an io worker.
 """

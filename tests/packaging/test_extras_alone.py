@@ -94,12 +94,13 @@ def test_a_web_service_starts_from_its_own_extra(
 
 
 @pytest.mark.parametrize(
-    ("queue", "words"), [("generate", WORKER_READY), ("io", ("Cannot connect to redis",))]
+    ("extra", "queue", "words"),
+    [("worker", "generate", WORKER_READY), ("io", "io", ("Cannot connect to redis",))],
 )
 def test_a_worker_starts_from_its_own_extra(
-    environment: MakeEnvironment, tmp_path: Path, queue: str, words: tuple[str, ...]
+    environment: MakeEnvironment, tmp_path: Path, extra: str, queue: str, words: tuple[str, ...]
 ) -> None:
-    service = in_environment(celery_worker("worker", queue, 1, 20.0), environment("worker"), tmp_path)
+    service = in_environment(celery_worker("worker", queue, 1, 20.0), environment(extra), tmp_path)
     member = Member(ManagedProcess(service.spec, tmp_path / "log"), ready_words=words)
     try:
         member.start()

@@ -16,6 +16,7 @@ OURS = ("services", "shared", "training", "luminary", "infra", "migrations")
 CODE = {
     "api": ("services.api", "migrations"),
     "worker": ("services.worker",),
+    "io": ("services.worker.maintenance", "services.worker.broker"),
     "tokenizer": ("services.tokenizer",),
     "local": ("infra", "services", "migrations"),
     "generate": ("luminary.local",),

@@ -1,5 +1,7 @@
 """Each process reads its settings from environment variables."""
 
+from pathlib import Path
+
 import pytest
 
 from infra.local.settings_table import SECTIONS
@@ -97,6 +99,28 @@ def test_all_faults_are_told_together_and_no_value_is(monkeypatch: pytest.Monkey
         "GATEWAY_PORT",
     ]
     assert "secret" not in str(refused.value)
+
+
+def test_a_setting_may_stand_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "url").write_text("redis://:from-a-file@valkey:6379/0\n")
+    monkeypatch.delenv("BROKER_URL")
+    monkeypatch.setenv("BROKER_URL_FILE", str(tmp_path / "url"))
+    broker = load_settings(GatewayProcessSettings).broker.broker_url
+    assert broker.get_secret_value() == "redis://:from-a-file@valkey:6379/0"
+    assert misspelt_variables({"BROKER_URL_FILE": "url"}, SECTIONS.values()) == []
+
+
+def test_a_setting_in_two_places_or_in_no_readable_file_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("BROKER_URL_FILE", str(tmp_path / "gone"))
+    with pytest.raises(
+        SettingsError, match=r"^BROKER_URL_FILE: BROKER_URL is set as well; remove one of them$"
+    ):
+        load_settings(GatewayProcessSettings)
+    monkeypatch.delenv("BROKER_URL")
+    with pytest.raises(SettingsError, match=r"^BROKER_URL_FILE: [^\n]+ cannot be read: No such file"):
+        load_settings(GatewayProcessSettings)
 
 
 def test_passwords_are_not_shown() -> None:
