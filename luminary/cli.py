@@ -48,6 +48,11 @@ COMMANDS = {
         "status",
         "Show the address and the state of every process; the exit status is 0 when all of them run.",
     ),
+    "top": LazyCommand(
+        "luminary.remote.top_command",
+        "command",
+        "Watch the running platform: queues, workers, speed, refusals, webhooks.",
+    ),
     "draw": LazyCommand(
         "luminary.remote.draw_command",
         "command",

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 SHORT_SECONDS = 30.0
+NOT_READY = 503
 WAIT_SECONDS = 20
 """Time for which the gateway keeps the submission open, in case the job ends soon."""
 
@@ -43,6 +44,14 @@ class Platform:
         parts = urllib.parse.urlsplit(address)
         return self._ask(urllib.parse.urlunsplit(("", "", parts.path, parts.query, "")), "GET", None, {})
 
+    def metrics(self) -> str:
+        """The gateway's metrics in Prometheus' text format."""
+        return self._ask("/metrics", "GET", None, {}).decode("utf-8", "replace")
+
+    def readiness(self) -> Json:
+        """Which servers behind the gateway answer; also while it is not ready."""
+        return self._json("/ready", accepted=frozenset({NOT_READY}))
+
     def _json(
         self,
         path: str,
@@ -50,8 +59,10 @@ class Platform:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         seconds: float = SHORT_SECONDS,
+        *,
+        accepted: frozenset[int] = frozenset(),
     ) -> Json:
-        answer = self._ask(path, method, body, headers or {}, seconds)
+        answer = self._ask(path, method, body, headers or {}, seconds, accepted=accepted)
         try:
             return json.loads(answer)
         except ValueError as error:
@@ -64,17 +75,22 @@ class Platform:
         body: bytes | None,
         headers: Mapping[str, str],
         seconds: float = SHORT_SECONDS,
+        *,
+        accepted: frozenset[int] = frozenset(),
     ) -> bytes:
+        """The body of an answer. accepted: statuses of errors whose body is wanted as well."""
         request = urllib.request.Request(  # noqa: S310  (http or https, from our own run file or --url)
             self._url + path,
             data=body,
             method=method,
-            headers={**headers, "Authorization": f"Bearer {self._key}"},
+            headers={**headers, **({"Authorization": f"Bearer {self._key}"} if self._key else {})},
         )
         try:
             with urllib.request.urlopen(request, timeout=seconds) as answer:  # noqa: S310
                 return answer.read()
         except urllib.error.HTTPError as error:
+            if error.code in accepted:
+                return error.read()
             raise click.ClickException(problem(error.code, error.read())) from error
         except (OSError, HTTPException) as error:
             reason = getattr(error, "reason", None) or error
