@@ -22,6 +22,7 @@ from shared.jobs import JobChange, JobEvent, Phase, Queue
 from shared.tables import JobEventRow
 
 LEASE_SECONDS = 600.0
+TASK = "text_to_image"
 NOTHING = Answer((), UsageAmounts(images=0, prompt_tokens=0, tokens_done=0, compute_seconds=0.0))
 STEPS = 3
 """Saves of progress between the start and the end of a job."""
@@ -37,7 +38,7 @@ class BenchmarkJobs:
 
     def submit(self, count: int) -> list[UUID]:
         """Queue so many jobs, each in its own transaction."""
-        new = NewJob(self._project_id, Queue.GENERATE, "text_to_image", {"prompt": "a"}, max_failures=3)
+        new = NewJob(self._project_id, Queue.GENERATE, TASK, {"prompt": "a"}, max_failures=3)
         ids: list[UUID] = []
         for _ in range(count):
             with self._database.transaction() as session:
@@ -74,4 +75,4 @@ class BenchmarkJobs:
         return found
 
     def _announce(self, job_id: UUID, event: JobEvent) -> None:
-        self._publisher.announce([JobChange(job_id, self._project_id, event)])
+        self._publisher.announce([JobChange(job_id, self._project_id, event, TASK)])

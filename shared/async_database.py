@@ -18,8 +18,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from shared.database import engine_options, sqlalchemy_url
 from shared.error_words import words_of
 from shared.jobs import CHANGED_JOBS, JobChange
+from shared.metrics import count_changes
 from shared.outages import Outage
 from shared.settings import DatabaseSettings
+from shared.tracing.spans import ENDED_SPANS, EndedSpan, write_ended
 
 logger = logging.getLogger(__name__)
 
@@ -52,11 +54,14 @@ class AsyncDatabase:
             async with self._sessions.begin() as session:
                 yield session
                 changes: Sequence[JobChange] = session.info.pop(CHANGED_JOBS, ())
+                spans: Sequence[EndedSpan] = session.info.pop(ENDED_SPANS, ())
         except DATABASE_FAULTS as error:
             if not ended_by_its_own_limit(error):
                 self._outage.failed(words_of(error), started)
             raise
         self._outage.answered()
+        write_ended(spans)
+        count_changes(changes)
         if changes and self._announce is not None:
             self._announce(changes)
 

@@ -6,7 +6,7 @@ Functions that read and write take a `Session` and never commit:
         job = submit_job(session, new_job)
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,7 +14,10 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.orm import Session, sessionmaker
 
+from shared.jobs import CHANGED_JOBS, JobChange
+from shared.metrics import count_changes
 from shared.settings import DatabaseSettings
+from shared.tracing.spans import ENDED_SPANS, EndedSpan, write_ended
 
 
 def sqlalchemy_url(settings: DatabaseSettings) -> URL:
@@ -60,6 +63,10 @@ class Database:
         """One transaction: committed when the block ends, rolled back when it raises."""
         with self._sessions.begin() as session:
             yield session
+            changes: Sequence[JobChange] = session.info.pop(CHANGED_JOBS, ())
+            spans: Sequence[EndedSpan] = session.info.pop(ENDED_SPANS, ())
+        write_ended(spans)
+        count_changes(changes)
 
     def dispose(self) -> None:
         """Close every connection."""

@@ -117,6 +117,9 @@ class JobChange:
     job_id: UUID
     project_id: UUID
     event: JobEvent
+    task: str
+    error_code: str | None = None
+    """Code of the error with which the event ended the job."""
 
 
 def target(event: JobEvent) -> JobState:

@@ -5,6 +5,7 @@ docs/decisions/0009-no-two-pictures-share-an-object.md.
 """
 
 import hashlib
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,10 +14,13 @@ from uuid import UUID, uuid4
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from opentelemetry.trace import Span, SpanKind
 
 from shared.errors import LuminaryError
 from shared.ids import IdKind, format_id
 from shared.settings import StorageSettings
+from shared.tracing import names
+from shared.tracing.spans import leaf
 
 EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/gif": "gif"}
 
@@ -119,13 +123,14 @@ class ObjectStorage:
         The server checks that (`If-None-Match: *`), so a late attempt cannot overwrite another one's object.
         """
         try:
-            self._client.put_object(
-                Bucket=self._bucket,
-                Key=self._prefix + key,
-                Body=data,
-                ContentType=media_type,
-                IfNoneMatch="*",
-            )
+            with self._traced("PutObject", key):
+                self._client.put_object(
+                    Bucket=self._bucket,
+                    Key=self._prefix + key,
+                    Body=data,
+                    ContentType=media_type,
+                    IfNoneMatch="*",
+                )
         except ClientError as error:
             if status_of(error) == 412:
                 return False
@@ -140,8 +145,9 @@ class ObjectStorage:
 
     def _get(self, key: str, **options: str) -> bytes:
         try:
-            answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key, **options)
-            return bytes(answer["Body"].read())
+            with self._traced("GetObject", key):
+                answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key, **options)
+                return bytes(answer["Body"].read())
         except ClientError as error:
             if status_of(error) == 404:
                 raise ObjectMissingError(f"there is no object {key}") from error
@@ -156,14 +162,16 @@ class ObjectStorage:
     def delete(self, key: str) -> None:
         """Delete the object; a missing object is no error. Raises StorageError."""
         try:
-            self._client.delete_object(Bucket=self._bucket, Key=self._prefix + key)
+            with self._traced("DeleteObject", key):
+                self._client.delete_object(Bucket=self._bucket, Key=self._prefix + key)
         except (ClientError, BotoCoreError) as error:
             raise StorageError(f"could not delete {key}: {error}") from error
 
     def exists(self, key: str) -> bool:
         """Whether there is an object under this key. Raises StorageError."""
         try:
-            self._client.head_object(Bucket=self._bucket, Key=self._prefix + key)
+            with self._traced("HeadObject", key):
+                self._client.head_object(Bucket=self._bucket, Key=self._prefix + key)
         except ClientError as error:
             if status_of(error) == 404:
                 return False
@@ -171,6 +179,16 @@ class ObjectStorage:
         except BotoCoreError as error:
             raise StorageError(f"could not look for {key}: {error}") from error
         return True
+
+    def _traced(self, operation: str, key: str) -> AbstractContextManager[Span]:
+        """A span around one request, if it belongs to a trace."""
+        attributes = {
+            names.RPC_SYSTEM: names.AWS_API,
+            names.RPC_METHOD: operation,
+            names.S3_BUCKET: self._bucket,
+            names.S3_KEY: self._prefix + key,
+        }
+        return leaf(names.STORAGE.format(operation=operation), attributes, SpanKind.CLIENT)
 
     def list_pictures(self, after: str, most: int) -> list[ListedObject]:
         """Up to `most` objects of projects whose keys follow `after`, in order of the keys' bytes.

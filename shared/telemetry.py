@@ -16,6 +16,7 @@ from typing import Any
 
 from shared.error_words import traceback_of, without_secrets, words_of
 from shared.settings import LogSettings
+from shared.tracing.contexts import trace_ids
 
 STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {
     "message",
@@ -45,11 +46,11 @@ def log_context(**fields: Any) -> Generator[None]:
 
 
 def extra_fields(record: logging.LogRecord) -> dict[str, Any]:
-    """Fields of the log call and of its context; exceptions as `words_of` describes them."""
+    """Fields of the log call, of its context and of its trace; exceptions as `words_of` describes them."""
     own = {name: value for name, value in vars(record).items() if name not in STANDARD_FIELDS}
     return {
         name: words_of(value) if isinstance(value, BaseException) else value
-        for name, value in {**bound.get(), **own}.items()
+        for name, value in {**bound.get(), **trace_ids(), **own}.items()
     }
 
 

@@ -14,6 +14,7 @@ from services.api.settings import GatewayProcessSettings
 from shared.misspelt_variables import warn_of_misspelt_variables
 from shared.settings import SettingsError, load_settings
 from shared.telemetry import configure_logging
+from shared.tracing.setup import configure_tracing_or_exit
 
 STARTUP_FAILURE = 3
 """Exit status if the gateway could not listen, as with uvicorn itself."""
@@ -28,6 +29,7 @@ def main() -> None:
     except SettingsError as error:
         sys.exit(f"gateway: {error}")
     configure_logging("gateway", settings.log, json_lines=not sys.stderr.isatty())
+    configure_tracing_or_exit("gateway")
     warn_of_misspelt_variables(settings.parts().values())
     return_large_blocks()
     app = create_app(settings)

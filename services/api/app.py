@@ -15,6 +15,7 @@ from services.api.http.error_handlers import ProblemAnswers, leave_exceptions_to
 from services.api.http.head_requests import HeadAsGet
 from services.api.http.metrics import Metrics
 from services.api.http.request_headers import HeaderRules
+from services.api.http.request_metrics import RequestMetrics
 from services.api.images import endpoints as images
 from services.api.jobs import endpoints as jobs
 from services.api.models import endpoints as models
@@ -35,6 +36,8 @@ from shared.links import IMPORT_PATH
 from shared.request_ids import RequestIds
 from shared.settings import load_settings
 from shared.telemetry import configure_logging
+from shared.tracing.requests import request_spans
+from shared.tracing.setup import configure_tracing
 
 DESCRIPTION = """
 Luminary draws pictures with Lumina-mGPT 2.0. Post a job, then poll it, wait for it (`Prefer: wait=30`) or
@@ -48,6 +51,7 @@ def create_app(settings: GatewayProcessSettings | None = None) -> FastAPI:
     if settings is None:
         settings = load_settings(GatewayProcessSettings)
         configure_logging("gateway", settings.log, json_lines=not sys.stderr.isatty())
+        configure_tracing("gateway")
     metrics = Metrics()
 
     @asynccontextmanager
@@ -66,6 +70,7 @@ def create_app(settings: GatewayProcessSettings | None = None) -> FastAPI:
         redirect_slashes=False,
         docs_url=None,
         redoc_url=None,
+        telemetry=request_spans(),
     )
     app.openapi = lambda: describe_api(app)
     install_middleware(app, settings.gateway, metrics)
@@ -104,4 +109,5 @@ def install_middleware(app: FastAPI, settings: GatewaySettings, metrics: Metrics
     app.add_middleware(HeadAsGet)
     app.add_middleware(PrivateAnswers)
     app.add_middleware(RequestIds)
+    app.add_middleware(RequestMetrics, metrics=metrics)
     leave_exceptions_to_problem_answers(app)

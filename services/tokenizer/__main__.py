@@ -10,6 +10,7 @@ from services.tokenizer.settings import TokenizerProcessSettings
 from shared.misspelt_variables import warn_of_misspelt_variables
 from shared.settings import SettingsError, TokenizerAddress, load_settings
 from shared.telemetry import configure_logging
+from shared.tracing.setup import configure_tracing_or_exit
 
 LEAVE_SECONDS = 3
 """Time that open requests get to finish after SIGTERM."""
@@ -23,6 +24,7 @@ def main() -> None:
         sys.exit(f"tokenizer: {error}")
     settings = process.tokenizer
     configure_logging("tokenizer", process.log, json_lines=not sys.stderr.isatty())
+    configure_tracing_or_exit("tokenizer")
     # TOKENIZER_URL is a setting of the workers, which often share this environment
     warn_of_misspelt_variables((*process.parts().values(), TokenizerAddress))
     try:

@@ -20,6 +20,8 @@ from services.tokenizer.settings import TokenizerProcessSettings, TokenizerServi
 from shared.request_ids import RequestIds
 from shared.settings import load_settings
 from shared.telemetry import configure_logging
+from shared.tracing.requests import request_spans
+from shared.tracing.setup import configure_tracing
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +35,7 @@ def create_app(settings: TokenizerServiceSettings | None = None) -> FastAPI:
         process = load_settings(TokenizerProcessSettings)
         settings = process.tokenizer
         configure_logging("tokenizer", process.log, json_lines=not sys.stderr.isatty())
+        configure_tracing("tokenizer")
     metrics = Metrics()
     device = choose_device(settings.device)
     service = TokenizerService(load_movqgan(Path(settings.model), device=device), settings, metrics)
@@ -48,7 +51,7 @@ def create_app(settings: TokenizerServiceSettings | None = None) -> FastAPI:
         app.state.work.close()
         await service.close()
 
-    app = FastAPI(title="Luminary image tokenizer", lifespan=lifespan)
+    app = FastAPI(title="Luminary image tokenizer", lifespan=lifespan, telemetry=request_spans())
     app.state.service = service
     app.state.settings = settings
     app.state.metrics = metrics

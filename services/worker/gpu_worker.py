@@ -5,6 +5,7 @@ import os
 import secrets
 import signal
 import socket
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Event
@@ -28,7 +29,9 @@ from services.worker.job.prepare import Preparation
 from services.worker.job.results import ResultStore
 from services.worker.job.run import JobRun, RunnerTools
 from services.worker.job.undecoded_pictures import DatabasePictures
+from services.worker.metrics import CHECKPOINT_AGE, HEARTBEAT_AGE, QUEUE_WAIT, SLOTS
 from services.worker.model.engine_host import EngineHost, warm_up
+from services.worker.model.gauges import show_engine
 from services.worker.model.identity import describe_model, identify
 from services.worker.model.loading import load_engine
 from services.worker.model.picture_sizes import read_trained_sizes
@@ -46,6 +49,7 @@ from shared.jobs import JobChange, JobEvent, Queue
 from shared.partial_pictures import PartialChannel
 from shared.storage import ObjectStorage
 from shared.telemetry import log_context
+from shared.tracing.contexts import inside_job
 
 logger = logging.getLogger(__name__)
 
@@ -81,6 +85,7 @@ class GpuWorker:
         self._identity = WholeIdentity(engine_identity, self._tokenizer)
         storage = ObjectStorage(settings.storage)
         self._host = EngineHost(loaded)
+        show_engine(loaded, self._described)
         self._events = EventPublisher(settings.redis_url)
         results = ResultStore(self._tokenizer, storage, lambda: self._identity.known)
         self._late_pictures = LatePictures(
@@ -100,11 +105,15 @@ class GpuWorker:
             errands=Errands(),
             on_undecoded=self._late_pictures.wake,
             numerics=lambda: self._identity.id,
+            model=engine_identity.name,
             tick_seconds=min(LONGEST_TICK_SECONDS, settings.jobs.checkpoint_seconds),
             patience_seconds=own.patience_seconds,
             shown=self._partials.shown,
         )
         self._attempts = Attempts()
+        SLOTS.labels("all").set(own.slots)
+        SLOTS.labels("used").set_function(lambda: len(self._attempts.running()))
+        CHECKPOINT_AGE.set_function(self._attempts.longest_unsaved)
         card = WorkerCard(self.id, self._queues, own.slots, self._describe)
         self._leases = Leases(self._database, card, self._lease_seconds)
         self._heartbeat = Heartbeat(self._attempts, self._leases.extend, lambda: self._identity.id)
@@ -173,7 +182,9 @@ class GpuWorker:
                 numerics_wait_seconds=self._numerics_wait_seconds,
             )
         if claimed is not None:
-            self._events.announce([JobChange(claimed.lease.job_id, claimed.project_id, JobEvent.STARTED)])
+            QUEUE_WAIT.labels(claimed.queue.value).observe(claimed.waited_seconds)
+            change = JobChange(claimed.lease.job_id, claimed.project_id, JobEvent.STARTED, claimed.task)
+            self._events.announce([change])
         return claimed
 
     def _introduce(self) -> bool:
@@ -191,8 +202,11 @@ class GpuWorker:
         self._attempts.add(attempt)
         try:
             with (
+                inside_job(claimed.lease.job_id, claimed.traceparent, claimed.lease.attempt),
                 log_context(
-                    job_id=format_id(IdKind.JOB, claimed.lease.job_id), attempt=claimed.lease.attempt
+                    job_id=format_id(IdKind.JOB, claimed.lease.job_id),
+                    project_id=format_id(IdKind.PROJECT, claimed.project_id),
+                    attempt=claimed.lease.attempt,
                 ),
                 JobRun(self._tools, attempt) as job,
             ):
@@ -203,6 +217,8 @@ class GpuWorker:
     def _beat(self) -> None:
         self._health.beat()
         self._heartbeat.beat()
+        beat_at = time.monotonic()
+        HEARTBEAT_AGE.set_function(lambda: time.monotonic() - beat_at)
         self._late_pictures.keep()
         if not self._host.is_alive:
             logger.critical("the engine thread has died; this worker drains and exits")

@@ -1,4 +1,4 @@
-"""Liveness and readiness of a worker process over HTTP, for the probes of container platforms."""
+"""Liveness, readiness and metrics of a worker process over HTTP, for container platforms and Prometheus."""
 
 import logging
 import time
@@ -8,12 +8,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
+from prometheus_client import CONTENT_TYPE_LATEST
+
 from services.worker.settings import HealthSettings
+from shared.metrics import metrics_text
 
 logger = logging.getLogger(__name__)
 
 ALIVE_PATH, READY_PATH = "/healthz", "/readyz"
 """The same paths as those of the gateway and of the tokenizer service."""
+METRICS_PATH = "/metrics"
 SILENT_SECONDS = 300.0
 """A heartbeat thread that has begun no round for this long hangs. An unreachable database costs a round at
 most its connection and statement timeouts, so an outage does not restart workers."""
@@ -52,19 +56,25 @@ class HealthServer:
         checks = {ALIVE_PATH: health.is_alive, READY_PATH: health.is_ready}
 
         class Answer(BaseHTTPRequestHandler):
-            """200 or 503 for the two paths, 404 for others."""
+            """200 or 503 for the two checks, the metrics, 404 for other paths."""
 
             timeout = 10
 
             def do_GET(self) -> None:
-                check = checks.get(self.path.partition("?")[0])
+                path = self.path.partition("?")[0]
+                check = checks.get(path)
+                if path == METRICS_PATH:
+                    self._answer(HTTPStatus.OK, metrics_text(), CONTENT_TYPE_LATEST)
+                    return
                 if check is None:
                     status = HTTPStatus.NOT_FOUND
                 else:
                     status = HTTPStatus.OK if check() else HTTPStatus.SERVICE_UNAVAILABLE
-                body = f"{status.phrase.lower()}\n".encode()
+                self._answer(status, f"{status.phrase.lower()}\n".encode(), "text/plain; charset=utf-8")
+
+            def _answer(self, status: HTTPStatus, body: bytes, media_type: str) -> None:
                 self.send_response(status)
-                self.send_header("Content-Type", "text/plain; charset=utf-8")
+                self.send_header("Content-Type", media_type)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)

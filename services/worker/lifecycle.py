@@ -3,7 +3,7 @@
 import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ from shared.jobs import Queue
 from shared.misspelt_variables import warn_of_misspelt_variables
 from shared.settings import Process, PublicAddress, SettingsError, TokenizerAddress, load_settings
 from shared.storage import ObjectStorage
+from shared.tracing.setup import configure_tracing_or_exit, flush_tracing
 
 if TYPE_CHECKING:
     from services.worker.claiming.drain import Drain
@@ -58,6 +59,7 @@ class PlatformStep(bootsteps.StartStopStep):
     def start(self, parent: Any) -> None:
         """Start the workers for the queues of `--queues`. Raises SystemExit if the model cannot be used."""
         leave_when_a_thread_dies()
+        configure_tracing_or_exit(name_of_service(parent.app.amqp.queues.consume_from))
         names = set(parent.app.amqp.queues.consume_from)
         queues = [queue for queue in Queue if queue.value in names]
         processes = [GpuWorkerProcessSettings] if queues else []
@@ -91,11 +93,17 @@ class PlatformStep(bootsteps.StartStopStep):
             self._webhooks.stop()
         if self._io_worker is not None:
             self._io_worker.stop()
+        flush_tracing()
 
     def _drain(self, **_: Any) -> None:
         """Request the drain at the signal: Celery calls `stop` later, and may wait for its broker first."""
         if self._gpu_worker is not None:
             self._gpu_worker.drain.request()
+
+
+def name_of_service(queues: Container[str]) -> str:
+    """The name of this process's service in traces."""
+    return "worker" if any(queue.value in queues for queue in Queue) else "io-worker"
 
 
 def settings_or_exit(process: type[Process]) -> Process:
@@ -134,6 +142,7 @@ def end_after(drain: "Drain") -> None:
     """End the process soon after the drain, even if Celery still waits for a broker that does not answer."""
     drain.wait_however_long()
     time.sleep(FAREWELL_SECONDS)
+    flush_tracing()
     logger.warning("exiting without closing the broker connection: the broker does not answer")
     os._exit(0)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
+from services.worker.metrics import FAILED_ROUNDS, ROUNDS
 from services.worker.outages import outage_of
 from services.worker.patience import DATABASE_FAULTS
 from shared.error_words import words_of
@@ -40,9 +41,11 @@ class Periodic:
             try:
                 self._action()
             except (*DATABASE_FAULTS, StorageError) as error:
+                FAILED_ROUNDS.labels(self._name).inc()
                 failing = outage_of(error)
                 failing.failed(words_of(error), started)
             else:
+                ROUNDS.labels(self._name).observe(time.monotonic() - started)
                 if failing is not None:
                     failing.answered()
                 failing = None

@@ -79,9 +79,9 @@ class HealthSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="WORKER_HEALTH_", use_attribute_docstrings=True)
 
     host: str = "127.0.0.1"
-    """Address to listen on for probes; 0.0.0.0 means all IPv4 addresses of the machine."""
+    """Address to listen on for probes and metrics; 0.0.0.0 means all IPv4 addresses of the machine."""
     port: int | None = Field(default=None, ge=1, le=65_535)
-    """Port for `GET /healthz` and `GET /readyz`; without it, the worker listens on nothing."""
+    """Port for `GET /healthz`, `/readyz` and `/metrics`; without it, the worker listens on nothing."""
 
 
 class WorkerProcessSettings(ProcessSettings):

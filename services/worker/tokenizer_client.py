@@ -24,6 +24,7 @@ from shared.problem_documents import ProblemDocument
 from shared.schemas.image_tokenizer import ImageTokenizerModel
 from shared.settings import TokenizerAddress
 from shared.token_grid import TokenGrid
+from shared.tracing.contexts import current_headers
 
 GRID_TYPE = "application/vnd.luminary.token-grid"
 CONNECT_SECONDS = 5.0
@@ -183,8 +184,9 @@ class TokenizerClient:
         return answer
 
     def _send(self, method: str, path: str, body: bytes | None = None, **options: Any) -> httpx2.Response:
+        headers = {**options.pop("headers", {}), **current_headers()}
         try:
-            answer = self._http.request(method, path, content=body, **options)
+            answer = self._http.request(method, path, content=body, headers=headers, **options)
         except httpx2.TransportError as error:
             raise TokenizerUnavailableError(f"the tokenizer service does not answer: {error!r}") from error
         if answer.is_success:

@@ -100,4 +100,13 @@ def load_claimed(session: Session, job: Job) -> ClaimedJob:
         checkpoint=checkpoint,
         finish_by=job.finish_by,
         checkpoint_numerics=job.checkpoint_numerics,
+        traceparent=job.traceparent,
+        waited_seconds=seconds_waited(job),
     )
+
+
+def seconds_waited(job: Job) -> float:
+    """Time from when a job could be claimed until it was, just now."""
+    if job.heartbeat_at is None:
+        return 0.0
+    return max(0.0, (job.heartbeat_at - job.available_at).total_seconds())

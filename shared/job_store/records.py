@@ -63,6 +63,10 @@ class ClaimedJob:
     finish_by: datetime | None
     checkpoint_numerics: str | None = None
     """Numerics identity that drew the codes of the checkpoint."""
+    traceparent: str | None = None
+    """Context of the request that submitted the job, see `shared.tracing`."""
+    waited_seconds: float = 0.0
+    """Time from when the job could be claimed until it was."""
 
 
 @dataclass(frozen=True)

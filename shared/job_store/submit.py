@@ -9,6 +9,7 @@ from shared.job_store.records import NewJob
 from shared.job_store.transitions import record_event
 from shared.jobs import PRIORITY_RANK, JobEvent, target
 from shared.tables import Job, JobRequestRow, WebhookEndpoint
+from shared.tracing.contexts import current_traceparent
 
 
 def submit_job(session: Session, new: NewJob, webhook: WebhookEndpoint | None = None) -> Job:
@@ -39,6 +40,7 @@ def submit_job(session: Session, new: NewJob, webhook: WebhookEndpoint | None = 
             model=new.model,
             wanted_numerics=new.numerics,
             blocked_by=blocked_by,
+            traceparent=current_traceparent(),
         )
         .returning(Job)
     )

@@ -15,6 +15,7 @@ from shared.event_types import patterns_of
 from shared.job_errors import JobErrorCode
 from shared.job_store.clock import database_time
 from shared.job_store.records import Lease, LeaseLostError
+from shared.job_store.spans import note_spans
 from shared.jobs import (
     ACTIVE_STATES,
     CHANGED_JOBS,
@@ -98,6 +99,8 @@ def record_event(session: Session, event: JobEvent, jobs: Sequence[Job], data: E
     """Write the event of each job with the job's revision as its number, and queue webhook deliveries."""
     if not jobs:
         return
+    details = [dict(data(job) if callable(data) else data) for job in jobs]
+    note_spans(session, event, jobs, details)
     rows = [
         {
             "job_id": job.id,
@@ -105,13 +108,13 @@ def record_event(session: Session, event: JobEvent, jobs: Sequence[Job], data: E
             "sequence": job.revision,
             "attempt": job.attempt,
             "kind": event.value,
-            "data": dict(data(job) if callable(data) else data),
+            "data": detail,
             "created_at": database_time(),
         }
-        for job in jobs
+        for job, detail in zip(jobs, details, strict=True)
     ]
     session.execute(insert(JobEventRow).values(rows))
-    changes = [JobChange(job.id, job.project_id, event) for job in jobs]
+    changes = [JobChange(job.id, job.project_id, event, job.task, job.error_code) for job in jobs]
     session.info.setdefault(CHANGED_JOBS, []).extend(changes)
     queue_deliveries(session, event, [job.id for job in jobs])
 

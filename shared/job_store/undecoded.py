@@ -27,6 +27,8 @@ class TakenPicture:
     tries: int
     """How often the picture was taken, including this time."""
     undecoded: UndecodedOutput
+    traceparent: str | None = None
+    """See `ClaimedJob.traceparent`."""
 
 
 def take_undecoded(session: Session, seconds: float) -> TakenPicture | None:
@@ -41,7 +43,9 @@ def take_undecoded(session: Session, seconds: float) -> TakenPicture | None:
     row = session.scalars(due).first()
     if row is None:
         return None
-    project_id = session.scalars(select(Job.project_id).where(Job.id == row.job_id)).one()
+    project_id, traceparent = session.execute(
+        select(Job.project_id, Job.traceparent).where(Job.id == row.job_id)
+    ).one()
     token = uuid4()
     mine = and_(UndecodedPicture.job_id == row.job_id, UndecodedPicture.position == row.position)
     session.execute(
@@ -52,7 +56,7 @@ def take_undecoded(session: Session, seconds: float) -> TakenPicture | None:
     )
     grid = TokenGrid.from_bytes(row.grid)
     undecoded = UndecodedOutput(row.position, grid, row.png_text, row.score, row.partial)
-    return TakenPicture(row.job_id, project_id, token, row.tries + 1, undecoded)
+    return TakenPicture(row.job_id, project_id, token, row.tries + 1, undecoded, traceparent)
 
 
 def put_off_undecoded(session: Session, taken: TakenPicture, seconds: float) -> None:

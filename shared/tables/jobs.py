@@ -80,6 +80,8 @@ class Job(Base):
     """Scores of all drawn candidates, if only the best are kept."""
     blocked_by: Mapped[UUID | None] = mapped_column(ForeignKey("jobs.id"))
     """Job whose picture this one edits and waits for; null for a job that may start."""
+    traceparent: Mapped[str | None]
+    """W3C context of the request that submitted the job; null if that request was not traced."""
 
     __table_args__ = (
         one_of("state", JobState),

@@ -12,10 +12,18 @@ from infra.local.stack import EmbeddedStack
 from tests.support.models.random_models import write_decoder, write_movqgan
 from tests.support.platforms.installation import Installation
 from tests.support.platforms.platform import PlatformUnderTest
+from tests.support.servers.span_collector import SpanCollector, collecting, traces_to
 
 
 @pytest.fixture(scope="session")
-def installation() -> Iterator[Installation]:
+def spans(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SpanCollector]:
+    """Collects the spans of the installation."""
+    with collecting(tmp_path_factory.mktemp("traces") / "spans.jsonl") as collector:
+        yield collector
+
+
+@pytest.fixture(scope="session")
+def installation(spans: SpanCollector) -> Iterator[Installation]:
     """The services on servers with fsync, as in production."""
     folder = Path(tempfile.mkdtemp(prefix="luminary-acceptance-"))
     model = write_decoder(folder / "random")
@@ -23,7 +31,7 @@ def installation() -> Iterator[Installation]:
     with EmbeddedStack(folder / "stack", environment={}) as stack:
         assert stack.postgres is not None
         migrate(stack.postgres.owner_url())
-        installation = Installation(folder / "logs", model, stack)
+        installation = Installation(folder / "logs", model, stack, traces_to(spans))
         try:
             installation.start()
             yield installation

@@ -13,8 +13,7 @@ from sqlalchemy import func, select, update
 from shared.ids import IdKind, parse_id
 from shared.job_store.clock import time_after
 from shared.jobs import JobState
-from shared.security import generate_api_key
-from shared.tables import ApiKey, IdempotencyRecord, Job
+from shared.tables import IdempotencyRecord, Job
 from tests.support.platforms.evidence import assert_done_exactly_once
 from tests.support.platforms.installation import Installation
 from tests.support.platforms.platform import PlatformUnderTest, eventually
@@ -28,10 +27,7 @@ KILLED_AFTER = (5, 25)
 @pytest.fixture
 def token(platform: PlatformUnderTest) -> str:
     """An API key of the test's project."""
-    key = generate_api_key()
-    with platform.database.transaction() as session:
-        session.add(ApiKey(project_id=platform.project_id, name="test", hint=key.hint, sha256=key.sha256))
-    return key.token
+    return platform.make_key()
 
 
 @pytest.fixture

@@ -183,6 +183,7 @@ class Bench:
             errands=Errands(),
             on_undecoded=lambda: self.journal.note("wake late pictures"),
             numerics=lambda: NUMERICS,
+            model="tiny",
             tick_seconds=0.01,
             patience_seconds=patience_seconds,
             stop_seconds=0.0,

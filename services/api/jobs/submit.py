@@ -36,6 +36,7 @@ from shared.jobs import JobState
 from shared.links import job_url
 from shared.schemas.jobs import JobRequest, JobWebhook
 from shared.tables import Job, Project, WebhookEndpoint
+from shared.tracing.contexts import JobTrace, current_traceparent
 
 ACCEPTED = 202
 POLL_AFTER_SECONDS = "1"
@@ -107,7 +108,8 @@ async def queue(gateway: Gateway, caller: Caller, order: Order, claim: Claim | N
         await session.run_sync(check_quota, caller.project_id, limit)
         await session.run_sync(keep_images, list(ids.values()))
         answer = await session.run_sync(insert, job, request.webhook, claim, order.receipt)
-    gateway.doorbell.ring(job.queue)
+    trace = None if answer.job_id is None else JobTrace.of(answer.job_id, current_traceparent())
+    gateway.doorbell.ring(job.queue, trace)
     gateway.metrics.jobs.labels(job.task).inc()
     return answer
 

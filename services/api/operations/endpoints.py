@@ -1,11 +1,12 @@
 """Health, readiness and metrics; no key is needed."""
 
 from fastapi import APIRouter, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from services.api.dependencies import GatewayDep
 from services.api.operations.schemas import Health
 from services.api.process.readiness import Readiness, ask
+from shared.metrics import metrics_text
 
 router = APIRouter(tags=["operation"])
 
@@ -30,6 +31,7 @@ async def get_readiness(gateway: GatewayDep, response: Response) -> Readiness:
 
 @router.get("/metrics", include_in_schema=False)
 async def get_metrics(gateway: GatewayDep) -> Response:
-    """The gateway's metrics in Prometheus' text format."""
-    await gateway.work.refresh()
-    return Response(generate_latest(gateway.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+    """The metrics of the gateway and of the whole platform in Prometheus' text format."""
+    for figures in (gateway.work, gateway.fleet):
+        await figures.refresh()
+    return Response(metrics_text(gateway.metrics.registry), media_type=CONTENT_TYPE_LATEST)

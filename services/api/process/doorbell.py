@@ -1,5 +1,7 @@
 """The doorbell: a Celery message without content that wakes the workers of a queue.
 
+Only its headers name the trace of the job, for the spans of both ends.
+
 A thread publishes it after the commit of a job. It may be lost, late or duplicated, because workers also poll
 the database; so errors are counted and never reach the client.
 """
@@ -8,15 +10,20 @@ import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 
 from celery import Celery
 from kombu.exceptions import OperationalError
+from opentelemetry.trace import SpanKind
 
 from services.api.http.metrics import Metrics
 from shared.doorbells import EXPIRES_SECONDS, doorbell_task
 from shared.error_words import words_of
 from shared.jobs import Queue
 from shared.outages import Outage
+from shared.tracing import names
+from shared.tracing.contexts import TRACEPARENT, JobTrace
+from shared.tracing.spans import leaf
 
 logger = logging.getLogger(__name__)
 
@@ -51,26 +58,31 @@ class Doorbell:
         self._closing = threading.Event()
         self._executor = ThreadPoolExecutor(1, "doorbell")
 
-    def ring(self, queue: Queue) -> None:
-        """Wake the workers of the queue soon. Returns at once and never raises."""
+    def ring(self, queue: Queue, trace: JobTrace | None = None) -> None:
+        """Wake the workers of the queue soon. Returns at once and never raises.
+
+        trace: of the job that waits.
+        """
         if not self._room.acquire(blocking=False):
             self._metrics.doorbells.labels(queue.value, "dropped").inc()
             return
-        self._executor.submit(self._publish, queue)
+        self._executor.submit(self._publish, queue, trace)
 
-    def _publish(self, queue: Queue) -> None:
+    def _publish(self, queue: Queue, trace: JobTrace | None) -> None:
         started = time.monotonic()
         try:
-            self._celery.send_task(
-                doorbell_task(queue),
-                queue=queue.value,
-                connection=self._connection,
-                expires=EXPIRES_SECONDS,
-                # RabbitMQ itself drops expired messages
-                expiration=EXPIRES_SECONDS,
-                ignore_result=True,
-                retry=False,
-            )
+            with doorbell_span(queue, trace):
+                self._celery.send_task(
+                    doorbell_task(queue),
+                    queue=queue.value,
+                    connection=self._connection,
+                    expires=EXPIRES_SECONDS,
+                    # RabbitMQ itself drops expired messages
+                    expiration=EXPIRES_SECONDS,
+                    ignore_result=True,
+                    retry=False,
+                    headers={} if trace is None else {TRACEPARENT: trace.traceparent()},
+                )
         except self._errors as error:
             # the connection may be half-open, which kombu does not notice: connect again for the next one
             self._connection.collect()
@@ -99,6 +111,19 @@ class Doorbell:
         self._executor.shutdown()
         self._connection.release()
         self._celery.close()
+
+
+def doorbell_span(queue: Queue, trace: JobTrace | None) -> AbstractContextManager[object]:
+    """A span around the sending of a doorbell for a traced job."""
+    if trace is None:
+        return nullcontext()
+    attributes = {
+        names.MESSAGING_SYSTEM: names.CELERY,
+        names.MESSAGING_OPERATION: "send",
+        names.MESSAGING_DESTINATION: queue.value,
+    }
+    span_name = names.SEND_DOORBELL.format(queue=queue.value)
+    return leaf(span_name, attributes, SpanKind.PRODUCER, trace.inside())
 
 
 def transport_options(broker_url: str) -> dict[str, float]:

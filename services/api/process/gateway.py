@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from services.api.http.metrics import Metrics
 from services.api.process.doorbell import Doorbell
+from services.api.process.fleet import FleetMetrics
 from services.api.process.image_fetching import ImageFetcher
 from services.api.process.readiness import BROKER, POSTGRES, STORAGE, Probe
 from services.api.process.storage_calls import StorageCalls
@@ -47,6 +48,7 @@ class Gateway:
     turns: SubmissionTurns
     webhook_guard: EgressGuard
     """Decides which URLs webhooks may have."""
+    fleet: FleetMetrics
     decoders: Decoders
     """Child processes that decode clients' pictures, shared fairly between projects."""
 
@@ -93,6 +95,7 @@ async def open_gateway(settings: GatewayProcessSettings, metrics: Metrics) -> As
             probes=probes,
             turns=SubmissionTurns(),
             webhook_guard=guard_of(settings.webhooks),
+            fleet=FleetMetrics(database, metrics, settings.jobs.lease_seconds),
             decoders=decoders,
         )
 

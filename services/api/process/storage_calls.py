@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any, TypeVar
 
 from shared.outages import Outage
@@ -89,7 +90,7 @@ class StorageCalls:
         loop = asyncio.get_running_loop()
         too_long = loop.call_later(LONG_SECONDS, self._suspect)
         try:
-            return await loop.run_in_executor(self._threads, work)
+            return await loop.run_in_executor(self._threads, copy_context().run, work)
         except ObjectMissingError:
             raise
         except StorageError:

@@ -5,21 +5,17 @@ still has them. While the database does not answer there are none, so the number
 zero would stop all of them.
 """
 
-import asyncio
 import time
 from collections.abc import Callable, Iterable
 
 from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
 
 from services.api.http.metrics import Metrics
+from services.api.process.database_figures import DatabaseFigures
 from shared.async_database import AsyncDatabase
 from shared.jobs import Queue
 from shared.tables import QUEUE_WORK
 
-FRESH_SECONDS = 3.0
-"""Figures of this age are shown again, however many scrapers ask."""
-LIMIT_SECONDS = 3.0
 ANY_MODEL, OTHER_MODELS = "any", "other"
 MOST_MODELS = 50
 """Clients name models freely while no worker runs, so only those with the most work get a label."""
@@ -28,40 +24,26 @@ Row = tuple[str, str | None, int, int]
 """Queue, requested model, waiting and running jobs."""
 
 
-class WorkMetrics:
+class WorkMetrics(DatabaseFigures):
     """Keeps the gauge `luminary_queue_jobs` up to date."""
 
     def __init__(
         self, database: AsyncDatabase, metrics: Metrics, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._database = database
+        super().__init__(database, clock)
         self._gauge = metrics.work
-        self._clock = clock
-        self._turn = asyncio.Lock()
-        self._read_at: float | None = None
 
-    async def refresh(self) -> None:
-        """Read the figures unless they are fresh; without an answer in time, show none."""
-        async with self._turn:
-            if self._read_at is not None and self._clock() - self._read_at < FRESH_SECONDS:
-                return
-            try:
-                rows = await asyncio.wait_for(self._read(), LIMIT_SECONDS)
-            except (SQLAlchemyError, TimeoutError):
-                self._gauge.clear()
-                self._read_at = None
-                return
-            self._show(rows)
-            self._read_at = self._clock()
-
-    async def _read(self) -> list[Row]:
+    async def _read(self) -> None:
         columns = QUEUE_WORK.c
         statement = select(columns.queue, columns.model, columns.waiting, columns.running).order_by(
             columns.work.desc()
         )
         async with self._database.transaction() as session:
-            found = await session.execute(statement)
-            return [(queue, model, waiting, running) for queue, model, waiting, running in found]
+            rows = await session.execute(statement)
+        self._show([(queue, model, waiting, running) for queue, model, waiting, running in rows])
+
+    def _forget(self) -> None:
+        self._gauge.clear()
 
     def _show(self, rows: Iterable[Row]) -> None:
         self._gauge.clear()

@@ -1,5 +1,6 @@
 """The running attempts of this worker, and the requests to stop them."""
 
+import time
 from enum import IntEnum
 from threading import Event, Lock
 
@@ -33,10 +34,20 @@ class Attempt:
         self._changed = Event()
         self._lock = Lock()
         self._reason: StopReason | None = None
+        self._saved_at = time.monotonic()
 
     @property
     def lease(self) -> Lease:
         return self.claimed.lease
+
+    def saved(self) -> None:
+        """Note that all codes drawn so far are saved."""
+        self._saved_at = time.monotonic()
+
+    @property
+    def unsaved_seconds(self) -> float:
+        """Time since the last save, or since the claim."""
+        return time.monotonic() - self._saved_at
 
     def wake(self) -> None:
         """Wake the attempt's thread. Any thread may call it."""
@@ -96,6 +107,10 @@ class Attempts:
         """The attempts that have not ended."""
         with self._lock:
             return list(self._running.values())
+
+    def longest_unsaved(self) -> float:
+        """Longest time since a save of all running attempts; 0 without any."""
+        return max((attempt.unsaved_seconds for attempt in self.running()), default=0.0)
 
     def drain(self) -> None:
         """Ask every attempt to stop, now and in future, because the worker drains."""

@@ -87,7 +87,12 @@ class Drawing:
         return self._seconds_before + time.monotonic() - self._started
 
     @property
-    def _fresh_codes(self) -> int:
+    def forward_passes(self) -> int:
+        """Number of forward passes of this attempt, over all candidates."""
+        return sum(handle.progress.forward_passes for handle in self._running)
+
+    @property
+    def fresh_codes(self) -> int:
         """Number of codes that this attempt has drawn."""
         return self.tokens_done - sum(len(before.codes) for before in self._before)
 
@@ -115,12 +120,12 @@ class Drawing:
         handles = self._running
         if handles and all(handle.status is Status.WAITING for handle in handles):
             return Phase.WAITING_FOR_ROOM
-        return Phase.PREFILL if is_reading and not self._fresh_codes else Phase.GENERATING
+        return Phase.PREFILL if is_reading and not self.fresh_codes else Phase.GENERATING
 
     def _measure(self, now: float) -> None:
         self._time_left.observe(now, [self._work(*pair) for pair in self._candidates])
         since, counted = self._measured
-        fresh = self._fresh_codes
+        fresh = self.fresh_codes
         if fresh and now > since:
             self._speed.add(now - since, fresh - counted)
         self._measured = now, fresh

@@ -17,6 +17,7 @@ from shared.error_words import words_of
 from shared.events import Publish
 from shared.ids import IdKind, format_id
 from shared.job_store import Output, TakenPicture, UndecodedOutput
+from shared.tracing.contexts import inside_job
 
 logger = logging.getLogger(__name__)
 
@@ -126,7 +127,8 @@ class LatePictures:
         with self._lock:
             self._taken = taken
         try:
-            self._do(taken)
+            with inside_job(taken.job_id, taken.traceparent):
+                self._do(taken)
         finally:
             with self._lock:
                 self._taken = None

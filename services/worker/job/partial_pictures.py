@@ -26,6 +26,7 @@ from shared.job_store import ClaimedJob, Lease
 from shared.outages import Outage
 from shared.partial_pictures import PICTURES, PartialPicture, Partials
 from shared.token_grid import TokenGrid
+from shared.tracing.contexts import inside_job
 
 logger = logging.getLogger(__name__)
 
@@ -170,7 +171,8 @@ class PartialPictures:
                     raise NotShownError
 
         total = len(plan.result_rows)
-        picture = self._decode(grid, total, check)
+        with inside_job(lease.job_id, running.claimed.traceparent, lease.attempt):
+            picture = self._decode(grid, total, check)
         check()
         few = step_of(total, Partials.FEW)
         self._channel.send(

@@ -1,6 +1,7 @@
 """Write the progress and the checkpoint of a running attempt, if its lease is still valid."""
 
 import logging
+import time
 from dataclasses import asdict, replace
 
 from services.worker.claiming.attempts import Attempt, StopReason
@@ -27,6 +28,16 @@ class JobLog:
         self._publish = publish
         self._attempt = attempt
         self._saved_codes = 0
+        self._first_estimate: tuple[float, float] | None = None
+        """When the first estimate was made, and the seconds that it gave."""
+
+    def eta_error(self) -> float | None:
+        """Error of the first estimate as a part of the true time, which is now over; None without one."""
+        if self._first_estimate is None:
+            return None
+        made_at, estimate = self._first_estimate
+        true = time.monotonic() - made_at
+        return abs(estimate - true) / true if true else None
 
     def enter(self, phase: Phase) -> None:
         """Write a phase in which no codes are drawn."""
@@ -39,13 +50,16 @@ class JobLog:
         """
         progress = drawing.progress()
         if progress.eta_seconds is not None:
-            progress = replace(progress, eta_seconds=progress.eta_seconds + seconds_after)
+            left = progress.eta_seconds + seconds_after
+            progress = replace(progress, eta_seconds=left)
+            self._first_estimate = self._first_estimate or (time.monotonic(), left)
         self._write(progress, self._fresh_checkpoint(drawing))
 
     def commit(self, phase: Phase, drawing: Drawing, seconds_left: float) -> None:
         """Save all codes before the next phase begins. Raises LeaseLostError and database errors."""
         progress = replace(drawing.progress(phase), eta_seconds=seconds_left)
         self._writes.save(self._attempt.lease, self._whole(drawing, progress))
+        self._attempt.saved()
         self._saved_codes = drawing.tokens_done
 
     def hand_back(self, drawing: Drawing | None, reason: str, pause_seconds: float = 0.0) -> None:
@@ -80,4 +94,5 @@ class JobLog:
             )
             self._saved_codes = 0
             return
+        self._attempt.saved()
         self._publish(lease.job_id, {"type": "progress", "attempt": lease.attempt, **asdict(progress)})

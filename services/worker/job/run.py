@@ -24,11 +24,14 @@ from services.worker.claiming.errands import Errands
 from services.worker.job.candidates import Drawing
 from services.worker.job.failures import is_outage, job_error
 from services.worker.job.fenced_writes import FencedWrites
+from services.worker.job.observed import count_codes, count_steps, observe_estimate
 from services.worker.job.prepare import PreparedJob
 from services.worker.job.progress import JobLog
 from services.worker.job.results import ResultStore, answer_of
+from services.worker.job.step_spans import add_results, name_of_step, request_attributes
 from services.worker.job.steps import Step, StepTimes
 from services.worker.job.token_checkpoint import CheckpointFormatError, TokenCheckpoint
+from services.worker.metrics import LOST_LEASES
 from services.worker.model.engine_host import EngineHost
 from services.worker.patience import TRANSIENT, Patience
 from shared.error_words import words_of
@@ -36,6 +39,7 @@ from shared.events import Publish
 from shared.job_errors import JobErrorCode
 from shared.job_store import Answer, ClaimedJob, LeaseLostError, Output
 from shared.jobs import JobEvent, Phase
+from shared.tracing.spans import set_attributes
 
 logger = logging.getLogger(__name__)
 
@@ -61,8 +65,8 @@ class RunnerTools:
     """Objects and settings that all attempts of a worker share.
 
     prepare: lays a job out for the engine; see `Preparation.prepare`. numerics: returns the short name of the
-    numerics identity, or None while it is not known. on_undecoded: called when a canceled job leaves pictures
-    to decode. tick_seconds: how often progress and new codes are saved. patience_seconds: see
+    numerics identity, or None while it is not known. model: its name. on_undecoded: called when a
+    canceled job leaves pictures to decode. tick_seconds: how often progress is saved. patience_seconds: see
     GpuWorkerSettings. stop_seconds: how long the last write of a stopping attempt is tried. shown: shows the
     drawing to clients while the context is open; see `PartialPictures.shown`.
     """
@@ -75,6 +79,7 @@ class RunnerTools:
     errands: Errands
     on_undecoded: Callable[[], None]
     numerics: Callable[[], str | None]
+    model: str
     tick_seconds: float
     patience_seconds: float
     stop_seconds: float = STOP_SECONDS
@@ -109,9 +114,13 @@ class JobRun:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
         """Cancel unfinished work in the engine and report an error. No error leaves the block."""
+        self._times.end(error)
         if self._work is not None:
             self._work.drawing.cancel()
+            count_codes(self._work.drawing.fresh_codes, self._work.drawing.forward_passes)
+        count_steps(self._times.milliseconds())
         if isinstance(error, LeaseLostError):
+            LOST_LEASES.inc()
             logger.warning("the job's lease was lost; this attempt writes nothing more")
         elif isinstance(error, Exception):
             self._fail(error)
@@ -131,6 +140,7 @@ class JobRun:
             self._succeed(self._work)
         except AttemptStoppedError as stopped:
             logger.info("attempt stopped", extra={"reason": stopped.reason.name.lower()})
+            self._times.end(stopped)
             self._stop(stopped.reason)
 
     def _begin(self, job: PreparedJob) -> Drawing:
@@ -138,11 +148,14 @@ class JobRun:
         return Drawing(self._tools.host, job.recipe, saved, self._attempt.wake)
 
     def _draw(self, work: Work) -> None:
-        self._times.enter(Step.GENERATING)
+        model = self._tools.model
+        self._times.enter(Step.GENERATING, name_of_step(Step.GENERATING, model))
+        set_attributes(self._times.span, request_attributes(model, work.drawing.recipe))
         with self._tools.shown(self._attempt.claimed, work.drawing):
             while not work.drawing.ended:
                 self._log.save(work.drawing, self._tools.results.expected_seconds(work.job))
                 self._attempt.wait(self._tools.tick_seconds)
+        add_results(self._times.span, work.drawing)
         work.drawing.raise_failure()
 
     def _succeed(self, work: Work) -> None:
@@ -160,6 +173,7 @@ class JobRun:
         self._times.enter(Step.COMMITTING)
         self._patience.insist(lambda: self._tools.writes.succeed(self._attempt.lease, answer))
         self._log.tell(JobEvent.SUCCEEDED)
+        observe_estimate(self._log.eta_error())
         logger.info("job done", extra={"milliseconds": self._times.milliseconds()})
 
     def _errand(self, call: Callable[[], Value]) -> Value:
@@ -184,7 +198,7 @@ class JobRun:
         try:
             match reason:
                 case StopReason.LOST:
-                    return
+                    LOST_LEASES.inc()
                 case StopReason.DRAIN:
                     self._hand_back("drain")
                 case StopReason.CANCEL:

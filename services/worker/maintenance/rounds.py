@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from services.worker.maintenance.rows import MaintenanceRows
+from services.worker.metrics import EXPIRED_LEASES
 from shared.events import Publish
 from shared.ids import IdKind, format_id
 from shared.job_store.removal import Removal
@@ -53,6 +54,7 @@ class Rounds:
     def reap(self) -> None:
         """Take back the jobs of workers that send no heartbeat, and record that these workers are gone."""
         reaped = self._rows.reap(self._jobs.max_interruptions)
+        EXPIRED_LEASES.inc(len(reaped))
         for job in reaped:
             logger.warning(
                 "a worker was lost; its job is taken back",

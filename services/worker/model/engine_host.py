@@ -15,6 +15,7 @@ from services.worker.engine.layout.sequence_plan import plan_sequence
 from services.worker.engine.loading.load import LoadedModel
 from services.worker.engine.request import GenerationRequest
 from services.worker.engine.sampling.filters import SamplingParameters
+from services.worker.metrics import PASSES
 from shared.sizes import GRID_PIXELS
 from shared.tasks import Task
 
@@ -82,7 +83,9 @@ class EngineHost:
 
     def _step(self) -> None:
         before = self._fresh_codes()
-        self.engine.step()
+        started = time.perf_counter()
+        if self.engine.step():
+            PASSES.observe(time.perf_counter() - started)
         logger.debug("step", extra={"codes": self._fresh_codes() - before})
 
     def _fresh_codes(self) -> int:

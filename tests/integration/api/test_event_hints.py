@@ -73,7 +73,7 @@ def test_a_workers_changes_are_streamed_at_once(
     with served(gateway_settings) as place, reading(place.port, token, "/v1/events") as reader:
         eventually(lambda: reader.last_id, "the opening")
         must_claim(database)
-        publisher.announce([JobChange(job_id, project_id, JobEvent.STARTED)])
+        publisher.announce([JobChange(job_id, project_id, JobEvent.STARTED, "edit")])
         reader.wait_for(1)
     assert reader.types == ["job.started"]
 

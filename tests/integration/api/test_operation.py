@@ -1,6 +1,7 @@
 """Health, readiness, doorbells, metrics and models."""
 
 import asyncio
+import re
 import socket
 from collections.abc import Iterator
 
@@ -136,6 +137,41 @@ def test_a_gateway_leaves_although_its_broker_is_deaf() -> None:
 def test_refusals_are_counted_by_code(client: TestClient) -> None:
     client.get("/v1/jobs")
     assert 'luminary_gateway_problems_total{code="unauthenticated"} 1.0' in client.get("/metrics").text
+
+
+def test_requests_are_counted_by_route_and_never_by_path(client: TestClient, alice: Project) -> None:
+    alice.get("/v1/jobs/job_0190a000-0000-7000-8000-000000000001")
+    client.get("/no/such/path")
+    text = client.get("/metrics").text
+    route = 'method="GET",route="/v1/jobs/{job_id}",status="4xx"'
+    assert f"luminary_gateway_request_seconds_count{{{route}}} 1.0" in text
+    assert 'route="other",status="4xx"} 1.0' in text
+    assert "0190a000" not in text
+    assert 'route="/metrics"' not in text
+
+
+def test_the_fleet_is_in_the_metrics(client: TestClient, alice: Project, database: Database) -> None:
+    alice.submit()
+    with database.transaction() as session:
+        for name, queues, slots, draining in (
+            ("a", ["edit", "generate"], 4, False),
+            ("b", ["edit"], 2, True),
+        ):
+            session.add(WorkerRow(id=name, queues=queues, slots=slots, draining=draining, model={}))
+    text = client.get("/metrics").text
+    for line in (
+        'luminary_fleet_workers{queue="edit",state="live"} 1.0',
+        'luminary_fleet_workers{queue="edit",state="draining"} 1.0',
+        'luminary_fleet_workers{queue="dense",state="live"} 0.0',
+        'luminary_fleet_slots{queue="edit"} 4.0',
+        'luminary_queue_oldest_seconds{queue="edit"} 0.0',
+        'luminary_fleet_codes_per_second{queue="generate"} 0.0',
+        "luminary_webhooks_due 0.0",
+    ):
+        assert line in text, line
+    oldest = re.search(r'luminary_queue_oldest_seconds\{queue="generate"\} (\S+)', text)
+    assert oldest is not None
+    assert 0 < float(oldest[1]) < 60
 
 
 def test_models_are_those_of_workers_that_live(alice: Project, database: Database) -> None:

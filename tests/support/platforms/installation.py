@@ -69,6 +69,7 @@ def environment_of(stack: EmbeddedStack, model: Path, ports: Mapping[str, str]) 
         "JOB_CHECKPOINT_SECONDS": str(JOBS.checkpoint_seconds),
         "TOKENIZER_MODEL": str(model / "movqgan"),
         "TOKENIZER_DEVICE": "cpu",
+        "WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
         "WORKER_MODEL": str(model),
         "WORKER_SLOTS": str(SLOTS),
         "WORKER_DEVICE": "cpu",
@@ -81,7 +82,10 @@ def environment_of(stack: EmbeddedStack, model: Path, ports: Mapping[str, str]) 
 class Installation:
     """Servers and services; `world` gives each test its own project on them."""
 
-    def __init__(self, folder: Path, model: Path, stack: EmbeddedStack) -> None:
+    def __init__(
+        self, folder: Path, model: Path, stack: EmbeddedStack, variables: Mapping[str, str] | None = None
+    ) -> None:
+        """variables: further environment variables of every service."""
         gateway_port, tokenizer_port = free_ports(2)
         self.settings = make_settings(stack, tokenizer_port)
         self.gateway_url = f"http://127.0.0.1:{gateway_port}"
@@ -92,7 +96,11 @@ class Installation:
         ports = {"GATEWAY_PORT": str(gateway_port), "TOKENIZER_PORT": str(tokenizer_port)}
         with PortReservations() as reservations:
             platform = define_platform(ports, reservations)
-        self._environment = {**environment_of(stack, model, ports), **platform.environment}
+        self._environment = {
+            **environment_of(stack, model, ports),
+            **platform.environment,
+            **(variables or {}),
+        }
         second = celery_worker("second-worker", JOB_QUEUES, 2, 20.0)
         self.services = {service.spec.name: self._member(service) for service in (*platform.services, second)}
 

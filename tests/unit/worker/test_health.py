@@ -44,7 +44,8 @@ def status_of(server: HealthServer, path: str) -> int:
 def test_a_worker_that_loads_its_model_is_alive_and_not_ready(server: HealthServer) -> None:
     assert status_of(server, ALIVE_PATH) == 200
     assert status_of(server, READY_PATH) == 503
-    assert status_of(server, "/metrics") == 404
+    assert status_of(server, "/metrics") == 200
+    assert status_of(server, "/nothing") == 404
 
 
 def test_a_worker_is_ready_as_long_as_its_parts_say_so(server: HealthServer, health: Health) -> None:

@@ -54,6 +54,11 @@ class BlockAllocator:
         self.capacity = capacity - capacity % BLOCK_TOKENS
         self._free = [CacheRun(0, self.capacity)] if self.capacity else []
 
+    @property
+    def used(self) -> int:
+        """Tokens of all allocated runs."""
+        return self.capacity - sum(run.length for run in self._free)
+
     def allocate(self, lengths: list[int]) -> list[CacheRun] | None:
         """Allocate one run per length, all or none. Returns None if they do not fit into the free runs."""
         before = list(self._free)

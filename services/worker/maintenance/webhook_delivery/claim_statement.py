@@ -54,7 +54,8 @@ UPDATE deliveries SET
     lease_owner = :owner,
     next_try_at = clock_timestamp() + make_interval(secs => :lease_seconds)
 WHERE id IN (SELECT id FROM chosen)
-RETURNING id, endpoint_id, job_id, sequence, event_type, tries, failures, receiver, body,
-    clock_timestamp() AS claimed_at
+RETURNING id, created_at, endpoint_id, job_id, sequence, event_type, tries, failures, receiver, body,
+    clock_timestamp() AS claimed_at,
+    (SELECT traceparent FROM jobs WHERE jobs.id = deliveries.job_id) AS traceparent
 """)
 """Parameters: `Room`, the owner and the seconds of the lease."""

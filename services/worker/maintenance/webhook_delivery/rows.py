@@ -55,12 +55,15 @@ class ClaimedDelivery:
     failures: int
     receiver: str
     body: str | None
+    created_at: datetime
     claimed_at: datetime
     url: str
     payload: str
     scheme: Scheme
     secrets: tuple[bytes, ...]
     """Secrets that sign the message, the newest first."""
+    traceparent: str | None
+    """See `ClaimedJob.traceparent`."""
 
 
 @dataclass(frozen=True)
@@ -111,11 +114,13 @@ def claim_deliveries(
                 row.failures,
                 row.receiver,
                 row.body,
+                row.created_at,
                 row.claimed_at,
                 endpoint.url,
                 endpoint.payload,
                 Scheme(endpoint.scheme),
                 secrets_of(endpoint, row.claimed_at),
+                row.traceparent,
             )
         )
     return claimed

@@ -23,6 +23,9 @@ from services.worker.maintenance.webhook_delivery.rows import (
     record_try,
 )
 from services.worker.maintenance.webhook_delivery.sending import Sender
+from services.worker.maintenance.webhook_delivery.try_metrics import count_try
+from services.worker.maintenance.webhook_delivery.try_spans import add_answer, message_id, try_span
+from services.worker.metrics import WEBHOOKS_IN_FLIGHT
 from services.worker.outages import DATABASE
 from services.worker.patience import DATABASE_FAULTS, Patience
 from shared.database import Database
@@ -65,6 +68,7 @@ class WebhookThread:
         self._database_threads = ThreadPoolExecutor(DATABASE_THREADS, "webhook-rows")
         # one thread for each request, so that a slow name server delays no other receiver
         self._name_threads = ThreadPoolExecutor(settings.max_in_flight, "webhook-names")
+        WEBHOOKS_IN_FLIGHT.set_function(lambda: self._bulkheads.in_flight)
         self._stopping = Event()
         self._patience = Patience(time.sleep, settings.timeout_seconds)
         self._thread = Thread(target=self._serve, name="webhooks", daemon=True)
@@ -149,7 +153,10 @@ class WebhookThread:
                 message_id(claimed), claimed.claimed_at, content, claimed.scheme, claimed.secrets
             )
             signature = headers["webhook-signature"]
-            return SentTry(signature, await sender.post(claimed.url, headers, content))
+            with try_span(claimed) as span:
+                answer = await sender.post(claimed.url, headers, content)
+                add_answer(span, answer)
+            return SentTry(signature, answer)
         except DATABASE_FAULTS:
             raise
         except Exception:
@@ -167,6 +174,8 @@ class WebhookThread:
             return record_try(session, claimed, sent, outcome, longest)
 
         recorded = await self._in_thread(lambda: self._patience.insist(lambda: self._transact(record)))
+        if recorded:
+            count_try(claimed, answer, outcome)
         if answer.error is not None or not recorded:
             logger.info(
                 "a webhook was not delivered" if recorded else "another io worker has this webhook",
@@ -191,11 +200,6 @@ async def first_of(requests: Collection[asyncio.Task[None]], seconds: float) -> 
         await asyncio.wait(requests, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     else:
         await asyncio.sleep(seconds)
-
-
-def message_id(claimed: ClaimedDelivery) -> str:
-    """The header `webhook-id`, equal in all tries."""
-    return format_id(IdKind.DELIVERY, claimed.id)
 
 
 def named(claimed: ClaimedDelivery) -> dict[str, str | int]:
