@@ -50,6 +50,12 @@ test-fast: $(STAMP) ## Check style and layering, run the quick unit tests (under
 test-packaging: $(STAMP) ## Build the wheel, install every extra alone and start its service (minutes)
 	$(BIN)/python -m pytest tests/packaging
 
+# the schemas of Kubernetes are an extra of their own: 23 MB
+.PHONY: kubernetes
+kubernetes: $(STAMP) ## Render the overlays and check them against schemas; CRD_SCHEMAS=FOLDER has those of operators
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[kubernetes]'
+	$(BIN)/python -m pytest tests/kubernetes tests/unit/infra/test_kubernetes.py
+
 .PHONY: chaos
 chaos: $(STAMP) ## Kill and freeze every process 60 times under jobs, compare every picture (ten minutes)
 	$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --faults $(or $(FAULTS),60)

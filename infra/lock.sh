@@ -7,7 +7,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 python3 -m venv "$scratch/venv"
 "$scratch/venv/bin/python" -m pip install --quiet --disable-pip-version-check "torch==${TORCH_VERSION:-2.13.0}"
-"$scratch/venv/bin/python" -m pip install --quiet --disable-pip-version-check '.[api,worker,tokenizer,local,train,dev]'
+"$scratch/venv/bin/python" -m pip install --quiet --disable-pip-version-check '.[api,worker,tokenizer,local,train,dev,kubernetes]'
 {
     echo "# Exact versions for every environment of this project; written by \`make lock\`."
     # A local version label (+cpu) would exclude builds for other hardware.

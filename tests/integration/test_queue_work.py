@@ -5,16 +5,18 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from infra.local.postgres_roles import Role, ensure_role
 from infra.local.stack import EmbeddedStack
 from migrations.roles import SCALER, ensure_scaler
 from services.api.process.work import MOST_MODELS, by_label
 from shared.database import Database
+from shared.jobs import Queue
 from shared.settings import DatabaseSettings
 from shared.tables import QUEUE_WORK, Job
 from tests.support.factories import must_claim, queue_job
+from tests.support.kubernetes.manifests import kubectl, of_kind, read_plainly, rendered
 from tests.support.servers.databases import role_url
 
 IN_AN_HOUR = datetime.now(UTC) + timedelta(hours=1)
@@ -63,6 +65,34 @@ def test_the_scaler_reads_the_view_and_nothing_else(
         scaler.execute("SET default_transaction_read_only = off")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             scaler.execute("DELETE FROM jobs")
+
+
+def queries_of_scalers() -> dict[str, str]:
+    """The queries of all ScaledObjects, by their name."""
+    fleet = rendered("overlays/gpu-fleet") if kubectl() else read_plainly("overlays/gpu-fleet")
+    return {
+        each["metadata"]["name"].removeprefix("luminary-worker-"): each["spec"]["triggers"][0]["metadata"][
+            "query"
+        ]
+        for each in of_kind(fleet, "ScaledObject")
+    }
+
+
+def test_scalers_get_one_number_for_every_kind_of_worker(database: Database, project_id: UUID) -> None:
+    def figures() -> dict[str, int]:
+        with database.transaction() as session:
+            return {
+                name: int(session.scalars(text(query)).one()) for name, query in queries_of_scalers().items()
+            }
+
+    assert figures() == {"generate": 0, "edit": 0, "dense": 0, "spot": 0, "small": 0}
+    jobs = [queue_job(database, project_id) for _ in range(35)]
+    queue_job(database, project_id, queue=Queue.EDIT)
+    must_claim(database)
+    assert figures() == {"generate": 35, "edit": 1, "dense": 0, "spot": 3, "small": 0}
+    change(database, jobs[-1], model="lumina-small")
+    kept = {"generate": 34, "spot": 2} if kubectl() else {"generate": 35, "spot": 2}  # a patch of the fleet
+    assert figures() == {"edit": 1, "dense": 0, "small": 1} | kept
 
 
 def test_labels_of_models_are_bounded_and_no_job_is_left_out() -> None:

@@ -1,0 +1,1 @@
+"""Read the manifests in infra/kubernetes, and say what is wrong with them."""
