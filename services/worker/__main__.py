@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sys
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
@@ -24,18 +23,18 @@ ROOT_WARNING = "You're running the worker with superuser"
     "--concurrency", type=click.IntRange(1), default=2, show_default=True, help="Threads for doorbells."
 )
 def main(queues: str, name: str, concurrency: int) -> None:
-    """Run until SIGTERM; the settings are environment variables.
+    """Run until SIGTERM; the settings are environment variables. Exits with the status of Celery's command.
 
     Celery uses threads, because CUDA does not work after a fork.
     """
     warnings.filterwarnings("ignore", ROOT_WARNING)
     copy_compiled_code(os.environ)
-    # imported here so that --help needs no settings
-    from services.worker.app import app
+    # imported here, so that --help stays quick
+    from celery.bin.celery import celery
 
     pool = ("--pool", "threads", "--concurrency", str(concurrency))
     place = ("--queues", queues, "--hostname", f"{name}@%h")
-    sys.exit(app.start(["--quiet", "worker", *pool, *place, *QUIET_CELERY]))
+    celery.main(["--quiet", "--app", "services.worker.app", "worker", *pool, *place, *QUIET_CELERY])
 
 
 def copy_compiled_code(given: Mapping[str, str]) -> None:
