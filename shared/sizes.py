@@ -32,5 +32,10 @@ class PixelSize:
         written = _WRITTEN.fullmatch(text)
         return None if written is None else cls(int(written[1]), int(written[2]))
 
+    @property
+    def pixels(self) -> tuple[int, int]:
+        """(width, height)."""
+        return self.width, self.height
+
     def __str__(self) -> str:
         return f"{self.width}x{self.height}"

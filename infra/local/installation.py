@@ -131,7 +131,7 @@ def api_keys(database_url: str) -> list[ListedKey]:
                 shown(key.last_used_at),
                 "revoked" if key.revoked_at else "expired" if key.id in old else "active",
             )
-            for key, project in session.execute(statement.order_by(ApiKey.created_at, ApiKey.id)).tuples()
+            for key, project in session.execute(statement.order_by(ApiKey.created_at, ApiKey.id))
         ]
 
     return in_transaction(database_url, look)

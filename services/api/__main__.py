@@ -9,7 +9,7 @@ import uvicorn
 from services.api.app import create_app, end_streams
 from services.api.connections.connection import server_options
 from services.api.connections.server import GatewayServer
-from services.api.http.memory import return_large_blocks
+from services.api.http.memory import exempt_start_up_objects, return_large_blocks
 from services.api.settings import GatewayProcessSettings
 from shared.misspelt_variables import warn_of_misspelt_variables
 from shared.settings import SettingsError, load_settings
@@ -33,6 +33,7 @@ def main() -> None:
     warn_of_misspelt_variables(settings.parts().values())
     return_large_blocks()
     app = create_app(settings)
+    exempt_start_up_objects()
     config = uvicorn.Config(
         app,
         **server_options(settings.gateway),

@@ -30,13 +30,7 @@ def sizes_of(offer: Offer, task: Task) -> Sequence[Size]:
     """The model's sizes for a task; if it takes any size, those with about the pixels of its default one."""
     listed = trained_sizes(offer, task)
     if listed is not None:
-        return [pixels(text) for text in listed]
-    width, height = pixels(str(offer.get("default_size", "512x512")))
+        return [ImageSize.parse(text).pixels for text in listed]
+    width, height = ImageSize.parse(str(offer.get("default_size", "512x512"))).pixels
     side = int((width * height) ** 0.5)
     return generate_crop_sizes(max(GRID_PIXELS, side))
-
-
-def pixels(text: str) -> Size:
-    """(width, height) of a written size."""
-    size = ImageSize.parse(text)
-    return size.width, size.height

@@ -109,11 +109,11 @@ def panel_size(image: GivenImage, request: JobRequest, offers: Sequence[Offer]) 
     The requested size; without one, the size of a drawn image, or else the model's best fitting size.
     """
     if request.size is not None:
-        return pixels(ImageSize.parse(request.size))
+        return ImageSize.parse(request.size).pixels
     offer = next((offer for offer in offers if request.model in {None, offer.get("name")}), {})
     size = image.width, image.height
     trained: Mapping[str, Sequence[str]] = offer.get("sizes") or {}
-    known = [pixels(ImageSize.parse(text)) for text in trained.get(request.task.value, ())]
+    known = [ImageSize.parse(text).pixels for text in trained.get(request.task.value, ())]
     on_grid = image.width % GRID_PIXELS == 0 and image.height % GRID_PIXELS == 0
     if image.is_drawn and on_grid and (not known or size in known):
         return size
@@ -121,11 +121,6 @@ def panel_size(image: GivenImage, request: JobRequest, offers: Sequence[Offer]) 
         usual = ImageSize.parse(str(offer.get("default_size", USUAL_SIZE)))
         known = generate_crop_sizes(max(GRID_PIXELS, int((usual.width * usual.height) ** 0.5)))
     return size if size in known else choose_crop_size(size, known)
-
-
-def pixels(size: ImageSize) -> Size:
-    """(width, height)."""
-    return size.width, size.height
 
 
 async def given_image(

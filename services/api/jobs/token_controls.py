@@ -132,8 +132,7 @@ def check_rows(request: JobRequest, size: Pixels | None, canvas: Image | None) -
     if request.keep_rows is None:
         return
     if size is None and request.size is not None:
-        asked = ImageSize.parse(request.size)
-        size = asked.width, asked.height
+        size = ImageSize.parse(request.size).pixels
     elif size is None and canvas is not None and canvas.origin == ImageOrigin.GENERATED:
         size = canvas.width, canvas.height
     if size is not None and request.keep_rows * CELL_PIXELS >= size[1]:
