@@ -14,6 +14,7 @@ from tests.chaos.work import SubmittedJob, token_hashes
 
 PICTURES = f"{IdKind.PROJECT.value}_"
 """Prefix of the storage keys of all pictures: each project has its own folder."""
+KEPT_PICTURES = "SELECT storage_key FROM images WHERE deleted_at IS NULL AND removing_until IS NULL"
 ONCE = """
 SELECT j.state, j.attempt, j.failures, j.interruptions,
     (SELECT count(*) FROM job_events e WHERE e.job_id = j.id
@@ -73,9 +74,10 @@ def leaks(database_url: str, storage: dict[str, str]) -> Iterator[str]:
     storage: S3_ENDPOINT_URL, S3_BUCKET, S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY.
     """
     with closing(psycopg.connect(database_url)) as connection:
-        keys = {
-            key for (key,) in connection.execute("SELECT storage_key FROM images WHERE deleted_at IS NULL")
-        }
+        kept, removing = (
+            {key for (key,) in connection.execute(which)}
+            for which in (KEPT_PICTURES, "SELECT storage_key FROM images WHERE removing_until IS NOT NULL")
+        )
         for name, count in connection.execute(
             "SELECT 'active jobs', count(*) FROM jobs WHERE state IN ('running', 'canceling')"
             " UNION ALL SELECT 'pictures without a job', count(*) FROM images i"
@@ -86,8 +88,8 @@ def leaks(database_url: str, storage: dict[str, str]) -> Iterator[str]:
             if count:
                 yield f"{count} {name}"
     stored = set(_stored_keys(storage))
-    yield from (f"no object for {key}" for key in sorted(keys - stored))
-    yield from (f"no row for object {key}" for key in sorted(stored - keys))
+    yield from (f"no object for {key}" for key in sorted(kept - stored))
+    yield from (f"no row for object {key}" for key in sorted(stored - kept - removing))
 
 
 def _stored_keys(storage: dict[str, str]) -> Iterator[str]:

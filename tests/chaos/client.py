@@ -75,6 +75,19 @@ class Client:
         """Set what is at a path."""
         return self._ask("PUT", path, json=body).json()
 
+    def patch(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Change what is at a path."""
+        return self._ask("PATCH", path, json=body).json()
+
+    def delete(self, path: str) -> None:
+        """Delete what is at a path; after a lost answer, that nothing is there any more."""
+        self._ask("DELETE", path, then=404)
+
+    def send_zip(self, path: str, file: bytes) -> dict[str, Any]:
+        """Send a zip file once, with as many requests as needed; return the answer."""
+        headers = {"Idempotency-Key": uuid4().hex, "Content-Type": "application/zip"}
+        return self._ask("POST", path, content=file, headers=headers).json()
+
     def content_of(self, path: str) -> bytes:
         """The bytes at a path."""
         return self._ask("GET", path).content
@@ -87,8 +100,18 @@ class Client:
         """The bytes of a picture."""
         return self.content_of(f"/v1/images/{image_id}/content")
 
-    def _ask(self, method: str, path: str, **request: Any) -> httpx2.Response:
-        """Send until an answer comes. Raises BrokenGuaranteeError without one or for an unexpected status."""
+    def content_if_kept(self, image_id: str) -> bytes | None:
+        """The bytes of a picture; None if it has expired."""
+        answer = self._ask("GET", f"/v1/images/{image_id}/content", at_once=410)
+        return answer.content if answer.is_success else None
+
+    def _ask(
+        self, method: str, path: str, *, then: int | None = None, at_once: int | None = None, **request: Any
+    ) -> httpx2.Response:
+        """Send until an answer comes. Raises BrokenGuaranteeError without one or for an unexpected status.
+
+        then: a status that is expected of every request but the first. at_once: one that is always expected.
+        """
         deadline = time.monotonic() + PATIENCE_SECONDS
         fault: object = None
         while time.monotonic() < deadline:
@@ -97,7 +120,9 @@ class Client:
             except httpx2.TransportError as error:
                 fault = error
             else:
-                if answer.is_success:
+                if answer.is_success or answer.status_code == at_once:
+                    return answer
+                if fault is not None and answer.status_code == then:
                     return answer
                 fault = f"{answer.status_code} {answer.text[:500]}"
                 if answer.status_code not in AGAIN:

@@ -129,6 +129,11 @@ class Platform:
         assert found, made
         return found[0]
 
+    def keep_results(self, project: str, seconds: int) -> None:
+        """Set how long the pictures of the project are kept."""
+        command = [str(LUMINARY), "projects", "retention", "--data", str(self.data)]
+        subprocess.run([*command, project, "--results", f"{seconds}s"], cwd=ROOT, check=True)
+
     def _start(self, command: list[str], output: IO[bytes] | int, environment: dict[str, str]) -> None:
         self._processes.append(
             subprocess.Popen(

@@ -1,6 +1,6 @@
 """One chaos run: draw reference answers without faults, repeat them under faults, check the results.
 
-Jobs of all tasks, sessions, webhooks and an event stream take part.
+Jobs of all tasks, sessions, webhooks, an event stream, restores and imports take part.
 """
 
 from collections.abc import Callable
@@ -15,6 +15,7 @@ from tests.chaos.pausing import pause
 from tests.chaos.platform import Platform, open_files
 from tests.chaos.sessions import Stories, play
 from tests.chaos.streams import StreamReader
+from tests.chaos.verbs import PROJECT, RETENTION_SECONDS, Visits, visit
 from tests.chaos.webhooks import listening
 from tests.chaos.work import Load, requests, undisturbed
 
@@ -35,13 +36,14 @@ class Report:
     canceled: int
     retries: int
     sessions: int
+    visits: int
     misses: tuple[str, ...]
 
     def __str__(self) -> str:
         summary = (
             f"{self.faults} faults, {self.jobs} jobs ({self.canceled} canceled), {self.pictures} pictures, "
-            f"{self.attempts} attempts, {self.sessions} sessions, {self.retries} repeated requests, "
-            f"{len(self.misses)} misses"
+            f"{self.attempts} attempts, {self.sessions} sessions, {self.visits} visits, "
+            f"{self.retries} repeated requests, {len(self.misses)} misses"
         )
         return "\n".join((summary, *self.misses))
 
@@ -64,26 +66,30 @@ def chaos(
         Platform(folder, model, busy=busy) as platform,
         closing(Client(platform.url, platform.make_key("chaos"))) as client,
         closing(Client(platform.url, client.key)) as other,
+        closing(Client(platform.url, platform.make_key(PROJECT))) as visitor,
     ):
+        platform.keep_results(PROJECT, RETENTION_SECONDS)
         references = undisturbed(client, requests(client, rounds))
-        story = play(client)
+        story, codes = play(client), visit(visitor)
         report(f"{len(references)} jobs drawn without faults; now the faults begin")
         client.retries = 0
         files = open_files(platform.supervisor_pid)
-        load, stories = Load(client, references, seed), Stories(other, story)
+        load, stories, visits = Load(client, references, seed), Stories(other, story), Visits(visitor, codes)
         reader = StreamReader(platform.url, client.key, platform.database_url)
         with listening(client) as hook:
             reader.start()
             load.start()
             stories.start()
+            visits.start()
             for number, fault in enumerate(plan_faults(seed, faults), 1):
                 report(f"{number:3} {fault}; {len(load.jobs)} jobs submitted")
                 inflict(fault, platform.pid_of)
             load.finish()
             stories.finish()
+            visits.finish()
             report("all jobs have ended; checking the results")
             found = hook.misses(platform.database_url, load.jobs)
-        found += stories.misses + reader.misses()
+        found += stories.misses + visits.misses + reader.misses()
         found += misses(client, platform.database_url, load.jobs)
         found += _left_over(platform)
         found += [f"{name} is not running" for name in SERVERS if platform.pid_of(name) is None]
@@ -98,8 +104,9 @@ def chaos(
             pictures=sum(len(job["outputs"]) for job in ended),
             attempts=sum(job["attempt"] for job in ended),
             canceled=sum(job["status"] == "canceled" for job in ended),
-            retries=client.retries + other.retries,
+            retries=client.retries + other.retries + visitor.retries,
             sessions=stories.played,
+            visits=visits.made,
             misses=tuple(found),
         )
 
