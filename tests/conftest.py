@@ -5,6 +5,7 @@ use the same installation or the same tokenizer service run in one process, so t
 """
 
 import os
+from collections.abc import Iterator
 
 import pytest
 
@@ -14,10 +15,16 @@ SHARED = ("installation", "worker_world")
 """Fixtures of the whole test run that take long to set up."""
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put each test into the group of the shared fixture that it uses, or of its file."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
+    """Put each test into the group of the shared fixture that it uses, or of its file.
+
+    Raises UsageError if pytest-xdist ignores the groups: both processes would then start every server.
+    """
     for item in items:
         fixtures: list[str] = getattr(item, "fixturenames", [])
         shared = next((name for name in SHARED if name in fixtures), None)
         item.add_marker(pytest.mark.xdist_group(shared or str(item.path)))
+    yield
+    if config.getoption("loadgroup", default=False) and not all("@" in item.nodeid for item in items):
+        raise pytest.UsageError("pytest-xdist ignores the groups of tests with this version of pytest")

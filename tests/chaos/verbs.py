@@ -90,7 +90,7 @@ def import_session(client: Client) -> None:
 
 def change_endpoint(client: Client) -> None:
     """A webhook endpoint is made, changed, disabled, enabled and deleted."""
-    wanted = {"url": "http://127.0.0.1:9/", "event_types": ["session.*"]}
+    wanted = {"url": "http://127.0.0.1:9/", "event_types": ["webhook_endpoint.*"]}
     made = client.post("/v1/webhook_endpoints", wanted)
     path = f"/v1/webhook_endpoints/{made['id']}"
     changed = client.patch(path, {"name": "changed"})
