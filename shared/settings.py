@@ -200,6 +200,8 @@ class RetentionSettings(BaseSettings):
     """Seconds after the end of a job at which its saved codes are deleted; a succeeded job has none."""
     orphans_seconds: RetentionSeconds = 86_400
     """Age in seconds at which objects without a row are deleted, and rows without an object expire."""
+    pause_seconds: float = Field(default=60.0, gt=0)
+    """Seconds between two rounds in which an io worker removes what has expired."""
 
 
 class PublicAddress(BaseSettings):

@@ -26,8 +26,9 @@ SHORT_TIMES = {
     "JOB_HEARTBEAT_SECONDS": "1",
     "JOB_POLL_SECONDS": "0.5",
     "JOB_CHECKPOINT_SECONDS": "0.25",
+    "RETENTION_PAUSE_SECONDS": "2",
 }
-"""Short leases, so that a lost worker is noticed soon. All other settings are the defaults."""
+"""Lost workers and expired pictures are noticed soon. All other settings are the defaults."""
 NOT_OURS = ("_URL", "_PORT", "_MODEL", "_DTYPE", "_QUANTIZATION")
 """Suffixes of variables in a developer's shell that would change the platform."""
 HOG = "while True: pass"

@@ -15,7 +15,7 @@ from tests.chaos.pausing import pause
 from tests.chaos.work import token_hashes
 
 PROJECT = "chaos-verbs"
-RETENTION_SECONDS = 10
+RETENTION_SECONDS = 4
 LOOK_SECONDS = 0.5
 LOOKS = 480
 REQUEST = {"prompt": "a red star", "seed": 5, "n": 2}

@@ -19,7 +19,6 @@ from shared.storage import ObjectStorage
 
 DEADLINE_SECONDS = 1.0
 DOORBELL_SECONDS = 5.0
-CLEANING_SECONDS = 60.0
 SEARCH_SECONDS = 5.0
 RESTORE_SECONDS = 1.0
 
@@ -50,7 +49,7 @@ class IoWorker:
             Periodic("reap", min(DEADLINE_SECONDS, jobs.lease_seconds / 3), self.rounds.reap),
             Periodic("expire", DEADLINE_SECONDS, self.rounds.expire_jobs),
             Periodic("ring", DOORBELL_SECONDS, self.rounds.ring_doorbells),
-            Periodic("clean", CLEANING_SECONDS, self.rounds.clean),
+            Periodic("clean", retention.pause_seconds, self.rounds.clean),
             Periodic("estimate", DEADLINE_SECONDS, Estimates(database, jobs.lease_seconds).update),
             Periodic("search", SEARCH_SECONDS, self.searches.do_all),
         ]
