@@ -136,8 +136,16 @@ def commands(objects: tuple[Object, ...]) -> Iterator[str]:
             if not container["image"].startswith("luminary-"):
                 continue
             command = container.get("command", [])
-            if command[:2] != ["python", "-m"] or find_spec(command[2]) is None:
+            if command[:2] != ["python", "-m"] or not can_run(command[2]):
                 yield f"{named(each)}: {container['name']} runs {' '.join(command)}"
+
+
+def can_run(module: str) -> bool:
+    """Whether `python -m` has something to run."""
+    found = find_spec(module)
+    if found is None or found.submodule_search_locations is None:
+        return found is not None
+    return find_spec(f"{module}.__main__") is not None
 
 
 def priorities(objects: tuple[Object, ...]) -> Iterator[str]:
