@@ -3,15 +3,25 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import case, func, or_, select
+from sqlalchemy import bindparam, func, select, text
 from sqlalchemy.orm import Session
 
 from shared.job_store.clock import database_time, time_after
-from shared.job_store.numerics import changes_of_claim, event_data, may_draw, own_jobs_first
+from shared.job_store.numerics import PREFERENCE_SECONDS, changes_of_claim, event_data
 from shared.job_store.records import ClaimedJob, Lease
 from shared.job_store.transitions import transition
-from shared.jobs import ACTIVE_STATES, JobEvent, JobState, Queue
+from shared.jobs import JobEvent, Queue
 from shared.tables import Checkpoint, Job, JobRequestRow
+
+LOCK_FAIREST_JOB = text(
+    "SELECT lock_fairest_job(CAST(:queues AS text[]), CAST(:model AS text), CAST(:numerics AS text),"
+    " CAST(:just_served AS uuid), :preference_seconds, :wait_seconds)"
+)
+REQUEST = (
+    select(JobRequestRow.request, Checkpoint.state)
+    .outerjoin(Checkpoint, Checkpoint.job_id == JobRequestRow.job_id)
+    .where(JobRequestRow.job_id == bindparam("job_id"))
+)
 
 
 def claim_next_job(
@@ -37,40 +47,28 @@ def claim_next_job(
     Guarantee: while the only job of a project waits, other projects start at most as many jobs as there are
     slots, however many they have queued.
 
-    Rows that another claim has locked are skipped, so two claims never wait for each other and never take the
-    same job. The selection is MATERIALIZED, because the planner may evaluate an inlined one twice and lock
-    further rows.
+    The database's function `lock_fairest_job` (migrations) looks at the first job of each of a few lines, and
+    so does not become slower when more jobs wait. Rows that another claim has locked are skipped, so two
+    claims never wait for each other and never take the same job.
     """
-    running = (
-        select(Job.project_id, func.count().label("jobs"))
-        .where(Job.state.in_(sorted(ACTIVE_STATES)))
-        .group_by(Job.project_id)
-        .cte("running")
+    job_id: UUID | None = session.scalar(
+        LOCK_FAIREST_JOB,
+        {
+            "queues": [queue.value for queue in queues],
+            "model": model,
+            "numerics": numerics,
+            "just_served": just_served,
+            "preference_seconds": PREFERENCE_SECONDS,
+            "wait_seconds": numerics_wait_seconds,
+        },
     )
-    served = case((Job.project_id == just_served, 1), else_=0)
-    fairest = (
-        select(Job.id)
-        .outerjoin(running, running.c.project_id == Job.project_id)
-        .where(
-            Job.state == JobState.QUEUED.value,
-            Job.blocked_by.is_(None),
-            Job.queue.in_([queue.value for queue in queues]),
-            Job.available_at <= database_time(),
-            or_(Job.model.is_(None), Job.model == model),
-            or_(Job.attempt > 0, Job.start_by.is_(None), Job.start_by > database_time()),
-            or_(Job.finish_by.is_(None), Job.finish_by > database_time()),
-            may_draw(numerics, numerics_wait_seconds),
-        )
-        .order_by(Job.priority, func.coalesce(running.c.jobs, 0) + served, own_jobs_first(numerics), Job.id)
-        .limit(1)
-        .with_for_update(of=Job, skip_locked=True)
-        .cte("fairest")
-        .prefix_with("MATERIALIZED")
-    )
+    if job_id is None:
+        return None
+    # a statement of its own: that of the function began before the job was locked
     started = transition(
         session,
         JobEvent.STARTED,
-        Job.id.in_(select(fairest.c.id)),
+        Job.id == job_id,
         {
             "attempt": Job.attempt + 1,
             "started_at": func.coalesce(Job.started_at, database_time()),
@@ -81,16 +79,12 @@ def claim_next_job(
         },
         lambda job: {"worker": worker_id, **event_data(job)},
     )
-    return load_claimed(session, started[0]) if started else None
+    return load_claimed(session, started[0])
 
 
 def load_claimed(session: Session, job: Job) -> ClaimedJob:
     """Read the request and the checkpoint of a job that was just claimed."""
-    request, checkpoint = session.execute(
-        select(JobRequestRow.request, Checkpoint.state)
-        .outerjoin(Checkpoint, Checkpoint.job_id == JobRequestRow.job_id)
-        .where(JobRequestRow.job_id == job.id)
-    ).one()
+    request, checkpoint = session.execute(REQUEST, {"job_id": job.id}).one()
     return ClaimedJob(
         lease=Lease(job.id, job.attempt),
         project_id=job.project_id,

@@ -10,6 +10,11 @@ def database_time() -> ColumnElement[datetime]:
     return func.clock_timestamp(type_=DateTime(timezone=True))
 
 
+def statement_time() -> ColumnElement[datetime]:
+    """The time at which the statement began; an index can find what is due at it."""
+    return func.statement_timestamp(type_=DateTime(timezone=True))
+
+
 def time_after(seconds: float) -> ColumnElement[datetime]:
     """The time `seconds` from now; negative for the past."""
     return database_time() + timedelta(seconds=seconds)

@@ -1,16 +1,23 @@
 """Periodic checks: expire jobs that can no longer run in time, and find queues with waiting jobs."""
 
-from sqlalchemy import and_, exists, func, or_, select
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from shared.job_errors import JobErrorCode
-from shared.job_store.clock import database_time, time_after
+from shared.job_store.clock import database_time, statement_time, time_after
 from shared.job_store.numerics import lived
 from shared.job_store.transitions import transition
 from shared.jobs import JobEvent, JobState, Queue
-from shared.tables import Job, WorkerRow
+from shared.tables import Job, WaitingLine, WorkerRow
+from shared.tables.jobs import DUE_STATES
 
 SWEEP_BATCH = 100
+QUEUED = Job.state == JobState.QUEUED.value
+READY = and_(QUEUED, Job.blocked_by.is_(None))
+BLOCKED = and_(QUEUED, Job.blocked_by.is_not(None))
 
 
 def expire_overdue_jobs(session: Session) -> list[Job]:
@@ -18,16 +25,9 @@ def expire_overdue_jobs(session: Session) -> list[Job]:
 
     Only the first start counts for `start_by`; a job that is interrupted after it may start again later.
     """
-    unstarted = and_(Job.attempt == 0, Job.start_by <= database_time())
-    overdue = Job.finish_by <= database_time()
-    open_states = sorted({JobState.QUEUED, JobState.RUNNING})
-    due = (
-        select(Job.id)
-        .where(Job.state.in_(open_states), or_(unstarted, overdue))
-        .limit(SWEEP_BATCH)
-        .with_for_update(skip_locked=True)
-    )
-    ids = list(session.scalars(due))
+    unstarted = and_(QUEUED, Job.attempt == 0, Job.start_by <= statement_time())
+    unended = Job.state.in_(sorted(DUE_STATES))
+    ids = lock_jobs(session, unstarted, and_(unended, Job.finish_by <= statement_time()))
     if not ids:
         return []
     error = {
@@ -49,20 +49,16 @@ def expire_unservable_jobs(session: Session, wait_seconds: float) -> list[Job]:
     continue to wait, since their model was available before.
     """
     heard = WorkerRow.heartbeat_at > time_after(-wait_seconds)
-    due = (
-        select(Job.id)
-        .where(
-            Job.state == JobState.QUEUED.value,
-            Job.attempt == 0,
-            Job.created_at <= time_after(-wait_seconds),
-            Job.model.is_not(None),
-            exists().where(WorkerRow.left_at.is_(None), heard),
-            ~exists().where(WorkerRow.model["name"].astext == Job.model, heard),
-        )
-        .limit(SWEEP_BATCH)
-        .with_for_update(of=Job, skip_locked=True)
-    )
-    ids = list(session.scalars(due))
+    somewhere = exists().where(WorkerRow.left_at.is_(None), heard)
+
+    def without_worker(model: Any) -> ColumnElement[bool]:
+        return and_(somewhere, ~exists().where(WorkerRow.model["name"].astext == model, heard))
+
+    waited = and_(Job.attempt == 0, Job.created_at <= time_after(-wait_seconds))
+    lines = select(WaitingLine.id).where(WaitingLine.model != "", without_worker(WaitingLine.model))
+    in_line = and_(READY, waited, Job.line.in_(lines))
+    blocked = and_(BLOCKED, waited, Job.model.is_not(None), without_worker(Job.model))
+    ids = lock_jobs(session, in_line, blocked)
     error = {
         "error_code": JobErrorCode.MODEL_UNAVAILABLE.value,
         "error_message": "No worker has the model that the job requests.",
@@ -76,19 +72,18 @@ def expire_undrawable_jobs(session: Session, wait_seconds: float) -> list[Job]:
     While no worker runs at all, nothing is ended. A job that was interrupted ends as well, since no worker of
     another identity may continue it.
     """
-    due = (
-        select(Job.id)
-        .where(
-            Job.state == JobState.QUEUED.value,
-            Job.wanted_numerics.is_not(None),
-            Job.available_at <= time_after(-wait_seconds),
-            exists().where(WorkerRow.left_at.is_(None), WorkerRow.heartbeat_at > time_after(-wait_seconds)),
-            ~lived(Job.wanted_numerics, wait_seconds),
-        )
-        .limit(SWEEP_BATCH)
-        .with_for_update(of=Job, skip_locked=True)
-    )
-    ids = list(session.scalars(due))
+    heard = WorkerRow.heartbeat_at > time_after(-wait_seconds)
+    somewhere = exists().where(WorkerRow.left_at.is_(None), heard)
+
+    def without_worker(numerics: Any) -> ColumnElement[bool]:
+        return and_(somewhere, ~lived(numerics, wait_seconds))
+
+    waited = Job.available_at <= time_after(-wait_seconds)
+    wanted = WaitingLine.wanted_numerics
+    lines = select(WaitingLine.id).where(wanted != "", without_worker(wanted))
+    in_line = and_(READY, Job.attempt == 0, waited, Job.line.in_(lines))
+    one = and_(waited, Job.wanted_numerics.is_not(None), without_worker(Job.wanted_numerics))
+    ids = lock_jobs(session, in_line, and_(READY, Job.attempt > 0, one), and_(BLOCKED, one))
     error = {
         "error_code": JobErrorCode.NUMERICS_UNAVAILABLE.value,
         "error_message": "No worker has the numerics identity that the job requests.",
@@ -96,16 +91,25 @@ def expire_undrawable_jobs(session: Session, wait_seconds: float) -> list[Job]:
     return list(transition(session, JobEvent.EXPIRED, Job.id.in_(ids), error)) if ids else []
 
 
-def waiting_queues(session: Session) -> dict[Queue, int]:
-    """Number of jobs in each queue that could start now. The sweeper rings the doorbells of these queues."""
-    statement = (
-        select(Job.queue, func.count())
-        .where(
-            Job.state == JobState.QUEUED.value, Job.blocked_by.is_(None), Job.available_at <= database_time()
-        )
-        .group_by(Job.queue)
-    )
-    return {Queue(queue): count for queue, count in session.execute(statement)}
+def lock_jobs(session: Session, *conditions: ColumnElement[bool]) -> list[UUID]:
+    """Lock up to SWEEP_BATCH jobs that meet one of the conditions, each of which is that of an index."""
+    ids: list[UUID] = []
+    for condition in conditions:
+        due = select(Job.id).where(condition, Job.id.not_in(ids)).limit(SWEEP_BATCH - len(ids))
+        ids += session.scalars(due.with_for_update(of=Job, skip_locked=True))
+    return ids
+
+
+def waiting_queues(session: Session, most: int = SWEEP_BATCH) -> dict[Queue, int]:
+    """Number of jobs in each queue that could start now, counted up to `most`.
+
+    The sweeper rings the doorbells of these queues.
+    """
+    counts: dict[Queue, int] = {}
+    for queue in Queue:
+        some = select(Job.id).where(READY, Job.queue == queue.value, Job.available_at <= database_time())
+        counts[queue] = session.scalars(select(func.count()).select_from(some.limit(most).subquery())).one()
+    return {queue: count for queue, count in counts.items() if count}
 
 
 def queue_position(session: Session, job: Job) -> int:
@@ -115,8 +119,7 @@ def queue_position(session: Session, job: Job) -> int:
     """
     statement = select(func.count()).where(
         Job.project_id == job.project_id,
-        Job.state == JobState.QUEUED.value,
-        Job.blocked_by.is_(None),
+        READY,
         Job.queue == job.queue,
         or_(Job.priority < job.priority, and_(Job.priority == job.priority, Job.id < job.id)),
     )

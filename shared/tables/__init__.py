@@ -4,6 +4,7 @@ from shared.tables.base import Base
 from shared.tables.estimates import JobEstimate
 from shared.tables.images import Candidate, Image, ImageOrigin, ImageTokens, PictureRestore
 from shared.tables.jobs import Checkpoint, Job, JobEventRow, JobRequestRow, UsageRecord
+from shared.tables.lines import WaitingLine
 from shared.tables.operations import IdempotencyRecord, Search, WorkerRow
 from shared.tables.projects import ApiKey, Project
 from shared.tables.sessions import SessionRow, Turn
@@ -36,6 +37,7 @@ __all__ = [
     "Turn",
     "UndecodedPicture",
     "UsageRecord",
+    "WaitingLine",
     "WebhookEndpoint",
     "WorkerRow",
 ]

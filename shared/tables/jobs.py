@@ -13,6 +13,11 @@ from shared.tables.base import Base, CreatedAt, Json, Small, Uuid7, Xid8, in_sta
 FAULTY_STATES = frozenset({JobState.FAILED, JobState.EXPIRED, JobState.CANCELED})
 """States with an error. A canceled job has one if the platform canceled it, not a client."""
 
+DUE_STATES = frozenset({JobState.QUEUED, JobState.RUNNING})
+"""States in which a job ends at its deadline."""
+WAITING = f"state = '{JobState.QUEUED}' AND blocked_by IS NULL"
+"""SQL condition of jobs that wait for a worker."""
+
 
 class Job(Base):
     """A job's state, lease, counters and progress.
@@ -82,6 +87,8 @@ class Job(Base):
     """Job whose picture this one edits and waits for; null for a job that may start."""
     traceparent: Mapped[str | None]
     """W3C context of the request that submitted the job; null if that request was not traced."""
+    line: Mapped[int | None]
+    """The `WaitingLine` in which the job waited for its first start; a trigger sets it."""
 
     __table_args__ = (
         one_of("state", JobState),
@@ -120,7 +127,28 @@ class Job(Base):
             "queue",
             "priority",
             "id",
-            postgresql_where=text(f"state = '{JobState.QUEUED}' AND blocked_by IS NULL"),
+            postgresql_where=text(WAITING),
+        ),
+        Index("ix_jobs_line", "line", "id", postgresql_where=text(f"{WAITING} AND attempt = 0")),
+        Index("ix_jobs_begun", "priority", "id", postgresql_where=text(f"{WAITING} AND attempt > 0")),
+        Index(
+            "ix_jobs_waiting",
+            "project_id",
+            "queue",
+            "priority",
+            "id",
+            postgresql_include=["blocked_by"],
+            postgresql_where=text(f"state = '{JobState.QUEUED}'"),
+        ),
+        Index(
+            "ix_jobs_start_by",
+            "start_by",
+            postgresql_where=text(f"state = '{JobState.QUEUED}' AND attempt = 0 AND start_by IS NOT NULL"),
+        ),
+        Index(
+            "ix_jobs_finish_by",
+            "finish_by",
+            postgresql_where=text(f"{in_states(DUE_STATES)} AND finish_by IS NOT NULL"),
         ),
         Index("ix_jobs_blocked", "blocked_by", postgresql_where=text("blocked_by IS NOT NULL")),
         Index("ix_jobs_active", "project_id", postgresql_where=text(in_states(ACTIVE_STATES))),
