@@ -4,11 +4,12 @@ Besides the caller's condition it checks that `shared.jobs.TRANSITIONS` allows t
 Events and deliveries are written in the same transaction, so neither exists without the other.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import TEXT, ColumnElement, and_, cast, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, and_, text, update
 from sqlalchemy.orm import Session
 
 from shared.event_types import patterns_of
@@ -26,10 +27,33 @@ from shared.jobs import (
     sources,
     target,
 )
-from shared.tables import Delivery, Job, JobEventRow, WebhookEndpoint
+from shared.tables import Job
 
 RECEIVER_SEPARATOR = "/"
 """Stands in `Delivery.receiver` after the project's id."""
+RECORD = text("""
+WITH changed AS MATERIALIZED (
+    SELECT * FROM unnest(
+        CAST(:job_ids AS uuid[]), CAST(:project_ids AS uuid[]), CAST(:sequences AS smallint[]),
+        CAST(:attempts AS smallint[]), CAST(:data AS jsonb[])
+    ) AS job(id, project_id, sequence, attempt, data)
+),
+events AS (
+    INSERT INTO job_events (job_id, project_id, sequence, attempt, kind, data, created_at)
+    SELECT id, project_id, sequence, attempt, CAST(:kind AS text), data, clock_timestamp() FROM changed
+)
+INSERT INTO deliveries (endpoint_id, job_id, sequence, event_type, receiver)
+SELECT endpoint.id, changed.id, changed.sequence, CAST(:event_type AS text),
+    concat(
+        endpoint.project_id, CAST(:separator AS text),
+        coalesce(endpoint.origin, CAST(endpoint.id AS text))
+    )
+FROM changed
+JOIN webhook_endpoints endpoint ON endpoint.project_id = changed.project_id
+    AND (endpoint.job_id IS NULL OR endpoint.job_id = changed.id)
+WHERE endpoint.disabled_at IS NULL AND endpoint.event_types && CAST(:patterns AS text[])
+""")
+"""One statement, because claims are frequent. The jobs' rows are not read again."""
 EventData = Mapping[str, Any] | Callable[[Job], Mapping[str, Any]]
 
 
@@ -96,51 +120,26 @@ def transition_held(
 
 
 def record_event(session: Session, event: JobEvent, jobs: Sequence[Job], data: EventData) -> None:
-    """Write the event of each job with the job's revision as its number, and queue webhook deliveries."""
+    """Write the event of each job with the job's revision as its number, and queue webhook deliveries.
+
+    There is one delivery for each endpoint that is subscribed to this type of event.
+    """
     if not jobs:
         return
     details = [dict(data(job) if callable(data) else data) for job in jobs]
     note_spans(session, event, jobs, details)
-    rows = [
-        {
-            "job_id": job.id,
-            "project_id": job.project_id,
-            "sequence": job.revision,
-            "attempt": job.attempt,
-            "kind": event.value,
-            "data": detail,
-            "created_at": database_time(),
-        }
-        for job, detail in zip(jobs, details, strict=True)
-    ]
-    session.execute(insert(JobEventRow).values(rows))
+    event_type = f"job.{event.value}"
+    values = {
+        "job_ids": [job.id for job in jobs],
+        "project_ids": [job.project_id for job in jobs],
+        "sequences": [job.revision for job in jobs],
+        "attempts": [job.attempt for job in jobs],
+        "data": [json.dumps(detail) for detail in details],
+        "kind": event.value,
+        "event_type": event_type,
+        "patterns": patterns_of(event_type),
+        "separator": RECEIVER_SEPARATOR,
+    }
+    session.execute(RECORD, values)
     changes = [JobChange(job.id, job.project_id, event, job.task, job.error_code) for job in jobs]
     session.info.setdefault(CHANGED_JOBS, []).extend(changes)
-    queue_deliveries(session, event, [job.id for job in jobs])
-
-
-def queue_deliveries(session: Session, event: JobEvent, job_ids: Sequence[UUID]) -> None:
-    """Add one delivery for each endpoint that is subscribed to this type of event."""
-    event_type = f"job.{event.value}"
-    receiver = func.concat(
-        cast(WebhookEndpoint.project_id, TEXT),
-        RECEIVER_SEPARATOR,
-        func.coalesce(WebhookEndpoint.origin, cast(WebhookEndpoint.id, TEXT)),
-    )
-    wanted = (
-        select(WebhookEndpoint.id, Job.id, Job.revision, literal(event_type), receiver)
-        .join(
-            Job,
-            and_(
-                Job.project_id == WebhookEndpoint.project_id,
-                or_(WebhookEndpoint.job_id.is_(None), WebhookEndpoint.job_id == Job.id),
-            ),
-        )
-        .where(
-            Job.id.in_(job_ids),
-            WebhookEndpoint.disabled_at.is_(None),
-            WebhookEndpoint.event_types.overlap(patterns_of(event_type)),
-        )
-    )
-    columns = ["endpoint_id", "job_id", "sequence", "event_type", "receiver"]
-    session.execute(insert(Delivery).from_select(columns, wanted))
