@@ -61,9 +61,11 @@ chaos: $(STAMP) ## Kill and freeze every process 60 times under jobs, compare ev
 	$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --faults $(or $(FAULTS),60)
 
 .PHONY: pages
-pages: $(STAMP) ## Write the tables of settings and of problems in docs anew
+pages: $(STAMP) ## Write what is made of other files anew: tables in docs, rules for Kubernetes
 	$(BIN)/python -m infra.local.settings_table docs/operations.md
 	$(BIN)/python -m services.api.problems.page > docs/problems.md
+	$(BIN)/python -m infra.prometheus_rules infra/observability/prometheus/rules \
+		infra/kubernetes/components/monitoring/alerts.yaml
 
 .PHONY: migration
 migration: $(STAMP) ## Write the next migration from the tables: make migration NAME="jobs know their colour"

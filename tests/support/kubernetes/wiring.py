@@ -38,7 +38,8 @@ def ports(objects: tuple[Object, ...]) -> Iterator[str]:
         for missing in own - allowed:
             yield f"{named(each)}: no NetworkPolicy names its port {missing}"
         if not any(
-            policy["spec"]["podSelector"] and selects(policy["spec"]["podSelector"], labels_of(each))
+            "app.kubernetes.io/component" in str(policy["spec"]["podSelector"])
+            and selects(policy["spec"]["podSelector"], labels_of(each))
             for policy in policies
         ):
             yield f"{named(each)}: has no NetworkPolicy of its own"
@@ -151,6 +152,25 @@ def mounts(objects: tuple[Object, ...]) -> Iterator[str]:
                 yield f"{named(each)}: there is no claim {claim}"
 
 
+def monitors(objects: tuple[Object, ...]) -> Iterator[str]:
+    """Prometheus scrapes every service: by a port that exists, under the name that alerts know."""
+    scraped: set[str] = set()
+    found = of_kind(objects, "ServiceMonitor", "PodMonitor")
+    for monitor in found:
+        spec = monitor["spec"]
+        [endpoint] = spec.get("endpoints") or spec["podMetricsEndpoints"]
+        pods = [each for each in of_kind(objects, *WORKLOADS) if selects(spec["selector"], labels_of(each))]
+        scraped |= {component_of(each) for each in pods}
+        for each in pods:
+            ports = {port["name"] for part in containers_of(each) for port in part.get("ports", [])}
+            if endpoint["port"] not in ports or endpoint["path"] != "/metrics":
+                yield f"{named(monitor)}: {named(each)} has no {endpoint['port']}{endpoint['path']}"
+        if spec.get("jobLabel") != "app.kubernetes.io/component":
+            yield f"{named(monitor)}: alerts know services by the label job"
+    if found and scraped != {"gateway", "tokenizer", "worker", "io-worker"}:
+        yield f"only {sorted(scraped)} are scraped"
+
+
 def scaling(objects: tuple[Object, ...]) -> Iterator[str]:
     """A scaler has a Deployment that exists and names no number of replicas; each has one scaler at most."""
     targets = [
@@ -168,7 +188,7 @@ def scaling(objects: tuple[Object, ...]) -> Iterator[str]:
         yield f"{twice} has two scalers"
 
 
-RULES = (ports, policies, egress, disruptions, services, selectors, mounts, scaling)
+RULES = (ports, policies, egress, disruptions, services, selectors, mounts, monitors, scaling)
 
 
 def references(objects: tuple[Object, ...]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from starlette.routing import Route
 
 from infra.local.settings_table import SECTIONS
+from infra.prometheus_rules import in_namespace, objects_of
 from services.api.app import create_app
 from services.api.http.metrics import Metrics
 from services.api.settings import GatewayProcessSettings, GatewaySettings
@@ -24,6 +25,7 @@ from tests.support.kubernetes.manifests import (
     Object,
     accumulate,
     containers_of,
+    documents,
     kubectl,
     load,
     named,
@@ -189,6 +191,13 @@ BREAKS: list[tuple[Rule, Callable[[list[Object]], Any]]] = [
             "matchLabels"
         ].pop("luminary/workers"),
     ),
+    (wiring.monitors, lambda objects: without(objects, "PodMonitor luminary-workers")),
+    (
+        wiring.monitors,
+        lambda objects: workload(objects, "ServiceMonitor luminary-gateway")["spec"]["endpoints"][0].update(
+            port="metrics"
+        ),
+    ),
     (wiring.mounts, lambda objects: without(objects, "PersistentVolumeClaim luminary-models")),
     (
         wiring.scaling,
@@ -282,6 +291,22 @@ def test_clients_reach_every_route_and_neither_metrics_nor_probes() -> None:
     reached = {route for route in routes if any(f"{route}/".startswith(f"{path}/") for path in of_ingress)}
     assert len(routes) > 30
     assert routes - reached == hidden & routes
+
+
+def test_the_operator_gets_every_rule_of_prometheus() -> None:
+    folder, written = (
+        FOLDER.parent / "observability/prometheus/rules",
+        FOLDER / "components/monitoring/alerts.yaml",
+    )
+    assert written.read_text() == objects_of(folder), "run `make pages`"
+    groups = [group for each in documents(written.read_text()) for group in each["spec"]["groups"]]
+    rules = [group for file in sorted(folder.glob("*.yml")) for group in load(file)["groups"]]
+    assert [group["name"] for group in groups] == [group["name"] for group in rules]
+    assert [len(group["rules"]) for group in groups] == [len(group["rules"]) for group in rules]
+    assert in_namespace('up == 0 or absent(up{job="x"})') == (
+        'up{namespace="luminary"} == 0 or absent(up{namespace="luminary",job="x"})'
+    )
+    assert in_namespace("jobs start up to two seconds later") == "jobs start up to two seconds later"
 
 
 def test_the_images_have_the_version_of_this_project() -> None:
