@@ -78,9 +78,15 @@ style: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
+	$(BIN)/python -m infra.secret_check
 
 types: $(STAMP)
 	$(BIN)/basedpyright
+
+.PHONY: audit
+audit: $(STAMP) ## Look up known vulnerabilities of the locked packages, and secrets in the history
+	$(BIN)/python -m infra.secret_check --history
+	$(BIN)/python -m infra.audit
 
 .PHONY: format
 format: $(STAMP) ## Format the code and mend what can be mended by itself

@@ -7,7 +7,7 @@ LuminaryError
 ├── worker     EngineError, TokenizerError, JobFailureError
 ├── tokenizer  MoVQGANError, ServiceError
 ├── training   TrainingError
-├── infra      ProcessError, KeyNotFoundError, NoSuchProjectError
+├── infra      ProcessError, KeyNotFoundError, NoSuchProjectError, BackupError
 └── benchmarks UnknownQuestionError, NotAFixtureSetError
 
 The errors module of each package shows the tree below its own base class. This module imports only the

@@ -9,12 +9,14 @@ import os
 from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     Field,
+    FilePath,
     IPvAnyNetwork,
     SecretStr,
     ValidationError,
@@ -242,6 +244,25 @@ class WebhookSettings(BaseSettings):
     """Maximum number of tries in a second of one io worker to one receiver."""
 
 
+SHORTEST_SECRET = 16
+"""Characters of the shortest accepted secret."""
+
+
+def secret_list(text: SecretStr | None) -> list[str]:
+    """The secrets in a setting, which are separated by commas."""
+    return listed(text.get_secret_value()) if text is not None else []
+
+
+def long_enough(text: SecretStr | None) -> SecretStr | None:
+    """Return the setting if each of its secrets can hardly be guessed. Raises ValueError otherwise."""
+    if text is not None and any(len(secret) < SHORTEST_SECRET for secret in secret_list(text) or [""]):
+        raise ValueError(f"a secret has at least {SHORTEST_SECRET} characters")
+    return text
+
+
+TokenizerSecret = Annotated[SecretStr | None, AfterValidator(long_enough)]
+
+
 class TokenizerAddress(BaseSettings):
     """Address of the tokenizer service, for GPU workers and io workers."""
 
@@ -249,6 +270,12 @@ class TokenizerAddress(BaseSettings):
 
     url: str = "http://127.0.0.1:8001"
     """URL of the tokenizer service, or of the load balancer in front of its replicas."""
+    secret: TokenizerSecret = None
+    """Secret that the tokenizer service requires. Of several, separated by commas, workers send the first."""
+    ca_certificate: FilePath | None = None
+    """File with the authority of the service's certificate, for https://; the system's by default."""
+    client_certificate: FilePath | None = None
+    """File with the certificate and key that workers show to the service (mutual TLS)."""
 
 
 class ProcessSettings(BaseModel):
@@ -318,7 +345,19 @@ def values_from_files(variables: Mapping[str, str], given: Mapping[str, str]) ->
             raise SettingsError(f"{twin}: {file} cannot be read: {error.strerror}") from error
         except UnicodeDecodeError as error:
             raise SettingsError(f"{twin}: {file} is not UTF-8") from error
+        if not values[field]:
+            raise SettingsError(f"{twin}: {file} is empty")
     return values
+
+
+def secret_variables(part: type[BaseSettings]) -> dict[str, str]:
+    """The environment variable of each secret setting, by the setting's name."""
+    prefix = part.model_config.get("env_prefix") or ""
+    return {
+        name: f"{prefix}{name}".upper()
+        for name, field in part.model_fields.items()
+        if field.annotation is SecretStr or SecretStr in get_args(field.annotation)
+    }
 
 
 def variable_faults(prefix: str, error: ValidationError) -> list[str]:

@@ -51,6 +51,7 @@ def up(folder: Path, model: Path | None, frozen_seconds: float) -> None:
     server by an external one, independently of the others.
     """
     from infra.local.preflight import check_environment, check_models
+    from infra.local.secret_files import with_secrets
     from infra.local.settings_table import SECTIONS
     from infra.local.supervisor import Supervisor
     from shared.misspelt_variables import misspelt_variables
@@ -58,6 +59,10 @@ def up(folder: Path, model: Path | None, frozen_seconds: float) -> None:
     if model is not None:
         os.environ["WORKER_MODEL"] = str(model)
         os.environ.pop("TOKENIZER_MODEL", None)
+    for name, value in (given := with_secrets(os.environ)).items():
+        os.environ[name] = value
+    for name in os.environ.keys() - given.keys():
+        del os.environ[name]
     check_environment(os.environ)
     check_models(os.environ)
     for sentence in misspelt_variables(os.environ, SECTIONS.values()):

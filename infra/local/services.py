@@ -1,5 +1,6 @@
 """The platform's services with their command lines, ports and environment variables."""
 
+import secrets
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -71,6 +72,8 @@ def define_platform(given: Mapping[str, str], ports: PortReservations) -> Platfo
         port = port_of("TOKENIZER_PORT", TOKENIZER_PORT, given, ports)
         environment |= {"TOKENIZER_PORT": str(port), "TOKENIZER_URL": f"http://{host}:{port}"}
         environment |= tokenizer_model(given)
+        if not given.get("TOKENIZER_SECRET"):
+            environment["TOKENIZER_SECRET"] = secrets.token_hex(16)
         services.append(web_service("tokenizer", "services.tokenizer", host, port, 5.0))
     services += [
         web_service("gateway", "services.api", gateway_host, gateway_port, 5.0),

@@ -108,36 +108,14 @@ class EmbeddedStack:
         self.environment["REDIS_URL"] = self._given.get("REDIS_URL") or server.url(1)
 
     def _start_s3(self, state: StackState, starting: ExitStack) -> None:
-        ports = state.ports
-        server = SeaweedServer(
-            self._folder / "s3",
-            SeaweedPorts(
-                s3=ports.s3,
-                s3_grpc=ports.s3_grpc,
-                master=ports.master,
-                master_grpc=ports.master_grpc,
-                volume=ports.volume,
-                volume_grpc=ports.volume_grpc,
-                filer=ports.filer,
-                filer_grpc=ports.filer_grpc,
-            ),
-            access_key_id=state.secrets.s3_access_key_id,
-            secret_access_key=state.secrets.s3_secret_access_key,
-            token_key=state.secrets.s3_token_key,
-            bucket=BUCKET,
-        )
+        server = embedded_s3(self._folder, state)
         server.prepare()
         starting.callback(server.remove_sockets)
         questions = Questions(
             server.is_ready, seaweedfs.READY_SECONDS, server.answers, before_start=server.remove_sockets
         )
         self._run(server.spec(), questions, starting)
-        self.environment |= {
-            "S3_ENDPOINT_URL": server.endpoint_url,
-            "S3_ACCESS_KEY_ID": state.secrets.s3_access_key_id,
-            "S3_SECRET_ACCESS_KEY": state.secrets.s3_secret_access_key,
-            "S3_BUCKET": BUCKET,
-        }
+        self.environment |= s3_environment(self._folder, state)
 
     def _run(self, spec: ProcessSpec, questions: Questions, starting: ExitStack) -> None:
         process = ManagedProcess(spec, self.log_folder / f"{spec.name}.log")
@@ -158,3 +136,35 @@ def embedded_postgres(folder: Path, state: StackState, *, durable: bool = True) 
         services_password=state.secrets.postgres_services_password,
         durable=durable,
     )
+
+
+def embedded_s3(folder: Path, state: StackState) -> SeaweedServer:
+    """The embedded S3 server of a data folder; this does not start it."""
+    ports = state.ports
+    return SeaweedServer(
+        folder / "s3",
+        SeaweedPorts(
+            s3=ports.s3,
+            s3_grpc=ports.s3_grpc,
+            master=ports.master,
+            master_grpc=ports.master_grpc,
+            volume=ports.volume,
+            volume_grpc=ports.volume_grpc,
+            filer=ports.filer,
+            filer_grpc=ports.filer_grpc,
+        ),
+        access_key_id=state.secrets.s3_access_key_id,
+        secret_access_key=state.secrets.s3_secret_access_key,
+        token_key=state.secrets.s3_token_key,
+        bucket=BUCKET,
+    )
+
+
+def s3_environment(folder: Path, state: StackState) -> dict[str, str]:
+    """The address, keys and bucket of the embedded S3 server, in the variables that shared.settings reads."""
+    return {
+        "S3_ENDPOINT_URL": embedded_s3(folder, state).endpoint_url,
+        "S3_ACCESS_KEY_ID": state.secrets.s3_access_key_id,
+        "S3_SECRET_ACCESS_KEY": state.secrets.s3_secret_access_key,
+        "S3_BUCKET": BUCKET,
+    }

@@ -5,12 +5,14 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
 from services.api.auth.middleware import Authentication, PrivateAnswers, project_of
 from services.api.events import endpoints as events
 from services.api.events.feed import open_feed
 from services.api.http.body_limits import BodyLimit, BodyLimits, BodyRule
 from services.api.http.body_room import BodyRoom
+from services.api.http.cross_origin import CORS
 from services.api.http.error_handlers import ProblemAnswers, leave_exceptions_to_problem_answers
 from services.api.http.head_requests import HeadAsGet
 from services.api.http.metrics import Metrics
@@ -34,6 +36,7 @@ from services.api.webhooks import delivery_endpoints as deliveries
 from services.api.webhooks import endpoints as webhooks
 from shared.links import IMPORT_PATH
 from shared.request_ids import RequestIds
+from shared.security_headers import SecurityHeaders
 from shared.settings import load_settings
 from shared.telemetry import configure_logging
 from shared.tracing.requests import request_spans
@@ -110,4 +113,7 @@ def install_middleware(app: FastAPI, settings: GatewaySettings, metrics: Metrics
     app.add_middleware(PrivateAnswers)
     app.add_middleware(RequestIds)
     app.add_middleware(RequestMetrics, metrics=metrics)
+    if settings.cors_origins:
+        app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, **CORS)
+    app.add_middleware(SecurityHeaders, public_url=settings.public_url)
     leave_exceptions_to_problem_answers(app)

@@ -1,7 +1,9 @@
 """The gateway's settings, read from environment variables."""
 
-from pydantic import Field
-from pydantic_settings import SettingsConfigDict
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from shared.settings import (
     CLOUD_NETWORKS,
@@ -15,7 +17,11 @@ from shared.settings import (
     RetentionSettings,
     StorageSettings,
     WebhookSettings,
+    listed,
 )
+
+Origin = Annotated[str, Field(pattern=r"^(\*|https?://[A-Za-z0-9.\[\]:-]+)$")]
+CorsOrigins = Annotated[list[Origin], NoDecode, BeforeValidator(listed)]
 
 
 class GatewaySettings(PublicAddress):
@@ -59,6 +65,9 @@ class GatewaySettings(PublicAddress):
     """Maximum number of open event streams; further ones get 503. Each takes one of the connections."""
     max_streams_per_project: int = Field(default=100, ge=1)
     """Maximum number of open event streams of one project; further ones get 429."""
+    cors_origins: CorsOrigins = Field(default=[])
+    """Origins whose pages may call the API from a browser, such as https://studio.example, separated by
+    commas; * allows all. By default none: browsers keep answers from pages of other origins."""
     stream_seconds: float = Field(default=3600.0, gt=0)
     """Seconds after which an event stream ends; the client opens it again, and its key is checked again."""
 

@@ -1,12 +1,14 @@
 """Run the tokenizer service: `python -m services.tokenizer`."""
 
+import ssl
 import sys
+from typing import Any
 
 import uvicorn
 
 from services.tokenizer.app import create_app
 from services.tokenizer.movqgan.errors import MoVQGANError
-from services.tokenizer.settings import TokenizerProcessSettings
+from services.tokenizer.settings import TokenizerProcessSettings, TokenizerServiceSettings
 from shared.misspelt_variables import warn_of_misspelt_variables
 from shared.settings import SettingsError, TokenizerAddress, load_settings
 from shared.telemetry import configure_logging
@@ -33,11 +35,23 @@ def main() -> None:
         sys.exit(f"tokenizer: cannot use the model {settings.model}: {error}\n{error.hint}")
     uvicorn.run(
         app,
+        server_header=False,
         host=settings.host,
         port=settings.port,
         log_config=None,
         timeout_graceful_shutdown=LEAVE_SECONDS,
+        **tls_options(settings),
     )
+
+
+def tls_options(settings: TokenizerServiceSettings) -> dict[str, Any]:
+    """Arguments of `uvicorn.run` for HTTPS and clients' certificates; empty without a certificate."""
+    if settings.tls_certificate is None:
+        return {}
+    options: dict[str, Any] = {"ssl_certfile": str(settings.tls_certificate)}
+    if settings.tls_client_ca is not None:
+        options |= {"ssl_ca_certs": str(settings.tls_client_ca), "ssl_cert_reqs": ssl.CERT_REQUIRED}
+    return options
 
 
 if __name__ == "__main__":

@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import torch
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
+from services.tokenizer.access import check_secret
 from services.tokenizer.metrics import Metrics
 from services.tokenizer.movqgan import load_movqgan
 from services.tokenizer.ongoing import Ongoing
@@ -18,6 +19,7 @@ from services.tokenizer.routes import router
 from services.tokenizer.service import TokenizerService
 from services.tokenizer.settings import TokenizerProcessSettings, TokenizerServiceSettings
 from shared.request_ids import RequestIds
+from shared.security_headers import SecurityHeaders
 from shared.settings import load_settings
 from shared.telemetry import configure_logging
 from shared.tracing.requests import request_spans
@@ -56,8 +58,9 @@ def create_app(settings: TokenizerServiceSettings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.metrics = metrics
     app.state.work = Ongoing(bytes_of)
-    app.include_router(router)
+    app.include_router(router, dependencies=[Depends(check_secret)])
     app.add_middleware(RequestIds)
+    app.add_middleware(SecurityHeaders)
     install_problem_handlers(app, metrics)
     return app
 

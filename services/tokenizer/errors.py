@@ -3,6 +3,7 @@
 ServiceError
 ├── BodyTooLargeError     the body is longer than allowed
 ├── RequestInvalidError   a parameter or the body is invalid
+├── UnauthenticatedError  the request lacks the shared secret
 └── ServiceBusyError      too many requests are waiting
 """
 
@@ -36,6 +37,13 @@ class RequestInvalidError(ServiceError):
         """errors: an entry for each faulty field."""
         self.errors = tuple(errors)
         super().__init__(detail)
+
+
+class UnauthenticatedError(ServiceError):
+    """The request does not carry the secret that this service shares with its workers."""
+
+    code = "unauthenticated"
+    hint = "Set TOKENIZER_SECRET to the same value for this service and for workers."
 
 
 class ServiceBusyError(ServiceError):

@@ -13,7 +13,12 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from services.tokenizer.errors import BodyTooLargeError, RequestInvalidError, ServiceBusyError
+from services.tokenizer.errors import (
+    BodyTooLargeError,
+    RequestInvalidError,
+    ServiceBusyError,
+    UnauthenticatedError,
+)
 from services.tokenizer.metrics import Metrics
 from services.tokenizer.movqgan.errors import CodeRangeError, PixelShapeError
 from shared.error_words import words_of
@@ -33,6 +38,7 @@ logger = logging.getLogger(__name__)
 DECODER_RETRY_SECONDS = 2
 
 STATUS: dict[type[LuminaryError], HTTPStatus] = {
+    UnauthenticatedError: HTTPStatus.UNAUTHORIZED,
     BodyTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     ImageTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     UnsupportedImageFormatError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -41,6 +47,7 @@ STATUS: dict[type[LuminaryError], HTTPStatus] = {
 }
 """HTTP status of errors; all others get 422."""
 REFUSALS: tuple[type[LuminaryError], ...] = (
+    UnauthenticatedError,
     BodyTooLargeError,
     RequestInvalidError,
     ServiceBusyError,
@@ -109,7 +116,7 @@ def install_problem_handlers(app: FastAPI, metrics: Metrics) -> None:
         if not isinstance(error, REFUSALS):
             raise error
         errors = error.errors if isinstance(error, RequestInvalidError) else ()
-        return refuse(request, error.code, str(error), errors, retry_after(error))
+        return refuse(request, error.code, str(error), errors, headers_of(error))
 
     def refuse_parameters(request: Request, error: Exception) -> Response:
         if not isinstance(error, RequestValidationError):
@@ -134,8 +141,10 @@ def install_problem_handlers(app: FastAPI, metrics: Metrics) -> None:
     app.add_exception_handler(Exception, report_fault)
 
 
-def retry_after(error: LuminaryError) -> dict[str, str]:
-    """The header Retry-After for errors after which a retry can succeed."""
+def headers_of(error: LuminaryError) -> dict[str, str]:
+    """Retry-After for errors after which a retry can succeed; WWW-Authenticate for a missing secret."""
+    if isinstance(error, UnauthenticatedError):
+        return {"WWW-Authenticate": "Bearer"}
     if not error.retryable:
         return {}
     seconds = error.retry_seconds if isinstance(error, ServiceBusyError) else DECODER_RETRY_SECONDS

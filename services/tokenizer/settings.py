@@ -1,9 +1,11 @@
 """The tokenizer service's settings, read from environment variables."""
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, FilePath, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from shared.settings import ProcessSettings
+from shared.settings import ProcessSettings, TokenizerSecret
 
 
 class TokenizerServiceSettings(BaseSettings):
@@ -35,6 +37,19 @@ class TokenizerServiceSettings(BaseSettings):
     """Number of processes that decode and crop pictures."""
     decode_seconds: float = Field(default=10.0, gt=0)
     """CPU seconds for decoding one picture; a picture that takes longer is refused."""
+    secret: TokenizerSecret = None
+    """Secret that requests must carry, at least 16 characters. Several are separated by commas: each is
+    accepted. Without one, everybody who reaches the port can encode and decode."""
+    tls_certificate: FilePath | None = None
+    """File with the service's certificate and its key: it then speaks HTTPS alone."""
+    tls_client_ca: FilePath | None = None
+    """File with the authority of clients' certificates: connections without one are refused (mutual TLS)."""
+
+    @model_validator(mode="after")
+    def _clients_certificates_need_a_certificate(self) -> Self:
+        if self.tls_client_ca and not self.tls_certificate:
+            raise ValueError("TOKENIZER_TLS_CLIENT_CA needs TOKENIZER_TLS_CERTIFICATE")
+        return self
 
 
 class TokenizerProcessSettings(ProcessSettings):

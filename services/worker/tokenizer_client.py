@@ -10,6 +10,7 @@ with an address, which the client asks about once a second. A retry after a lost
 progress, because its id is a hash of the request.
 """
 
+import ssl
 from collections.abc import Callable
 from functools import cached_property
 from http import HTTPStatus
@@ -22,7 +23,7 @@ from shared.errors import LuminaryError
 from shared.pictures.mask_modes import MaskMode
 from shared.problem_documents import ProblemDocument
 from shared.schemas.image_tokenizer import ImageTokenizerModel
-from shared.settings import TokenizerAddress
+from shared.settings import TokenizerAddress, secret_list
 from shared.token_grid import TokenGrid
 from shared.tracing.contexts import current_headers
 
@@ -85,8 +86,11 @@ class TokenizerClient:
     def __init__(self, address: TokenizerAddress, timeout_seconds: float) -> None:
         """timeout_seconds: limit of the service's work on UNIT_PIXELS, without the time in its queue."""
         self._timeout_seconds = timeout_seconds
+        secrets = secret_list(address.secret)
         self._http = httpx2.Client(
             base_url=address.url,
+            headers={"Authorization": f"Bearer {secrets[0]}"} if secrets else None,
+            verify=tls_context(address),
             timeout=httpx2.Timeout(POLL_SECONDS + SILENT_SECONDS, connect=CONNECT_SECONDS),
         )
 
@@ -191,11 +195,23 @@ class TokenizerClient:
             raise TokenizerUnavailableError(f"the tokenizer service does not answer: {error!r}") from error
         if answer.is_success:
             return answer
+        if answer.status_code == HTTPStatus.UNAUTHORIZED:  # jobs wait until it is mended
+            raise TokenizerUnavailableError("the tokenizer service does not accept TOKENIZER_SECRET")
         if answer.status_code in AWAY:
             raise TokenizerUnavailableError(f"the tokenizer service answers {answer.status_code}")
         if answer.is_server_error:
             raise TokenizerFailedError(f"the tokenizer service answers {answer.status_code}")
         raise refusal(answer)
+
+
+def tls_context(address: TokenizerAddress) -> ssl.SSLContext | bool:
+    """How the service's certificate is checked, and the certificate that the worker shows."""
+    if address.ca_certificate is None and address.client_certificate is None:
+        return True
+    context = ssl.create_default_context(cafile=address.ca_certificate)
+    if address.client_certificate is not None:
+        context.load_cert_chain(address.client_certificate)
+    return context
 
 
 def refusal(answer: httpx2.Response) -> TokenizerRefusedError:

@@ -21,6 +21,7 @@ from services.api.problems.codes import Problem, ProblemCode
 from services.api.problems.documents import describe
 from services.api.settings import GatewaySettings
 from shared.request_ids import choose_request_id
+from shared.security_headers import security_headers
 
 logger = logging.getLogger(__name__)
 
@@ -151,7 +152,7 @@ class GatewayConnection(H11Protocol):
         document = describe(problem, self.settings.public_url, request_id)
         body = document.model_dump_json().encode()
         more = {**problem.headers, "Content-Length": str(len(body)), "Connection": "close"}
-        headers = document.headers(more)
+        headers = document.headers(security_headers(self.settings.public_url) | more)
         response = h11.Response(
             status_code=problem.kind.status, headers=list(headers.items()), reason=problem.kind.title
         )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 import numpy as np
@@ -68,19 +68,19 @@ SHUTDOWN_SECONDS = 30.0
 
 
 @contextmanager
-def serve(app: ASGIApp) -> Iterator[str]:
-    """Run an application with uvicorn in a thread and yield its URL."""
+def serve(app: ASGIApp, **options: Any) -> Iterator[str]:
+    """Run an application with uvicorn in a thread and yield its URL. options: of uvicorn, such as TLS."""
     port = free_ports(1)[0]
     # a worker that a failed test has left behind may wait for a picture and must not delay the shutdown
     config = uvicorn.Config(
-        app, host=HOST, port=port, log_level="error", ws="none", timeout_graceful_shutdown=5
+        app, host=HOST, port=port, log_level="error", ws="none", timeout_graceful_shutdown=5, **options
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
         eventually(lambda: server.started, "the server's start")
-        yield f"http://{HOST}:{port}"
+        yield f"{'https' if options.get('ssl_certfile') else 'http'}://{HOST}:{port}"
     finally:
         server.should_exit = True
         thread.join(SHUTDOWN_SECONDS)

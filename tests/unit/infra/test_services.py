@@ -70,3 +70,10 @@ def test_the_io_worker_starts_without_torch() -> None:
     variables = {"DATABASE_URL": "postgresql://db", "BROKER_URL": "redis://broker", "S3_BUCKET": "pictures"}
     code = "import sys, services.worker.app; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], env={**os.environ, **variables}, check=True)
+
+
+def test_the_tokenizer_service_and_its_workers_share_a_secret_of_each_start() -> None:
+    first, second = (define({}).environment["TOKENIZER_SECRET"] for _ in range(2))
+    assert len(first) >= 32
+    assert first != second
+    assert "TOKENIZER_SECRET" not in define({"TOKENIZER_SECRET": "an-operators-own-secret"}).environment

@@ -1,16 +1,25 @@
 """Each process reads its settings from environment variables."""
 
+import os
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
+from infra.local.secret_files import with_secrets
 from infra.local.settings_table import SECTIONS
 from services.api.settings import GatewayProcessSettings
 from services.tokenizer.settings import TokenizerProcessSettings
 from services.worker.settings import GpuWorkerProcessSettings, WorkerProcessSettings
 from shared.database import engine_options, sqlalchemy_url
 from shared.misspelt_variables import misspelt_variables
-from shared.settings import ProcessSettings, SettingsError, load_settings
+from shared.settings import (
+    FILE_SUFFIX,
+    ProcessSettings,
+    SettingsError,
+    load_settings,
+    secret_variables,
+)
 
 REQUIRED = {
     "DATABASE_URL": "postgresql://luminary:secret@db:5432/luminary",
@@ -121,6 +130,69 @@ def test_a_setting_in_two_places_or_in_no_readable_file_is_refused(
     monkeypatch.delenv("BROKER_URL")
     with pytest.raises(SettingsError, match=r"^BROKER_URL_FILE: [^\n]+ cannot be read: No such file"):
         load_settings(GatewayProcessSettings)
+
+
+SECRETS = ("DATABASE_URL", "BROKER_URL", "REDIS_URL", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY")
+
+
+@pytest.mark.parametrize("variable", SECRETS)
+def test_every_secret_can_be_in_a_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str
+) -> None:
+    url = "redis://:from-a-file@valkey/0"
+    (tmp_path / "secret").write_text(f"{url}\n")
+    monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv(f"{variable}_FILE", str(tmp_path / "secret"))
+    settings = load_settings(GatewayProcessSettings)
+    found = {
+        secret.get_secret_value()
+        for part in (settings.database, settings.broker, settings.storage)
+        for _, secret in part
+        if isinstance(secret, SecretStr)
+    }
+    assert url in found
+
+
+def test_the_secrets_in_files_are_all_there_are() -> None:
+    """A new secret setting gets its `_FILE` by its type."""
+    found = {variable for part in SECTIONS.values() for variable in secret_variables(part).values()}
+    assert found == {*SECRETS, "TOKENIZER_SECRET"}
+    files = dict.fromkeys([f"{variable}{FILE_SUFFIX}" for variable in found], "x")
+    assert misspelt_variables(files, SECTIONS.values()) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(None, "No such file or directory"), ("", "is empty"), (b"\xff\xfe", "is not UTF-8")],
+)
+def test_a_faulty_file_of_a_secret_is_named_with_its_variable(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | bytes | None, reason: str
+) -> None:
+    file = tmp_path / "secret"
+    if content is not None:
+        file.write_bytes(content.encode() if isinstance(content, str) else content)
+    monkeypatch.delenv("DATABASE_URL")
+    monkeypatch.setenv("DATABASE_URL_FILE", str(file))
+    with pytest.raises(SettingsError, match=rf"^DATABASE_URL_FILE: .*{reason}$"):
+        load_settings(GatewayProcessSettings)
+
+
+def test_a_secret_is_given_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("postgresql://another@db/luminary")
+    monkeypatch.setenv("DATABASE_URL_FILE", str(tmp_path / "secret"))
+    with pytest.raises(SettingsError, match=r"^DATABASE_URL_FILE: DATABASE_URL is set as well"):
+        load_settings(GatewayProcessSettings)
+    with pytest.raises(SettingsError, match="DATABASE_URL is set as well"):
+        with_secrets(os.environ)
+    monkeypatch.delenv("DATABASE_URL")
+    assert with_secrets(os.environ)["DATABASE_URL"] == "postgresql://another@db/luminary"
+    assert "DATABASE_URL_FILE" not in with_secrets(os.environ)
+
+
+def test_a_short_secret_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKENIZER_SECRET", "a-long-enough-secret,short")
+    with pytest.raises(SettingsError, match=r"^TOKENIZER_SECRET: a secret has at least 16 characters$"):
+        load_settings(TokenizerProcessSettings)
 
 
 def test_passwords_are_not_shown() -> None:
