@@ -76,6 +76,24 @@ COMMANDS = {
         "Open the platform's database in psql; all other arguments are passed to psql.",
         extra="local",
     ),
+    "backup": LazyCommand(
+        "infra.backup.commands",
+        "backup",
+        "Write the database and all pictures to a file.",
+        extra="local",
+    ),
+    "restore": LazyCommand(
+        "infra.backup.commands",
+        "restore",
+        "Restore the database and all pictures from such a file.",
+        extra="local",
+    ),
+    "doctor": LazyCommand(
+        "infra.support.commands",
+        "doctor",
+        "Check the installation; with --bundle, collect facts for support.",
+        extra="local",
+    ),
 }
 """All commands by name, in the order of the help."""
 EXTRA = f"{__name__}.extra"
