@@ -50,11 +50,14 @@ def kubectl() -> str | None:
 @cache
 def rendered(overlay: str) -> tuple[Object, ...]:
     """The objects of an overlay as kubectl renders them."""
+    return render(FOLDER / overlay)
+
+
+def render(folder: Path) -> tuple[Object, ...]:
+    """The objects of a kustomization as kubectl renders them."""
     program = kubectl()
     assert program is not None
-    done = subprocess.run(
-        [program, "kustomize", str(FOLDER / overlay)], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([program, "kustomize", str(folder)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "deprecated" not in done.stderr, done.stderr
     return tuple(documents(done.stdout))

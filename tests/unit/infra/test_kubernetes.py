@@ -1,9 +1,11 @@
 """The manifests of infra/kubernetes keep our rules, as kubectl renders them and as the files say."""
 
+import os
 import re
 import tomllib
 from collections.abc import Callable, Iterator
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,6 +35,7 @@ from tests.support.kubernetes.manifests import (
     overlays,
     pod_of,
     read_plainly,
+    render,
     rendered,
 )
 from tests.support.source_tree import ROOT
@@ -42,6 +45,8 @@ RULES: tuple[Rule, ...] = (*pods.RULES, *wiring.RULES)
 with_kubectl = pytest.mark.skipif(
     kubectl() is None, reason="no kubectl with kustomize 5 on PATH; the plain reading is checked all the same"
 )
+UNUSED = ("ingress", "model-per-pod")
+"""Components that no overlay of ours uses; docs/kubernetes.md offers them."""
 NO_SETTINGS = {
     "QUEUES",
     "MODEL_SOURCE",
@@ -317,7 +322,6 @@ def test_the_images_have_the_version_of_this_project() -> None:
 
 
 def test_no_file_is_left_out_of_every_overlay() -> None:
-    """A component that no overlay uses is read, too; a file that no kustomization names is a fault."""
     examples = {"adapter-values.yaml", "external-secrets.yaml"}
     named_files = {
         (file.parent / name).resolve()
@@ -327,8 +331,27 @@ def test_no_file_is_left_out_of_every_overlay() -> None:
     }
     for file in FOLDER.rglob("*.yaml"):
         assert file.name in {"kustomization.yaml", *examples} or file.resolve() in named_files, file
-    unused = {"ingress", "model-per-pod"}
+    unused = set(UNUSED)
     used = {place.name for place in named_files if place.parent.name == "components"}
     assert {place.name for place in (FOLDER / "components").iterdir()} - used == unused
-    for name in unused:
-        accumulate(FOLDER / "components" / name, [])
+
+
+@with_kubectl
+def test_components_that_no_overlay_uses_fit_one(tmp_path: Path) -> None:
+    place = os.path.relpath(FOLDER, tmp_path)
+    components = "".join(f"  - {place}/components/{name}\n" for name in UNUSED)
+    (tmp_path / "kustomization.yaml").write_text(
+        f"namespace: luminary\nresources:\n  - {place}/overlays/production\ncomponents:\n{components}"
+    )
+    objects = render(tmp_path)
+    assert [fault for rule in (*RULES, wiring.references) for fault in rule(objects)] == []
+    assert len(of_kind(objects, "Ingress")) == 1
+    assert not of_kind(objects, "PersistentVolumeClaim")
+    caches = [
+        volume
+        for each in of_kind(objects, "Deployment")
+        for volume in pod_of(each)["volumes"]
+        if volume["name"] == "models"
+    ]
+    assert len(caches) == 4
+    assert all("emptyDir" in volume for volume in caches)
