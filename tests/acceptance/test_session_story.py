@@ -8,7 +8,9 @@ the gateway is killed and two clients follow the event streams.
 import base64
 import http.client
 import io
+import json
 import threading
+import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,17 +27,24 @@ from PIL import Image, ImageDraw
 from infra.local.installation import migrate
 from infra.local.stack import EmbeddedStack
 from shared.ids import IdKind, parse_id
+from shared.token_grid import TokenGrid
 from tests.support.gateway.event_streams import Arrived, reading
 from tests.support.gateway.running import make_key
+from tests.support.models.two_size_model import write_two_size_model
 from tests.support.platforms.installation import Installation
 from tests.support.platforms.platform import eventually
-from training.judging.verdicts import judge_edit
+from training.judging.metrics import worst_cell
+from training.judging.recognition import recognise
+from training.judging.verdicts import KEPT_CELL_ERROR, judge_edit
 from training.scenes.chains import EditStep, sample_chain, sample_step
+from training.scenes.descriptions import Description, Mention
 from training.scenes.edits import EditKind
-from training.scenes.rendering import Picture, render
+from training.scenes.rendering import Picture, background_picture, render
+from training.scenes.world import Background, Colour, Kind
 
 MODEL = Path(__file__).parents[2] / "models/tiny"
 CELL = 8
+RED_BALL = Description((Mention(Kind.BALL, Colour.RED),), background=Background.BEACH)
 Json = dict[str, Any]
 
 
@@ -118,13 +127,13 @@ class SessionClient:
         now = self.sent("GET", f"{self.path}/turns/{turn['id']}")
         return now["progress"]["tokens_done"] > 0 or now["status"] == "succeeded"
 
-    def file(self, turn: Json) -> bytes:
-        """The file of the turn's first candidate."""
-        return self._client.get(httpx2.URL(turn["candidates"][0]["url"]).path).content
+    def file(self, turn: Json, candidate: int = 0) -> bytes:
+        """The file of a candidate of the turn, by default of the first one."""
+        return self._client.get(httpx2.URL(turn["candidates"][candidate]["url"]).path).content
 
-    def picture(self, turn: Json) -> Picture:
-        """The pixels of the turn's first candidate."""
-        return np.asarray(Image.open(io.BytesIO(self.file(turn))).convert("RGB"))
+    def picture(self, turn: Json, candidate: int = 0) -> Picture:
+        """The pixels of a candidate of the turn, by default of the first one."""
+        return np.asarray(Image.open(io.BytesIO(self.file(turn, candidate))).convert("RGB"))
 
     def files(self) -> list[bytes]:
         """The files of all turns, in their order."""
@@ -277,3 +286,47 @@ def test_an_imported_session_goes_on_with_the_same_tokens_while_the_gateway_dies
         assert follower.breaks >= 1
         kinds = tiny.world("witness").events(parse_id(IdKind.JOB, turn["job_id"]))
         assert [event.type.removeprefix("job.") for event in follower.arrived] == kinds
+
+
+def is_extended(picture: Picture, parent: Picture) -> bool:
+    """Whether the new cells go on with the rows of the parent, and with its ground below."""
+    seen = recognise(parent)
+    side = picture.shape[0] // CELL
+    wanted = background_picture(seen.background, side, seen.horizon)
+    new = np.ones(picture.shape[:2], np.bool_)
+    new[: parent.shape[0], : parent.shape[1]] = False
+    return worst_cell(picture, wanted, new) <= KEPT_CELL_ERROR
+
+
+def codes_of(session: SessionClient) -> list[TokenGrid]:
+    """The drawn codes of the session's pictures in the order of its turns and candidates, from its export."""
+    with zipfile.ZipFile(io.BytesIO(session.exported())) as archive:
+        drawn = {grid["image_id"]: grid["file"] for grid in json.loads(archive.read("codes.json"))}
+        turns = json.loads(archive.read("session.json"))["turns"]
+        images = [candidate["image_id"] for turn in turns for candidate in turn["candidates"]]
+        return [TokenGrid.from_bytes(archive.read(drawn[image])) for image in images]
+
+
+def test_a_picture_is_extended_by_a_model_of_two_sizes(
+    tiny: Installation, client: httpx2.Client, tmp_path: Path
+) -> None:
+    """The old cells stay token for token; the new ones go on with the scenery that they touch."""
+    write_two_size_model(MODEL, tmp_path / "two-sizes")
+    worker = tiny.further_worker("two-sizes", WORKER_MODEL=str(tmp_path / "two-sizes"))
+    try:
+        worker.start()
+        eventually(lambda: "two-sizes" in client.get("/v1/models").text, "the second model")
+        words = {"prompt": "a red ball on the beach", "model": "two-sizes"}
+        told = SessionClient(client, client.post("/v1/sessions", json={**words, "seed": 3}).json())
+        first = told.done(told.session["turns"][0])
+        larger = {"keep_from": first["candidates"][0]["id"], "extend": {"bottom": 4, "right": 4}}
+        turn = told.done(told.post(seed=4, task="text_to_image", n=4, **words, **larger))
+    finally:
+        worker.process.stop()
+    parent = told.picture(first)
+    assert RED_BALL.fits(recognise(parent))
+    extended = [told.picture(turn, candidate) for candidate in range(4)]
+    assert {picture.shape for picture in extended} == {(96, 96, 3)}
+    assert sum(is_extended(picture, parent) for picture in extended) >= 3
+    kept, *grids = (grid.rows() for grid in codes_of(told))
+    assert all([row[:8] for row in grid[:8]] == kept for grid in grids)
