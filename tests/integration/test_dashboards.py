@@ -28,7 +28,7 @@ def statements() -> Iterator[tuple[str, str]]:
                     yield f"{file.stem}: {panel['title']}", target["rawSql"]
 
 
-@pytest.mark.parametrize(("title", "sql"), statements(), ids=lambda value: value if ": " in value else "")
+@pytest.mark.parametrize(("title", "sql"), [pytest.param(*one, id=one[0]) for one in statements()])
 def test_a_panel_reads_what_the_schema_has(database: Database, title: str, sql: str) -> None:
     for macro, replacement in MACROS:
         sql = re.sub(macro, replacement, sql)
