@@ -12,6 +12,7 @@ import pytest
 
 from shared.ids import IdKind, parse_id
 from shared.jobs import JobState
+from tests.support.gateway.running import make_key
 from tests.support.platforms.installation import Installation
 from tests.support.platforms.platform import PlatformUnderTest, eventually, noise
 from tests.support.servers.receiver import receiving
@@ -43,7 +44,7 @@ def tree(spans: Sequence[CollectedSpan]) -> str:
 @pytest.fixture
 def client(installation: Installation, platform: PlatformUnderTest) -> Iterator[httpx2.Client]:
     """A client of the gateway with the project's key."""
-    headers = {"Authorization": f"Bearer {platform.make_key()}"}
+    headers = {"Authorization": f"Bearer {make_key(platform.database, platform.project_id)}"}
     with httpx2.Client(base_url=installation.gateway_url, headers=headers, timeout=10.0) as client:
         yield client
 

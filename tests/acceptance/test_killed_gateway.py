@@ -14,6 +14,7 @@ from shared.ids import IdKind, parse_id
 from shared.job_store.clock import time_after
 from shared.jobs import JobState
 from shared.tables import IdempotencyRecord, Job
+from tests.support.gateway.running import make_key
 from tests.support.platforms.evidence import assert_done_exactly_once
 from tests.support.platforms.installation import Installation
 from tests.support.platforms.platform import PlatformUnderTest, eventually
@@ -27,7 +28,7 @@ KILLED_AFTER = (5, 25)
 @pytest.fixture
 def token(platform: PlatformUnderTest) -> str:
     """An API key of the test's project."""
-    return platform.make_key()
+    return make_key(platform.database, platform.project_id)
 
 
 @pytest.fixture

@@ -7,6 +7,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.auth.api_keys import Caller, find_caller, unauthenticated
+from shared.ids import IdKind, format_id
+from shared.telemetry import log_context
 
 if TYPE_CHECKING:
     from services.api.process.gateway import Gateway
@@ -31,8 +33,10 @@ class Authentication:
         gateway: Gateway = scope["app"].state.gateway
         token = bearer_token(Headers(scope=scope).get("authorization"))
         async with gateway.database.transaction() as session:
-            scope[CALLER] = await session.run_sync(find_caller, token)
-        await self._app(scope, receive, send)
+            caller = await session.run_sync(find_caller, token)
+        scope[CALLER] = caller
+        with log_context(project_id=format_id(IdKind.PROJECT, caller.project_id)):
+            await self._app(scope, receive, send)
 
 
 class PrivateAnswers:

@@ -150,7 +150,9 @@ class JobRun:
     def _draw(self, work: Work) -> None:
         model = self._tools.model
         self._times.enter(Step.GENERATING, name_of_step(Step.GENERATING, model))
-        set_attributes(self._times.span, request_attributes(model, work.drawing.recipe))
+        set_attributes(
+            self._times.span, request_attributes(model, work.drawing.recipe, work.job.picture.prompt)
+        )
         with self._tools.shown(self._attempt.claimed, work.drawing):
             while not work.drawing.ended:
                 self._log.save(work.drawing, self._tools.results.expected_seconds(work.job))

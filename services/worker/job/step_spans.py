@@ -1,5 +1,8 @@
 """The spans of an attempt's steps, with the attributes of the conventions for generative AI."""
 
+import json
+import os
+
 from opentelemetry.trace import Span
 
 from services.worker.job.candidates import Drawing, Recipe
@@ -13,10 +16,11 @@ def name_of_step(step: Step, model: str) -> str:
     return names.GENERATE.format(model=model) if step is Step.GENERATING else step.value
 
 
-def request_attributes(model: str, recipe: Recipe) -> Attributes:
-    """What the model was asked for; prompts are never in spans."""
+def request_attributes(model: str, recipe: Recipe, prompt: str) -> Attributes:
+    """What the model was asked for, with the prompt only if the environment allows it."""
     sampling = recipe.sampling
     return {
+        names.GEN_AI_INPUT: as_message(prompt) if may_show_prompts() else None,
         names.GEN_AI_OPERATION: names.GENERATE_CONTENT,
         names.GEN_AI_PROVIDER: names.PROVIDER,
         names.GEN_AI_OUTPUT_TYPE: names.IMAGE,
@@ -27,6 +31,16 @@ def request_attributes(model: str, recipe: Recipe) -> Attributes:
         names.GEN_AI_TOP_K: sampling.top_k,
         names.GEN_AI_INPUT_TOKENS: recipe.plan.text_tokens,
     }
+
+
+def may_show_prompts() -> bool:
+    """Whether spans may contain prompts: OpenTelemetry's own variable, off by default."""
+    return os.environ.get(names.CAPTURE_CONTENT, "").strip().lower() == "true"
+
+
+def as_message(prompt: str) -> str:
+    """The prompt in the format of the conventions."""
+    return json.dumps([{"role": "user", "parts": [{"type": "text", "content": prompt}]}])
 
 
 def add_results(span: Span, drawing: Drawing) -> None:

@@ -14,6 +14,7 @@ from shared.png_text import leading_text
 from shared.settings import JobSettings
 from shared.storage import ObjectMissingError
 from shared.tables import Job
+from shared.tracing.contexts import inside_job
 
 logger = logging.getLogger(__name__)
 
@@ -56,10 +57,8 @@ class Rounds:
         reaped = self._rows.reap(self._jobs.max_interruptions)
         EXPIRED_LEASES.inc(len(reaped))
         for job in reaped:
-            logger.warning(
-                "a worker was lost; its job is taken back",
-                extra={"job_id": format_id(IdKind.JOB, job.id), "attempt": job.attempt},
-            )
+            with inside_job(job.id, job.traceparent):
+                logger.warning("a worker was lost; its job is taken back", extra=named(job))
         self._tell(reaped)
         self._rows.retire_silent_workers(self._jobs.lease_seconds)
 
@@ -106,3 +105,12 @@ class Rounds:
     def _tell(self, jobs: Sequence[Job]) -> None:
         for job in jobs:
             self._publish(job.id, {"type": job.state})
+
+
+def named(job: Job) -> dict[str, str | int]:
+    """Fields of log lines about a job."""
+    return {
+        "job_id": format_id(IdKind.JOB, job.id),
+        "project_id": format_id(IdKind.PROJECT, job.project_id),
+        "attempt": job.attempt,
+    }

@@ -30,7 +30,6 @@ from shared.ids import IdKind, format_id
 from shared.job_store import NewJob, submit_job
 from shared.jobs import FINAL_STATES, JobState, Queue
 from shared.schemas.jobs import JobRequest
-from shared.security import generate_api_key
 from shared.settings import (
     BrokerSettings,
     DatabaseSettings,
@@ -39,7 +38,7 @@ from shared.settings import (
     TokenizerAddress,
 )
 from shared.storage import ObjectStorage, upload_folder
-from shared.tables import ApiKey, Candidate, Checkpoint, Image, ImageTokens, Job, JobEventRow
+from shared.tables import Candidate, Checkpoint, Image, ImageTokens, Job, JobEventRow
 from shared.token_grid import TokenGrid
 
 Value = TypeVar("Value")
@@ -171,14 +170,6 @@ class PlatformUnderTest:
         )
         with self.database.transaction() as session:
             return submit_job(session, new).id
-
-    def make_key(self) -> str:
-        """Create an API key of the project and return it."""
-        key = generate_api_key()
-        row = ApiKey(project_id=self.project_id, name="test", hint=key.hint, sha256=key.sha256)
-        with self.database.transaction() as session:
-            session.add(row)
-        return key.token
 
     def upload(self, picture: Picture.Image) -> str:
         """Store a picture as the gateway does, and return its public id."""

@@ -96,7 +96,7 @@ class Platform:
 
 
 def job_in(state: JobState) -> Job:
-    return Job(id=uuid4(), state=state.value, attempt=2)
+    return Job(id=uuid4(), project_id=uuid4(), state=state.value, attempt=2)
 
 
 def test_listeners_hear_of_jobs_that_were_taken_back_from_lost_workers() -> None:
