@@ -27,6 +27,7 @@ from benchmarks.random_model import SMALL
 
 SIZE, PROMPT = "64x64", "a red circle"
 RESAMPLES = 2000
+START_SECONDS = 600.0
 
 
 class Collector(BaseHTTPRequestHandler):
@@ -109,9 +110,13 @@ def main() -> None:
         folder = Path(name)
         model = write_models(folder / "model", SMALL)
         with (
-            running_platform(folder / "off", model, slots=1) as off,
+            running_platform(folder / "off", model, slots=1, start_seconds=START_SECONDS) as off,
             running_platform(
-                folder / "on", model, slots=1, settings={"OTEL_EXPORTER_OTLP_ENDPOINT": url}
+                folder / "on",
+                model,
+                slots=1,
+                settings={"OTEL_EXPORTER_OTLP_ENDPOINT": url},
+                start_seconds=START_SECONDS,
             ) as on,
         ):
             results = {"machine": machine, "tracing": summary(pairs(off, on, arguments.jobs))}
