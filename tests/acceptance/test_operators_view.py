@@ -13,10 +13,9 @@ def test_top_shows_queues_workers_and_traffic(
     installation: Installation, platform: PlatformUnderTest
 ) -> None:
     platform.finished(platform.ask())
-    command = [str(Path(sys.executable).with_name("luminary")), "top", "--url", installation.gateway_url, "--once"]
-    shown = subprocess.run(
-        [*command, "--every", "0.5"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout
+    program = str(Path(sys.executable).with_name("luminary"))
+    command = [program, "top", "--url", installation.gateway_url, "--once", "--every", "0.5"]
+    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     rows = {line.split("│")[1].strip(): line.split("│")[2:] for line in shown.splitlines() if "│" in line}
     assert {"dense", "edit", "generate"} <= rows.keys()
     live = int(rows["generate"][3])
