@@ -56,6 +56,10 @@ kubernetes: $(STAMP) ## Render the overlays and check them against schemas; CRD_
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[kubernetes]'
 	$(BIN)/python -m pytest tests/kubernetes tests/unit/infra/test_kubernetes.py
 
+.PHONY: containers
+containers: $(STAMP) ## Build all images, run the compose file, kill a worker in it (root and podman; minutes)
+	$(BIN)/python -m pytest --capture=no tests/containers
+
 .PHONY: chaos
 chaos: $(STAMP) ## Kill and freeze every process 60 times under jobs, compare every picture (ten minutes)
 	$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --faults $(or $(FAULTS),60)

@@ -1,0 +1,1 @@
+"""Podman and buildah for `make containers`: a base image, our images, and the compose file."""
