@@ -5,11 +5,13 @@ sampler, limits, batches, resource, endpoint, headers. Tracing is on if OTEL_TRA
 or an OTLP endpoint is set, and OTEL_SDK_DISABLED is not true.
 """
 
+import atexit
 import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import entry_points
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from opentelemetry import trace
@@ -29,7 +31,7 @@ OTLP, NONE = "otlp", "none"
 HTTP = "http/protobuf"
 GROUP = "opentelemetry_traces_exporter"
 """Entry points of installed exporters, by the name that OTEL_TRACES_EXPORTER has for them."""
-FLUSH_MILLISECONDS = 2000
+FLUSH_SECONDS = 2.0
 
 running: dict[str, "TracerProvider"] = {}
 """The provider of this process under the key `provider`; empty while tracing is off."""
@@ -92,10 +94,16 @@ def start(service: str, exporters: Sequence["SpanExporter"]) -> None:
 
     running["provider"] = make_provider(service, exporters)
     trace.set_tracer_provider(running["provider"])
+    atexit.register(flush_tracing)
     logger.info("tracing is on", extra={"exporters": [type(exporter).__name__ for exporter in exporters]})
 
 
 def flush_tracing() -> None:
-    """Send the spans that wait, for at most two seconds; called before a process ends."""
+    """Send the spans that wait, for at most two seconds; called before a process ends.
+
+    In a thread of its own, because the SDK waits for a collector that does not answer, whatever its limit.
+    """
     if is_on():
-        running["provider"].force_flush(FLUSH_MILLISECONDS)
+        flushing = Thread(target=running["provider"].force_flush, name="flush traces", daemon=True)
+        flushing.start()
+        flushing.join(FLUSH_SECONDS)

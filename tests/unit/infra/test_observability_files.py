@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 import services.worker.metrics
 from services.api.http.metrics import Metrics as GatewayMetrics
 from services.tokenizer.metrics import Metrics as TokenizerMetrics
-from shared.metrics import REGISTRY
+from shared.metrics import REGISTRY, metrics_text
 from tests.support.source_tree import ROOT
 
 FOLDER = ROOT / "infra" / "observability"
@@ -143,17 +143,22 @@ def test_labels_have_few_values() -> None:
     assert labels == set(BOUNDED)
 
 
-def runs(*command: str) -> None:
-    """Run a tool if it is installed."""
+def runs(*command: str, given: str | None = None) -> None:
+    """Run a tool if it is installed. given: its standard input."""
     if shutil.which(command[0]) is None:
         pytest.skip(f"{command[0]} is not installed")
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, input=given, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_promtool_accepts_configuration_and_rules() -> None:
     runs("promtool", "check", "config", str(PROMETHEUS / "prometheus.yml"))
     runs("promtool", "check", "rules", *map(str, RULE_FILES))
+
+
+def test_promtool_accepts_names_and_help_of_the_metrics() -> None:
+    text = metrics_text(GatewayMetrics().registry, TokenizerMetrics().registry).decode()
+    runs("promtool", "check", "metrics", given=text)
 
 
 @pytest.mark.slow

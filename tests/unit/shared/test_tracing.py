@@ -1,14 +1,19 @@
 """Tracing: when it is on, what it costs while it is off, and the ids that survive a lost worker."""
 
+import logging
 import subprocess
 import sys
+from collections.abc import Sequence
 from uuid import UUID
 
 import pytest
 from opentelemetry import trace
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from shared.settings import SettingsError
 from shared.tracing.contexts import JobTrace, current_headers, current_traceparent, inside_job
+from shared.tracing.sdk import WatchedExporter
 from shared.tracing.setup import exporter_names, load_exporter
 from shared.tracing.spans import leaf
 from tests.support.source_tree import ROOT, tracked_files
@@ -100,3 +105,45 @@ def test_one_file_spells_the_conventions_for_generative_ai() -> None:
         if "gen_ai." in file.read_text(encoding="utf-8") and file.relative_to(ROOT).parts[0] != "tests"
     }
     assert spelling == {"shared/tracing/names.py"}
+
+
+class Collector(SpanExporter):
+    """A collector that answers only while `results` says so."""
+
+    def __init__(self, results: list[SpanExportResult]) -> None:
+        self._results = results
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        return self._results.pop(0)
+
+
+def test_an_outage_of_the_collector_is_two_lines(caplog: pytest.LogCaptureFixture) -> None:
+    failure, success = SpanExportResult.FAILURE, SpanExportResult.SUCCESS
+    exporter = WatchedExporter(Collector([success, failure, failure, failure, success, success]))
+    with caplog.at_level(logging.INFO):
+        for _ in range(6):
+            exporter.export([])
+    assert [record.getMessage() for record in caplog.records] == [
+        "the collector of traces does not answer; retrying until it does",
+        "the collector of traces answers again",
+    ]
+
+
+def test_a_process_ends_soon_although_its_collector_hangs() -> None:
+    program = (
+        "import socket, time\n"
+        "from shared.tracing.setup import configure_tracing, flush_tracing\n"
+        "from shared.tracing.spans import TRACER\n"
+        "hangs = socket.create_server(('127.0.0.1', 0))\n"
+        "url = f'http://127.0.0.1:{hangs.getsockname()[1]}'\n"
+        "import os; os.environ['OTEL_EXPORTER_OTLP_ENDPOINT'] = url\n"
+        "configure_tracing('test', os.environ)\n"
+        "TRACER.start_span('waits').end()\n"
+        "started = time.monotonic()\n"
+        "flush_tracing()\n"
+        "print(time.monotonic() - started)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert 1.5 < float(done.stdout) < 8  # the exporter itself waits for ten seconds
