@@ -1,15 +1,16 @@
 """Claim a waiting job for a worker, fairly between projects."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, select, text
+from sqlalchemy import Interval, String, bindparam, func, select, text
 from sqlalchemy.orm import Session
 
-from shared.job_store.clock import database_time, time_after
+from shared.job_store.clock import database_time
 from shared.job_store.numerics import PREFERENCE_SECONDS, changes_of_claim, event_data
 from shared.job_store.records import ClaimedJob, Lease
-from shared.job_store.transitions import transition
+from shared.job_store.transitions import apply, change
 from shared.jobs import JobEvent, Queue
 from shared.tables import Checkpoint, Job, JobRequestRow
 
@@ -17,6 +18,19 @@ LOCK_FAIREST_JOB = text(
     "SELECT lock_fairest_job(CAST(:queues AS text[]), CAST(:model AS text), CAST(:numerics AS text),"
     " CAST(:just_served AS uuid), :preference_seconds, :wait_seconds)"
 )
+START = change(
+    JobEvent.STARTED,
+    Job.id == bindparam("claimed"),
+    {
+        "attempt": Job.attempt + 1,
+        "started_at": func.coalesce(Job.started_at, database_time()),
+        "lease_owner": bindparam("worker"),
+        "lease_expires_at": database_time() + bindparam("lease", type_=Interval),
+        "heartbeat_at": database_time(),
+        **changes_of_claim(bindparam("identity", type_=String)),
+    },
+)
+"""Built once, because claims are frequent."""
 REQUEST = (
     select(JobRequestRow.request, Checkpoint.state)
     .outerjoin(Checkpoint, Checkpoint.job_id == JobRequestRow.job_id)
@@ -65,19 +79,17 @@ def claim_next_job(
     if job_id is None:
         return None
     # a statement of its own: that of the function began before the job was locked
-    started = transition(
+    started = apply(
         session,
         JobEvent.STARTED,
-        Job.id == job_id,
-        {
-            "attempt": Job.attempt + 1,
-            "started_at": func.coalesce(Job.started_at, database_time()),
-            "lease_owner": worker_id,
-            "lease_expires_at": time_after(lease_seconds),
-            "heartbeat_at": database_time(),
-            **changes_of_claim(numerics),
-        },
+        START,
         lambda job: {"worker": worker_id, **event_data(job)},
+        {
+            "claimed": job_id,
+            "worker": worker_id,
+            "lease": timedelta(seconds=lease_seconds),
+            "identity": numerics,
+        },
     )
     return load_claimed(session, started[0])
 

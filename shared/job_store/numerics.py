@@ -9,7 +9,7 @@ the job shows the change in `numerics_changed`. The database function `lock_fair
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, case, exists, select
+from sqlalchemy import BindParameter, ColumnElement, and_, case, exists, select
 from sqlalchemy.orm import Session
 
 from shared.job_store.clock import time_after
@@ -24,7 +24,7 @@ def lived(numerics: Any, wait_seconds: float) -> ColumnElement[bool]:
     return exists().where(WorkerRow.numerics == numerics, WorkerRow.heartbeat_at > time_after(-wait_seconds))
 
 
-def changes_of_claim(numerics: str | None) -> dict[str, Any]:
+def changes_of_claim(numerics: BindParameter[str]) -> dict[str, Any]:
     """Columns that a claim sets: the identity, and after a change the one before and the attempt."""
     is_change = and_(Job.numerics.is_not(None), Job.numerics.is_distinct_from(numerics))
     return {

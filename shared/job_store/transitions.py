@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, text, update
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from shared.event_types import patterns_of
 from shared.job_errors import JobErrorCode
@@ -74,6 +75,13 @@ def transition(
     values: further columns to set. data: stored with the event; the same for all jobs, or a function of the
     job.
     """
+    return apply(session, event, change(event, condition, values), data)
+
+
+def change(
+    event: JobEvent, condition: ColumnElement[bool], values: Mapping[str, Any] | None = None
+) -> ReturningUpdate[Job]:
+    """The statement of the event for all jobs that meet the condition and whose state allows it."""
     after = target(event)
     changes: dict[str, Any] = {"state": after.value, "revision": Job.revision + 1}
     if after not in ACTIVE_STATES:
@@ -81,16 +89,26 @@ def transition(
         changes |= {"phase": None, "eta_seconds": None}
     if after in FINAL_STATES:
         changes |= {"finished_at": database_time(), "blocked_by": None}
-    statement = (
+    return (
         update(Job)
         .where(Job.state.in_(sorted(sources(event))), condition)
         .values(changes | dict(values or {}))
         .returning(Job)
-        .execution_options(synchronize_session=False, populate_existing=True)
+        .execution_options(synchronize_session=False, populate_existing=True, dml_strategy="orm")
     )
-    jobs = session.scalars(statement).all()
+
+
+def apply(
+    session: Session,
+    event: JobEvent,
+    statement: ReturningUpdate[Job],
+    data: EventData | None = None,
+    parameters: Mapping[str, Any] | None = None,
+) -> Sequence[Job]:
+    """Execute a statement of `change`, and record the event of each changed job; return these jobs."""
+    jobs = session.scalars(statement, parameters).all()
     record_event(session, event, jobs, data or {})
-    if jobs and after in FINAL_STATES - {JobState.SUCCEEDED}:
+    if jobs and target(event) in FINAL_STATES - {JobState.SUCCEEDED}:
         cancel_children(session, [job.id for job in jobs])
     return jobs
 
