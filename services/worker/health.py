@@ -1,6 +1,7 @@
 """Liveness, readiness and metrics of a worker process over HTTP, for container platforms and Prometheus."""
 
 import logging
+import sys
 import time
 from collections.abc import Callable
 from http import HTTPStatus
@@ -11,6 +12,7 @@ from typing import Any
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from services.worker.settings import HealthSettings
+from shared.error_words import words_of
 from shared.metrics import metrics_text
 
 logger = logging.getLogger(__name__)
@@ -48,6 +50,19 @@ class Health:
         return self._is_ready()
 
 
+class ProbeServer(ThreadingHTTPServer):
+    """The server's threads; a probe that has stopped waiting leaves no traceback in the log."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Log a fault of an answer in one line; a client that has hung up is none."""
+        del request, client_address
+        error = sys.exception()
+        if error is not None and not isinstance(error, ConnectionError | TimeoutError):
+            logger.warning("a probe could not be answered", extra={"reason": words_of(error)})
+
+
 class HealthServer:
     """Answers the probes in threads of its own, from before the model is loaded until the process ends."""
 
@@ -82,8 +97,7 @@ class HealthServer:
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
                 """Probes come every few seconds and are not logged."""
 
-        self._server = ThreadingHTTPServer((settings.host, settings.port or 0), Answer)
-        self._server.daemon_threads = True
+        self._server = ProbeServer((settings.host, settings.port or 0), Answer)
         Thread(target=self._server.serve_forever, name="health", daemon=True).start()
 
     @property

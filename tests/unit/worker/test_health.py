@@ -1,8 +1,12 @@
 """What the probes of a worker are answered while it loads, works, hangs and drains."""
 
+import socket
+import struct
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from threading import Event
 
 import pytest
 
@@ -69,6 +73,28 @@ def test_a_heartbeat_that_hangs_costs_the_worker_its_life_and_a_long_load_does_n
     assert not health.is_alive()
     health.beat()
     assert health.is_alive()
+
+
+def test_a_probe_that_stops_waiting_leaves_no_traceback(
+    server: HealthServer, health: Health, capfd: pytest.CaptureFixture[str]
+) -> None:
+    asked, hung_up = Event(), Event()
+
+    def slow() -> bool:
+        asked.set()
+        return hung_up.wait(10)
+
+    health.started(slow)
+    with socket.create_connection(("127.0.0.1", server.port)) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # reset when closed
+        probe.sendall(f"GET {READY_PATH} HTTP/1.0\r\n\r\n".encode())
+        assert asked.wait(10)
+    hung_up.set()
+    for thread in threading.enumerate():
+        if "process_request_thread" in thread.name:
+            thread.join(10)
+    assert status_of(server, READY_PATH) == 200
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_a_port_in_use_ends_the_worker_with_the_name_of_the_setting(server: HealthServer) -> None:
