@@ -1,8 +1,7 @@
 """Jobs wait in lines
 
 Revision: 0021, after 0020. Old code may run beside it: the trigger puts the jobs that it queues into their lines,
-and claims leave the old index alone. Existing waiting jobs are put into lines; meanwhile no job can be written. A
-million ended jobs take about two seconds, a hundred thousand waiting ones about four.
+and the index of its claims stays. Existing waiting jobs are put into lines; meanwhile no job can be read or written.
 """
 
 import sqlalchemy as sa
