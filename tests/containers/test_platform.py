@@ -44,8 +44,8 @@ def client(platform: Composed) -> Iterator[Client]:
         assert len(found) == (WORKERS if service == "worker" else 1)
         for container in found:
             eventually(lambda container=container: platform.is_healthy(container), service, START_SECONDS)
-    key = platform.compose("run", "--rm", "--no-deps", "--entrypoint", "cat", "cli", "/secrets/key/api_key")
-    client = Client(platform.url, key.strip().splitlines()[-1])
+    key = platform.run("--entrypoint=cat", "cli", "/secrets/key/api_key")
+    client = Client(platform.url, key.splitlines()[-1])
     yield client
     client.close()
 
@@ -91,5 +91,4 @@ def test_the_command_line_draws_from_a_container(platform: Composed) -> None:
 
 @pytest.mark.usefixtures("client")
 def test_a_second_start_changes_no_secret(platform: Composed) -> None:
-    said = platform.compose("run", "--rm", "--no-deps", "secrets")
-    assert "new passwords: none" in said
+    assert "new passwords: none" in platform.run("secrets")

@@ -52,6 +52,10 @@ class Composed:
         command = (*program, f"--project-name={PROJECT}", f"--file={self.file}", *arguments)
         return self.engine.call(*command, more=self.environment).stdout
 
+    def run(self, *arguments: str) -> str:
+        """Run a new container of a service and return its output."""
+        return self.compose("--profile=cli", "run", "--rm", "--no-deps", *arguments).strip()
+
     def containers(self, service: str) -> list[str]:
         """Ids of the running containers of a service."""
         labels = (f"--filter=label=com.docker.compose.project={PROJECT}",)
