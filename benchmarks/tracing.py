@@ -2,32 +2,65 @@
 
     python -m benchmarks.tracing --out docs/benchmarks/tracing.json
 
-Two platforms run at the same time, one with tracing, which sends its spans to a collector in this process.
-Jobs go to both in turn (off, on, on, off ...), so that what else the machine does meets both alike. The
-interval is a bootstrap of the medians over the pairs.
+Gateway, tokenizer service and worker run in threads of this process on embedded servers, so that the CPU time
+of the process is that of the services. Each job runs twice, in turn: with a `traceparent` that is sampled,
+and with one that is not, with which no span is made. The CPU time includes the export to a collector in
+another process. The intervals are bootstraps of the medians over the pairs.
 """
 
 import argparse
 import json
+import multiprocessing
+import os
 import random
 import statistics
 import tempfile
+import threading
 import time
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import httpx2
+import torch
+import uvicorn
+from fastapi import FastAPI
 
 from benchmarks.machine import describe_machine
-from benchmarks.platform_models import write_models
-from benchmarks.platform_run import RunningPlatform, running_platform
+from benchmarks.platform_models import DTYPE, write_models
 from benchmarks.random_model import SMALL
+from infra.local.installation import migrate
+from infra.local.ports import free_ports
+from infra.local.stack import EmbeddedStack
+from services.api.app import create_app as create_gateway
+from services.tokenizer.app import create_app as create_tokenizer
+from services.worker.broker.doorbells import Bell
+from services.worker.gpu_worker import GpuWorker
+from services.worker.health import Health
+from services.worker.settings import GpuWorkerProcessSettings
+from shared.database import Database
+from shared.jobs import Queue
+from shared.security import generate_api_key, generate_webhook_secret
+from shared.settings import DatabaseSettings, load_settings
+from shared.tables import ApiKey, Project
+from shared.tracing.setup import configure_tracing, flush_tracing
+
+if TYPE_CHECKING:
+    from multiprocessing.queues import Queue as Channel
 
 SIZE, PROMPT = "64x64", "a red circle"
 RESAMPLES = 2000
-START_SECONDS = 600.0
+START_SECONDS = 120.0
+SAMPLED, DROPPED = "01", "00"
+
+
+class Cost(NamedTuple):
+    """Milliseconds of one job: from the request to the answer, and of CPU in all threads."""
+
+    wall: float
+    cpu: float
 
 
 class Collector(BaseHTTPRequestHandler):
@@ -46,40 +79,119 @@ class Collector(BaseHTTPRequestHandler):
         """Log nothing."""
 
 
+def collect(ports: "Channel[int]") -> None:
+    """Run a collector and report its port."""
+    with HTTPServer(("127.0.0.1", 0), Collector) as server:
+        ports.put(server.server_port)
+        server.serve_forever()
+
+
 @contextmanager
 def collector() -> Generator[str]:
-    """Run a collector and yield its URL."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Collector) as server:
-        server.daemon_threads = True
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    """Run a collector in another process and yield its URL."""
+    context = multiprocessing.get_context("spawn")
+    ports: Channel[int] = context.Queue()
+    process = context.Process(target=collect, args=(ports,), daemon=True)
+    process.start()
+    yield f"http://127.0.0.1:{ports.get(timeout=START_SECONDS)}"
+    process.terminate()
+    process.join()
 
 
-def milliseconds(platform: RunningPlatform, seed: int) -> float:
-    """Time of one job from the request to the answer with its picture."""
-    begun = time.perf_counter()
-    platform.draw(PROMPT, SIZE, seed)
-    return 1000 * (time.perf_counter() - begun)
+@contextmanager
+def served(app: FastAPI, port: int) -> Generator[None]:
+    """Run an application in a thread."""
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", ws="none"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + START_SECONDS
+    while not server.started:
+        if time.monotonic() > deadline:
+            raise RuntimeError("a service did not start")
+        time.sleep(0.05)
+    yield
+    server.should_exit = True
+    thread.join()
 
 
-def pairs(off: RunningPlatform, on: RunningPlatform, count: int) -> list[tuple[float, float]]:
-    """Milliseconds of the same jobs without and with tracing. The first jobs, which connect, are not kept."""
-    for platform in (off, on):
-        platform.draw(PROMPT, SIZE, 0)
-    found: list[tuple[float, float]] = []
+@contextmanager
+def platform(folder: Path, collector_url: str) -> Generator[httpx2.Client]:
+    """Run the services and yield a client of the gateway."""
+    model = write_models(folder / "model", SMALL)
+    gateway_port, tokenizer_port = free_ports(2)
+    with ExitStack() as exits:
+        stack = exits.enter_context(EmbeddedStack(folder / "stack", environment={}))
+        os.environ |= {
+            **stack.environment,
+            "OTEL_EXPORTER_OTLP_ENDPOINT": collector_url,
+            "OTEL_BSP_SCHEDULE_DELAY": "3600000",
+            "TOKENIZER_MODEL": str(model / "movqgan"),
+            "TOKENIZER_DEVICE": "cpu",
+            "TOKENIZER_URL": f"http://127.0.0.1:{tokenizer_port}",
+            "WORKER_MODEL": str(model),
+            "WORKER_DEVICE": "cpu",
+            "WORKER_DTYPE": DTYPE,
+            "JOB_POLL_SECONDS": "0.02",
+        }
+        if stack.postgres is None:
+            raise RuntimeError("the benchmark needs the embedded PostgreSQL: unset DATABASE_URL")
+        migrate(stack.postgres.owner_url())
+        configure_tracing("benchmark")
+        exits.enter_context(served(create_tokenizer(), tokenizer_port))
+        exits.enter_context(served(create_gateway(), gateway_port))
+        worker = GpuWorker(load_settings(GpuWorkerProcessSettings), tuple(Queue), Bell(), Health())
+        worker.start()
+        exits.callback(worker.drain.wait)
+        exits.callback(worker.drain.request)
+        headers = {"Authorization": f"Bearer {make_key(stack)}"}
+        url = f"http://127.0.0.1:{gateway_port}"
+        yield exits.enter_context(httpx2.Client(base_url=url, headers=headers, timeout=START_SECONDS))
+
+
+def make_key(stack: EmbeddedStack) -> str:
+    """Create a project and return its API key."""
+    database = Database(DatabaseSettings.model_validate({"url": stack.environment["DATABASE_URL"]}))
+    key = generate_api_key()
+    with database.transaction() as session:
+        project = Project(name="benchmark", webhook_secret=generate_webhook_secret())
+        session.add(project)
+        session.flush()
+        session.add(ApiKey(project_id=project.id, name="benchmark", hint=key.hint, sha256=key.sha256))
+    database.dispose()
+    return key.token
+
+
+def draw(client: httpx2.Client, seed: int, flags: str) -> Cost:
+    """Run one job, and export its spans."""
+    trace, span = f"{random.getrandbits(128):032x}", f"{random.getrandbits(64):016x}"
+    headers = {"Prefer": "wait=60", "traceparent": f"00-{trace}-{span}-{flags}"}
+    body = {"prompt": PROMPT, "size": SIZE, "seed": seed}
+    began, cpu = time.perf_counter(), time.process_time()
+    job = client.post("/v1/jobs", json=body, headers=headers).raise_for_status().json()
+    wall = time.perf_counter() - began
+    if job["status"] != "succeeded":
+        raise RuntimeError(f"the job is {job['status']}: {job['error']}")
+    flush_tracing()
+    return Cost(1000 * wall, 1000 * (time.process_time() - cpu))
+
+
+def pairs(client: httpx2.Client, count: int) -> list[tuple[Cost, Cost]]:
+    """Costs of the same jobs without and with spans; the first jobs, which connect, are not kept."""
+    for flags in (SAMPLED, DROPPED):
+        draw(client, 0, flags)
+    found: list[tuple[Cost, Cost]] = []
     for seed in range(1, count + 1):
         if seed % 2:
-            without = milliseconds(off, seed)
-            found.append((without, milliseconds(on, seed)))
+            without = draw(client, seed, DROPPED)
+            found.append((without, draw(client, seed, SAMPLED)))
         else:
-            traced = milliseconds(on, seed)
-            found.append((milliseconds(off, seed), traced))
+            traced = draw(client, seed, SAMPLED)
+            found.append((draw(client, seed, DROPPED), traced))
     return found
 
 
 def overhead(measured: Sequence[tuple[float, float]]) -> float:
-    """Percent by which the median job with tracing takes longer."""
+    """Percent by which the median with spans is larger."""
     off, on = zip(*measured, strict=True)
     return 100 * (statistics.median(on) / statistics.median(off) - 1)
 
@@ -90,8 +202,6 @@ def summary(measured: Sequence[tuple[float, float]]) -> dict[str, Any]:
     resampled = sorted(overhead(chance.choices(measured, k=len(measured))) for _ in range(RESAMPLES))
     off, on = zip(*measured, strict=True)
     return {
-        "jobs": len(measured),
-        "size": SIZE,
         "off_ms": round(statistics.median(off), 2),
         "on_ms": round(statistics.median(on), 2),
         "overhead_percent": round(overhead(measured), 2),
@@ -103,23 +213,23 @@ def main() -> None:
     """Measure and write the result as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--jobs", type=int, default=100)
+    parser.add_argument("--jobs", type=int, default=200)
     arguments = parser.parse_args()
+    torch.set_num_threads(1)
     machine = describe_machine()
-    with tempfile.TemporaryDirectory(prefix="luminary-benchmark-") as name, collector() as url:
-        folder = Path(name)
-        model = write_models(folder / "model", SMALL)
-        with (
-            running_platform(folder / "off", model, slots=1, start_seconds=START_SECONDS) as off,
-            running_platform(
-                folder / "on",
-                model,
-                slots=1,
-                settings={"OTEL_EXPORTER_OTLP_ENDPOINT": url},
-                start_seconds=START_SECONDS,
-            ) as on,
-        ):
-            results = {"machine": machine, "tracing": summary(pairs(off, on, arguments.jobs))}
+    with (
+        tempfile.TemporaryDirectory(prefix="luminary-benchmark-") as name,
+        collector() as url,
+        platform(Path(name), url) as client,
+    ):
+        measured = pairs(client, arguments.jobs)
+    results = {
+        "machine": machine,
+        "jobs": len(measured),
+        "size": SIZE,
+        "cpu": summary([(off.cpu, on.cpu) for off, on in measured]),
+        "wall": summary([(off.wall, on.wall) for off, on in measured]),
+    }
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(results, indent=2))
