@@ -1,11 +1,15 @@
 """Measure what tracing adds to a tiny job.
 
-    python -m benchmarks.tracing --out docs/benchmarks/tracing.json
+    python -m benchmarks.tracing --out docs/benchmarks/tracing.json                 both parts, minutes
+    python -m benchmarks.tracing --out docs/benchmarks/tracing.json --blocks 0      spans alone, seconds
+
+spans  CPU time of making the spans of one job, and of exporting them, without any job
+jobs   whole jobs with and without spans, on a quiet machine
 
 Gateway, tokenizer service and worker run in threads of this process on embedded servers, so that the CPU time
-of the process is that of the services. Each job runs twice, in turn: with a `traceparent` that is sampled,
-and with one that is not, with which no span is made. The CPU time includes the export to a collector in
-another process. The intervals are bootstraps of the medians over the pairs.
+of the process is that of the services. Blocks of ten jobs run in turn with a `traceparent` that is sampled,
+and with one that is not, with which no span is made. The CPU time of a block includes the export of its spans
+to a collector in another process. The intervals are bootstraps of the medians over the pairs of blocks.
 """
 
 import argparse
@@ -22,6 +26,7 @@ from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import uuid4
 
 import httpx2
 import torch
@@ -45,13 +50,18 @@ from shared.jobs import Queue
 from shared.security import generate_api_key, generate_webhook_secret
 from shared.settings import DatabaseSettings, load_settings
 from shared.tables import ApiKey, Project
+from shared.tracing.contexts import JobTrace
 from shared.tracing.setup import configure_tracing, flush_tracing
+from shared.tracing.spans import leaf
 
 if TYPE_CHECKING:
     from multiprocessing.queues import Queue as Channel
 
 SIZE, PROMPT = "64x64", "a red circle"
 RESAMPLES = 2000
+SPANS = 16
+"""Spans of a job without pictures to read: 14, and one for each try of its webhook."""
+BLOCK, ROUNDS = 10, 30
 START_SECONDS = 120.0
 SAMPLED, DROPPED = "01", "00"
 
@@ -115,7 +125,7 @@ def served(app: FastAPI, port: int) -> Generator[None]:
 
 
 @contextmanager
-def platform(folder: Path, collector_url: str) -> Generator[httpx2.Client]:
+def platform(folder: Path) -> Generator[httpx2.Client]:
     """Run the services and yield a client of the gateway."""
     model = write_models(folder / "model", SMALL)
     gateway_port, tokenizer_port = free_ports(2)
@@ -123,8 +133,6 @@ def platform(folder: Path, collector_url: str) -> Generator[httpx2.Client]:
         stack = exits.enter_context(EmbeddedStack(folder / "stack", environment={}))
         os.environ |= {
             **stack.environment,
-            "OTEL_EXPORTER_OTLP_ENDPOINT": collector_url,
-            "OTEL_BSP_SCHEDULE_DELAY": "3600000",
             "TOKENIZER_MODEL": str(model / "movqgan"),
             "TOKENIZER_DEVICE": "cpu",
             "TOKENIZER_URL": f"http://127.0.0.1:{tokenizer_port}",
@@ -136,7 +144,6 @@ def platform(folder: Path, collector_url: str) -> Generator[httpx2.Client]:
         if stack.postgres is None:
             raise RuntimeError("the benchmark needs the embedded PostgreSQL: unset DATABASE_URL")
         migrate(stack.postgres.owner_url())
-        configure_tracing("benchmark")
         exits.enter_context(served(create_tokenizer(), tokenizer_port))
         exits.enter_context(served(create_gateway(), gateway_port))
         worker = GpuWorker(load_settings(GpuWorkerProcessSettings), tuple(Queue), Bell(), Health())
@@ -161,18 +168,28 @@ def make_key(stack: EmbeddedStack) -> str:
     return key.token
 
 
-def draw(client: httpx2.Client, seed: int, flags: str) -> Cost:
-    """Run one job, and export its spans."""
+def headers_of(flags: str) -> dict[str, str]:
+    """Headers of a request in a new trace."""
     trace, span = f"{random.getrandbits(128):032x}", f"{random.getrandbits(64):016x}"
-    headers = {"Prefer": "wait=60", "traceparent": f"00-{trace}-{span}-{flags}"}
+    return {"Prefer": "wait=60", "traceparent": f"00-{trace}-{span}-{flags}"}
+
+
+def draw(client: httpx2.Client, seed: int, flags: str) -> float:
+    """Run one job; return its milliseconds from the request to the answer."""
     body = {"prompt": PROMPT, "size": SIZE, "seed": seed}
-    began, cpu = time.perf_counter(), time.process_time()
-    job = client.post("/v1/jobs", json=body, headers=headers).raise_for_status().json()
-    wall = time.perf_counter() - began
+    began = time.perf_counter()
+    job = client.post("/v1/jobs", json=body, headers=headers_of(flags)).raise_for_status().json()
     if job["status"] != "succeeded":
         raise RuntimeError(f"the job is {job['status']}: {job['error']}")
+    return 1000 * (time.perf_counter() - began)
+
+
+def draw_block(client: httpx2.Client, seed: int, flags: str) -> Cost:
+    """Run ten jobs and export their spans; return the cost of one."""
+    cpu = time.process_time()
+    walls = [draw(client, seed + number, flags) for number in range(BLOCK)]
     flush_tracing()
-    return Cost(1000 * wall, 1000 * (time.process_time() - cpu))
+    return Cost(statistics.median(walls), 1000 * (time.process_time() - cpu) / BLOCK)
 
 
 def pairs(client: httpx2.Client, count: int) -> list[tuple[Cost, Cost]]:
@@ -180,14 +197,40 @@ def pairs(client: httpx2.Client, count: int) -> list[tuple[Cost, Cost]]:
     for flags in (SAMPLED, DROPPED):
         draw(client, 0, flags)
     found: list[tuple[Cost, Cost]] = []
-    for seed in range(1, count + 1):
-        if seed % 2:
-            without = draw(client, seed, DROPPED)
-            found.append((without, draw(client, seed, SAMPLED)))
-        else:
-            traced = draw(client, seed, SAMPLED)
-            found.append((draw(client, seed, DROPPED), traced))
+    for number in range(count):
+        order = (DROPPED, SAMPLED) if number % 2 else (SAMPLED, DROPPED)
+        costs = {flags: draw_block(client, 1 + BLOCK * number, flags) for flags in order}
+        found.append((costs[DROPPED], costs[SAMPLED]))
     return found
+
+
+def make_spans(flags: str) -> None:
+    """Make as many spans as a job has."""
+    job = JobTrace.of(uuid4(), headers_of(flags)["traceparent"])
+    for _ in range(SPANS):
+        with leaf("span", dict.fromkeys(map(str, range(6)), "a value"), parent=job and job.inside(1)):
+            pass
+
+
+def cpu_of_spans() -> dict[str, float]:
+    """Medians of CPU time: the spans of one job, the same not sampled, and one export of ten jobs."""
+    made: dict[str, list[float]] = {SAMPLED: [], DROPPED: [], "export": []}
+    for _ in range(ROUNDS):
+        for flags in (SAMPLED, DROPPED):
+            for _ in range(BLOCK):
+                began = time.process_time()
+                make_spans(flags)
+                made[flags].append(1000 * (time.process_time() - began))
+            began = time.process_time()
+            flush_tracing()
+            if flags == SAMPLED:
+                made["export"].append(1000 * (time.process_time() - began))
+    names = {
+        SAMPLED: "of_one_job_ms",
+        DROPPED: "of_one_job_not_sampled_ms",
+        "export": "export_of_ten_jobs_ms",
+    }
+    return {"spans": SPANS, **{names[key]: round(statistics.median(times), 3) for key, times in made.items()}}
 
 
 def overhead(measured: Sequence[tuple[float, float]]) -> float:
@@ -213,23 +256,23 @@ def main() -> None:
     """Measure and write the result as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--jobs", type=int, default=200)
+    parser.add_argument("--blocks", type=int, default=20, help="Pairs of blocks of ten jobs.")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    machine = describe_machine()
-    with (
-        tempfile.TemporaryDirectory(prefix="luminary-benchmark-") as name,
-        collector() as url,
-        platform(Path(name), url) as client,
-    ):
-        measured = pairs(client, arguments.jobs)
-    results = {
-        "machine": machine,
-        "jobs": len(measured),
-        "size": SIZE,
-        "cpu": summary([(off.cpu, on.cpu) for off, on in measured]),
-        "wall": summary([(off.wall, on.wall) for off, on in measured]),
-    }
+    results: dict[str, Any] = {"machine": describe_machine()}
+    with tempfile.TemporaryDirectory(prefix="luminary-benchmark-") as name, collector() as url:
+        os.environ |= {"OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_BSP_SCHEDULE_DELAY": "3600000"}
+        configure_tracing("benchmark")
+        results["spans"] = cpu_of_spans()
+        if arguments.blocks:
+            with platform(Path(name)) as client:
+                measured = pairs(client, arguments.blocks)
+            results |= {
+                "jobs": BLOCK * len(measured),
+                "size": SIZE,
+                "cpu": summary([(off.cpu, on.cpu) for off, on in measured]),
+                "wall": summary([(off.wall, on.wall) for off, on in measured]),
+            }
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(results, indent=2))
