@@ -11,6 +11,8 @@ from rich.text import Text
 from luminary.remote.samples import Samples
 
 DASH = "–"
+CLOSE = (0, 2, 0, 0)
+"""Padding of cells with which all columns fit into 80 characters."""
 LATE_SECONDS = 60.0
 """A queue whose first job has waited longer is marked."""
 
@@ -49,19 +51,19 @@ def queues(now: Samples) -> RenderableType:
     names = sorted(now.by("queue", "luminary_queue_jobs") or now.by("queue", "luminary_fleet_slots"))
     if not names:
         return Text("No figures of queues: the database does not answer.", "bold red")
-    table = Table(title="Queues", title_justify="left")
+    table = Table(title="Queues", title_justify="left", box=None, padding=CLOSE)
     for column in (
         "queue",
         "waiting",
         "running",
-        "first waits",
+        "longest",
         "live",
         "draining",
         "silent",
         "slots",
         "codes/s",
     ):
-        table.add_column(column, justify="left" if column == "queue" else "right")
+        table.add_column(column, justify="left" if column == "queue" else "right", no_wrap=True)
     for name in names:
         wait = now.total("luminary_queue_oldest_seconds", queue=name)
         live = now.total("luminary_fleet_workers", queue=name, state="live")
@@ -83,7 +85,7 @@ def queues(now: Samples) -> RenderableType:
 
 def traffic(now: Samples, before: Samples) -> Table:
     """Requests, refusals, doorbells, streams and webhooks."""
-    table = Table(title="Gateway", title_justify="left", show_header=False)
+    table = Table(title="Gateway", title_justify="left", show_header=False, box=None, padding=CLOSE)
     table.add_column()
     table.add_column(justify="right")
     requests = "luminary_gateway_request_seconds_count"

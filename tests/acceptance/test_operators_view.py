@@ -16,9 +16,9 @@ def test_top_shows_queues_workers_and_traffic(
     program = str(Path(sys.executable).with_name("luminary"))
     command = [program, "top", "--url", installation.gateway_url, "--once", "--every", "0.5"]
     shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    rows = {line.split("│")[1].strip(): line.split("│")[2:] for line in shown.splitlines() if "│" in line}
+    rows = {line.split()[0]: line.split() for line in shown.splitlines() if line.strip()}
     assert {"dense", "edit", "generate"} <= rows.keys()
-    live = int(rows["generate"][3])
-    assert live >= 1
+    # queue, waiting, running, longest wait with its unit, live
+    assert int(rows["generate"][5]) >= 1
     assert "postgres: ok" in shown
-    assert rows["webhooks due"]
+    assert rows["webhooks"]

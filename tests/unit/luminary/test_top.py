@@ -32,7 +32,7 @@ luminary_webhooks_oldest_seconds NaN
 
 
 def shown(now: Samples, before: Samples) -> str:
-    console = Console(file=io.StringIO(), width=120)
+    console = Console(file=io.StringIO(), width=80)
     console.print(view("http://x", READY, now, before))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
@@ -41,11 +41,10 @@ def shown(now: Samples, before: Samples) -> str:
 def test_the_view_has_queues_workers_speed_and_what_fails() -> None:
     text = shown(Samples.parse(TEXT, 20.0), Samples.parse(TEXT.replace("} 100.0", "} 80.0"), 10.0))
     [edit] = [line.split() for line in text.splitlines() if "edit" in line]
-    figures = [word for word in edit if word not in {"│", "┃"}]
-    assert figures == ["edit", "12", "2", "2", "min", "1", "–", "1", "4", "321.5"]
+    assert edit == ["edit", "12", "2", "2", "min", "1", "–", "1", "4", "321.5"]
     assert "broker: failing" in text
     assert "degraded" in text
-    rows = {" ".join(line.strip("│ ").split("│")[0].split()): line for line in text.splitlines()}
+    rows = {" ".join(line.split()[:-1]): line for line in text.splitlines() if line.strip()}
     assert "2.0" in rows["requests/s"]
     assert "0.0" in rows["answers with 5xx/s"]
     assert "3" in rows["problem invalid_request"]
