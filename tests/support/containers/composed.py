@@ -4,6 +4,8 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,11 @@ import yaml
 from infra.local.ports import HOST, free_ports
 from tests.support.containers.engine import Engine
 from tests.support.containers.images import NAMES
+from tests.support.platforms.platform import eventually
 from tests.support.source_tree import ROOT
 
 PROJECT = "luminary-test"
+START_SECONDS = 180.0
 STAND_INS = {"POSTGRES_IMAGE": "postgres", "VALKEY_IMAGE": "valkey", "SEAWEEDFS_IMAGE": "seaweedfs"}
 SHORT_TIMES = {
     "JOB_LEASE_SECONDS": "6",
@@ -26,13 +30,11 @@ SHORT_TIMES = {
 """Short leases, so that a lost worker is noticed soon; one thread for each of the workers."""
 
 
-def adapted(document: dict[str, Any]) -> dict[str, Any]:
-    """The compose file without what podman cannot do where no systemd runs: it starts no health checks."""
+def without_order(document: dict[str, Any]) -> dict[str, Any]:
+    """The compose file with short times and without `depends_on`, whose conditions podman 4 cannot keep."""
     for service in document["services"].values():
-        for needed in (service.get("depends_on") or {}).values():
-            if needed["condition"] == "service_healthy":
-                needed["condition"] = "service_started"
-        if "JOB" in str(service.get("environment")) or "DATABASE_URL_FILE" in service.get("environment", {}):
+        service.pop("depends_on", None)
+        if "DATABASE_URL_FILE" in service.get("environment", {}):
             service["environment"] |= SHORT_TIMES
     return document
 
@@ -84,14 +86,33 @@ class Composed:
         [owner] = self.rows("SELECT lease_owner FROM jobs WHERE state = 'running'")
         return owner.rpartition("-")[0].rpartition("-")[0]
 
+    def start(self, services: Mapping[str, Any], workers: int) -> None:
+        """Start the services of no profile in the order of their conditions, which are checked here."""
+        needs = {
+            name: each.get("depends_on", {}) for name, each in services.items() if "profiles" not in each
+        }
+        conditions = {name: how["condition"] for each in needs.values() for name, how in each.items()}
+        for name in TopologicalSorter(needs).static_order():
+            scale = ("--scale", f"worker={workers}") if name == "worker" else ()
+            self.compose("up", "--detach", "--no-build", *scale, name)
+            match conditions.get(name):
+                case "service_completed_successfully":
+                    status = self.engine.podman("wait", f"{PROJECT}_{name}_1")
+                    assert status == "0", self.engine.call("podman", "logs", f"{PROJECT}_{name}_1").stderr
+                case "service_healthy":
+                    [container] = self.containers(name)
+                    eventually(partial(self.is_healthy, container), f"the health of {name}", START_SECONDS)
+                case _:
+                    pass
+
 
 @contextmanager
 def composed(engine: Engine, folder: Path, stand_ins: Mapping[str, str], workers: int) -> Iterator[Composed]:
     """Start the platform with this number of workers; stop it and delete its volumes at the end."""
     [port] = free_ports(1)
-    document = adapted(yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8")))
+    text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
     file = folder / "compose.yml"
-    file.write_text(yaml.safe_dump(document))
+    file.write_text(yaml.safe_dump(without_order(yaml.safe_load(text))))
     images = {f"LUMINARY_{name.upper()}_IMAGE": f"localhost/luminary-{name}:test" for name in NAMES}
     address = f"{HOST}:{port}"
     environment = {
@@ -102,7 +123,7 @@ def composed(engine: Engine, folder: Path, stand_ins: Mapping[str, str], workers
     }
     platform = Composed(engine, file, environment, f"http://{address}")
     try:
-        platform.compose("up", "--detach", "--no-build", "--scale", f"worker={workers}")
+        platform.start(yaml.safe_load(text)["services"], workers)
         yield platform
     finally:
         platform.compose("down", "--volumes")
