@@ -83,11 +83,11 @@ def canonical(name: str) -> str:
 
 
 def test_an_image_says_what_it_is_and_asks_for_readiness(engine: Engine, image: str) -> None:
-    settings = engine.inspect(image)["Config"]
-    labels = settings["Labels"]
+    found = engine.inspect(image)
+    labels = found["Config"]["Labels"]
     assert labels["org.opencontainers.image.licenses"] == "Apache-2.0"
     assert labels["org.opencontainers.image.title"] in image
-    assert "infra.containers.ready" in settings["Healthcheck"]["Test"]
+    assert "infra.containers.ready" in found["Healthcheck"]["Test"]
 
 
 @pytest.mark.parametrize("name", ["gateway", "tokenizer"])

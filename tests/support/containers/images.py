@@ -72,10 +72,11 @@ class Images:
             "SOURCE_DATE_EPOCH": SOURCE_DATE_EPOCH,
         }
         arguments = [f"--build-arg={name}={value}" for name, value in given.items()]
-        cached = "--no-cache" if again else "--layers"
+        cached = ("--no-cache",) if again else ()
         self.engine.call(
-            *("buildah", "bud", "--quiet", "--format=docker", cached, "--network=host"),
+            *("buildah", "bud", "--quiet", "--format=docker", "--layers", "--network=host"),
             *(f"--timestamp={SOURCE_DATE_EPOCH}", f"--volume={self.wheels}:/wheels:ro"),
+            *cached,
             *arguments,
             *(f"--file={dockerfile}", f"--tag={image}", context),
         )
