@@ -193,13 +193,17 @@ def draw_block(client: httpx2.Client, seed: int, flags: str) -> Cost:
 
 
 def pairs(client: httpx2.Client, count: int) -> list[tuple[Cost, Cost]]:
-    """Costs of the same jobs without and with spans; the first jobs, which connect, are not kept."""
+    """Costs of jobs without and with spans; the first jobs, which connect, are not kept.
+
+    No seed occurs twice: the tokenizer service keeps the pictures that it has decoded.
+    """
     for flags in (SAMPLED, DROPPED):
         draw(client, 0, flags)
     found: list[tuple[Cost, Cost]] = []
     for number in range(count):
         order = (DROPPED, SAMPLED) if number % 2 else (SAMPLED, DROPPED)
-        costs = {flags: draw_block(client, 1 + BLOCK * number, flags) for flags in order}
+        seeds = {DROPPED: 1 + BLOCK * number, SAMPLED: 1_000_000 + BLOCK * number}
+        costs = {flags: draw_block(client, seeds[flags], flags) for flags in order}
         found.append((costs[DROPPED], costs[SAMPLED]))
     return found
 
