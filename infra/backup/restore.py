@@ -14,7 +14,7 @@ from infra.backup.errors import BackupFileError, RestoreRefusedError
 from infra.backup.make import HAS_SCHEMA, SCHEMA, Content
 from infra.backup.pictures import store_pictures
 from infra.backup.places import Installation, driver_connection
-from infra.backup.tables import empty_tables, filled_tables, load_rows, read_tables, table_of
+from infra.backup.tables import empty_tables, filled_tables, load_rows, read_tables, table_of, triggers_off
 from migrations import runner
 
 NEW_INSTALLATION = frozenset({"projects", "api_keys", "workers", "searches"})
@@ -70,11 +70,16 @@ def restore_backup(
 
 
 def load_tables(connection: Connection, tables: dict[str, list[str]], entries: Iterator[Entry]) -> int:
-    """Insert the rows of all tables; returns their number."""
+    """Insert the rows of all tables; returns their number.
+
+    Triggers are off: what they keep up to date in other tables is in the backup as well.
+    """
     driver = driver_connection(connection)
-    return sum(
-        load_rows(driver, table, tables[table], members) for table, members in groupby(entries, key=table_of)
-    )
+    with triggers_off(driver, tables):
+        return sum(
+            load_rows(driver, table, tables[table], members)
+            for table, members in groupby(entries, key=table_of)
+        )
 
 
 def prepare_schema(connection: Connection, wanted: str, *, replace: bool) -> None:

@@ -4,7 +4,8 @@ The tables and their columns are read from the database, so that a backup fits t
 """
 
 import gzip
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from graphlib import TopologicalSorter
 from typing import Any
 
@@ -88,6 +89,16 @@ def load_rows(connection: Connection[Any], table: str, columns: list[str], entri
             for entry in entries:
                 copy.write(gzip.decompress(entry.data))
         return cursor.rowcount
+
+
+@contextmanager
+def triggers_off(connection: Connection[Any], tables: Iterable[str]) -> Generator[None]:
+    """Run the block without the triggers of these tables; those of foreign keys stay on."""
+    for table in tables:
+        connection.execute(sql.SQL("ALTER TABLE {} DISABLE TRIGGER USER").format(sql.Identifier(table)))
+    yield
+    for table in tables:
+        connection.execute(sql.SQL("ALTER TABLE {} ENABLE TRIGGER USER").format(sql.Identifier(table)))
 
 
 def filled_tables(connection: Connection[Any], tables: Iterable[str]) -> list[str]:
