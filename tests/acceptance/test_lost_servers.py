@@ -30,10 +30,8 @@ def test_jobs_survive_a_restart_of_postgres(installation: Installation, platform
     jobs = [platform.ask(seed=seed, **LONG) for seed in range(JOBS)]
     platform.started_drawing(jobs[0])
 
-    postgres = installation.server("postgres").process
-    postgres.stop()
-    postgres.start()
-    eventually(installation.postgres_answers, "the return of PostgreSQL")
+    installation.server("postgres").process.stop()
+    installation.return_postgres()
 
     all_are_done_once(platform, jobs)
 

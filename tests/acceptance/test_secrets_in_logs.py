@@ -129,11 +129,9 @@ def test_no_log_holds_a_secret_or_a_prompt_after_errors_of_every_server(
     stored = client.post("/v1/jobs", json=job)
     storage.process.start()
 
-    postgres = installation.server("postgres")
-    postgres.kill()
+    installation.server("postgres").kill()
     assert client.post("/v1/jobs", json=hooked).status_code == 503
-    postgres.process.start()
-    eventually(installation.postgres_answers, "the return of PostgreSQL")
+    installation.return_postgres()
     eventually(lambda: client.get("/v1/jobs").status_code == 200, "the gateway's return")
     eventually(
         lambda: client.get(f"/v1/jobs/{stored.json()['id']}").json()["status"] == "succeeded", "the picture"

@@ -27,7 +27,7 @@ from shared.settings import (
 )
 from shared.storage import ObjectStorage
 from tests.support.factories import make_project
-from tests.support.platforms.platform import PlatformUnderTest
+from tests.support.platforms.platform import PlatformUnderTest, eventually
 from tests.support.servers.processes import WORKER_READY, Member
 
 ROOT = Path(__file__).parents[3]
@@ -152,6 +152,16 @@ class Installation:
         except psycopg.OperationalError:
             return False
         return True
+
+    def return_postgres(self) -> None:
+        """Start PostgreSQL after it was killed or stopped, as the supervisor does, and wait until it answers.
+
+        The children of a killed server keep its shared memory for a moment, in which no new server starts.
+        """
+        assert self._stack.postgres is not None
+        self._stack.postgres.clear_away()
+        self.server("postgres").process.start()
+        eventually(self.postgres_answers, "the return of PostgreSQL")
 
     def start(self) -> None:
         """Start all services except the second worker, at the same time."""
