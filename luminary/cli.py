@@ -79,19 +79,19 @@ COMMANDS = {
     "backup": LazyCommand(
         "infra.backup.commands",
         "backup",
-        "Write the database and all pictures to a file.",
+        "Write the database and all pictures to FILE, while the platform runs or not.",
         extra="local",
     ),
     "restore": LazyCommand(
         "infra.backup.commands",
         "restore",
-        "Restore the database and all pictures from such a file.",
+        "Restore the database and all pictures from FILE, into the platform of --data or DATABASE_URL.",
         extra="local",
     ),
     "doctor": LazyCommand(
         "infra.support.commands",
         "doctor",
-        "Check the installation; with --bundle, collect facts for support.",
+        "Check machine, processes, database and bucket; the exit status is 0 when all is well.",
         extra="local",
     ),
 }

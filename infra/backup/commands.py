@@ -47,7 +47,7 @@ def backup(folder: Path, file: Path, recipients: tuple[str, ...]) -> None:
 @click.option("--replace", is_flag=True, help="Delete what the database has.")
 @click.option("--check", is_flag=True, help="Only check that FILE is whole and can be decrypted.")
 def restore(folder: Path, file: Path, identity: Path | None, *, replace: bool, check: bool) -> None:
-    """Restore the database and all pictures from FILE, into the installation of --data or of DATABASE_URL.
+    """Restore the database and all pictures from FILE, into the platform of --data or DATABASE_URL.
 
     All services must be stopped. Projects and API keys are replaced by those of the backup.
     """

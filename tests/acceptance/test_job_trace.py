@@ -60,6 +60,7 @@ def test_a_job_whose_worker_is_killed_is_one_tree_with_every_service_in_it(
             "task": "edit",
             "prompt": PROMPT,
             "image": picture,
+            "size": "192x192",
             "seed": 3,
             "webhook": {"url": receiver.url, "events": ["job.succeeded"]},
         }

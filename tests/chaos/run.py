@@ -19,6 +19,7 @@ from tests.chaos.verbs import PROJECT, RETENTION_SECONDS, Visits, visit
 from tests.chaos.webhooks import listening
 from tests.chaos.work import Load, requests, undisturbed
 
+MAIN_PROJECT = "chaos"
 SPARE_FILES = 8
 """Additional file descriptors that the supervisor may have after the run, for log rotation or a restart."""
 SETTLE_SECONDS = 30.0
@@ -64,7 +65,7 @@ def chaos(
     """
     with (
         Platform(folder, model, busy=busy) as platform,
-        closing(Client(platform.url, platform.make_key("chaos"))) as client,
+        closing(Client(platform.url, platform.make_key(MAIN_PROJECT))) as client,
         closing(Client(platform.url, client.key)) as other,
         closing(Client(platform.url, platform.make_key(PROJECT))) as visitor,
     ):
@@ -75,7 +76,7 @@ def chaos(
         client.retries = 0
         files = open_files(platform.supervisor_pid)
         load, stories, visits = Load(client, references, seed), Stories(other, story), Visits(visitor, codes)
-        reader = StreamReader(platform.url, client.key, platform.database_url)
+        reader = StreamReader(platform.url, client.key, MAIN_PROJECT, platform.database_url)
         with listening(client) as hook:
             reader.start()
             load.start()

@@ -16,7 +16,11 @@ AGAIN_SECONDS = 0.3
 SETTLE_SECONDS = 60.0
 SILENT_SECONDS = 40.0
 """Longer than two pings of a stream."""
-EVENTS = "SELECT job_id, sequence FROM job_events e JOIN jobs j ON j.id = e.job_id WHERE j.created_at >= %s"
+EVENTS = """
+SELECT job_id, sequence FROM job_events e
+JOIN jobs j ON j.id = e.job_id JOIN projects p ON p.id = j.project_id
+WHERE p.name = %s AND j.created_at >= %s
+"""
 NOW = "SELECT clock_timestamp()"
 
 
@@ -26,6 +30,7 @@ class StreamReader:
 
     url: str
     key: str
+    project: str
     database_url: str
     connections: int = 0
     _seen: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
@@ -37,7 +42,7 @@ class StreamReader:
         self._live = threading.Event()
         self._thread = threading.Thread(target=self._run, name="stream reader", daemon=True)
         with psycopg.connect(self.database_url) as connection:
-            self._since = connection.execute(NOW).fetchone()
+            self._since = connection.execute(NOW).fetchone() or ()
 
     def start(self) -> None:
         """Start reading, and wait for the first connection."""
@@ -58,7 +63,7 @@ class StreamReader:
     def _faults(self) -> list[str]:
         expected: dict[str, list[int]] = defaultdict(list)
         with psycopg.connect(self.database_url) as connection:
-            for job_id, sequence in connection.execute(EVENTS, self._since):
+            for job_id, sequence in connection.execute(EVENTS, (self.project, *self._since)):
                 expected[format_id(IdKind.JOB, job_id)].append(sequence)
         return [
             f"stream: events {self._seen.get(job, [])} of {job} instead of {sorted(numbers)}"

@@ -168,6 +168,8 @@ def test_a_transaction_that_commits_after_a_later_one_is_not_missed(
     place: Served, token: str, database: Database, project_id: UUID
 ) -> None:
     new = NewJob(project_id, Queue.GENERATE, "text_to_image", {"prompt": "a"}, max_failures=3)
+    # the head of the line, which both transactions then leave as it is
+    queue_job(database, project_id)
     with reading(place.port, token, "/v1/events") as reader:
         with database.transaction() as earlier:
             first = submit_job(earlier, new).id
