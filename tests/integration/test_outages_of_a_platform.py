@@ -76,6 +76,7 @@ def lines(folder: Path) -> dict[str, list[str]]:
     }
 
 
+@pytest.mark.long
 def test_jobs_succeed_while_servers_are_killed_and_each_outage_is_one_line(
     tmp_path: Path, model: Path
 ) -> None:

@@ -142,6 +142,7 @@ def test_a_killed_server_comes_back_with_one_line_for_each_outage(tmp_path: Path
             assert found(tmp_path, name).restarts == 2
 
 
+@pytest.mark.long
 def test_a_frozen_server_is_started_again(tmp_path: Path) -> None:
     """Fixed bug: a server that hung was never noticed."""
     with watched(tmp_path) as output:

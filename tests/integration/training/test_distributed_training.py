@@ -49,6 +49,7 @@ def test_two_processes_have_the_losses_of_one(
     assert len(set(alone)) == 5
 
 
+@pytest.mark.long
 def test_a_run_continues_with_another_number_of_processes(program: Program, tmp_path: Path) -> None:
     options = (*OPTIONS, "--fp32", "--decay", 0)
     finish(program(tmp_path / "whole", *options, "--steps", 6))
