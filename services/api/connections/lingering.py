@@ -59,6 +59,11 @@ class LingeringTransport(asyncio.Transport):
         self._stop()
         self._transport.abort()
 
+    def forget(self) -> None:
+        """Cancel the timer, and drop the reference to the protocol: the connection is closed."""
+        self._stop()
+        self._is_sending = _never
+
     def _stop(self) -> None:
         if self._lingering is not None:
             self._lingering.cancel()
@@ -100,3 +105,7 @@ class LingeringTransport(asyncio.Transport):
     def get_protocol(self) -> asyncio.BaseProtocol:
         """The protocol that receives the bytes."""
         return self._transport.get_protocol()
+
+
+def _never() -> bool:
+    return False

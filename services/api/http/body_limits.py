@@ -63,6 +63,7 @@ class BodyLimit:
             await self._app(scope, body.receive, send)
         finally:
             await body.release()
+            del scope[BODY]  # a reference cycle: the body's `receive` belongs to an object that has the scope
 
 
 class IncomingBody:

@@ -1,16 +1,20 @@
 """The gateway answers clients that send half a request, too much, too slowly, or no HTTP at all."""
 
+import gc
 import logging
 import socket
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from uvicorn.protocols.http.h11_impl import RequestResponseCycle
 
+from services.api.connections.connection import GatewayConnection
 from services.api.problems.codes import ProblemCode
 from services.api.settings import GatewayProcessSettings
 from tests.support.gateway.clients import Project
 from tests.support.gateway.served import PATIENCE_SECONDS, Served, read_answer, request, served
+from tests.support.platforms.platform import eventually
 
 JSON = "Content-Type: application/json"
 FAST = {"header_seconds": 0.5, "body_idle_seconds": 0.5, "body_seconds": 1.5, "max_connections": 8}
@@ -38,6 +42,27 @@ def test_a_body_without_a_key_is_refused_before_any_of_it_is_asked_for(gateway: 
 def test_every_path_below_v1_asks_for_the_key_first(gateway: Served, path: str, key: tuple[str, ...]) -> None:
     answer = gateway.exchange(request("POST", path, "Content-Length: 1000", *key))
     answer.assert_problem(ProblemCode.UNAUTHENTICATED)
+
+
+def requests_in_memory() -> int:
+    kinds = (GatewayConnection, RequestResponseCycle)
+    return sum(issubclass(type(each), kinds) for each in gc.get_objects())
+
+
+def test_a_closed_connection_leaves_memory_without_a_garbage_collection(
+    gateway: Served, alice: Project
+) -> None:
+    """Fixed bug: cycles and timers kept 80 KB of each refused upload; 2,400 of them without a key 220 MB."""
+    gc.collect()
+    gc.disable()
+    try:
+        for key in ((), (key_of(alice),)):
+            half = request("POST", "/v1/jobs", JSON, "Content-Length: 100000", *key, body=b"{" * 60_000)
+            gateway.exchange(half)
+            gateway.opened[-1].close()
+        eventually(lambda: requests_in_memory() == 0, "the end of both connections", 10)
+    finally:
+        gc.enable()
 
 
 def test_half_a_body_is_answered_when_its_time_is_over(gateway: Served, alice: Project) -> None:
