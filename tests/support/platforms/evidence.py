@@ -16,7 +16,16 @@ from shared.ids import IdKind, format_id
 from shared.jobs import JobEvent, JobState
 from shared.security import generate_webhook_secret
 from shared.settings import StorageSettings
-from shared.tables import Base, Delivery, DeliveryTry, UsageRecord, WebhookEndpoint, WorkerRow
+from shared.tables import (
+    Base,
+    Delivery,
+    DeliveryTry,
+    Search,
+    UsageRecord,
+    WaitingLine,
+    WebhookEndpoint,
+    WorkerRow,
+)
 from tests.support.platforms.platform import PlatformUnderTest
 
 SUCCEEDED = f"job.{JobEvent.SUCCEEDED}"
@@ -70,13 +79,16 @@ def stored_objects(settings: StorageSettings, project_id: UUID) -> list[StoredOb
     ]
 
 
-RESTLESS_TABLES = {table.__tablename__ for table in (WorkerRow, Delivery, DeliveryTry, WebhookEndpoint)}
+RESTLESS_TABLES = {
+    table.__tablename__ for table in (WorkerRow, Search, WaitingLine, Delivery, DeliveryTry, WebhookEndpoint)
+}
 
 
 def every_row(database: Database) -> dict[str, list[str]]:
     """Read every row of every table except those that change by themselves.
 
-    Workers send heartbeats, and the io worker tries webhooks of earlier tests again.
+    Workers send heartbeats and delete empty lines as they ask for jobs; the io worker records its
+    periodic searches and tries webhooks of earlier tests again.
     """
     with database.transaction() as session:
         return {
