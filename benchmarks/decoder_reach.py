@@ -4,7 +4,7 @@
 
 Codes inside a rectangle of one picture are replaced by those of another one. The table shows how much the
 decoded pixels of the cells around it change, by the distance to the nearest changed cell. Pixels beyond the
-reach that the worker puts back from the canvas (`services.worker.job.composite`) then differ by less than
+reach that the worker puts back from the canvas (`services.worker.composite`) then differ by less than
 anybody sees, so that no edge shows.
 """
 

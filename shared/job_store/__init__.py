@@ -32,6 +32,7 @@ from shared.job_store.records import (
     StoredImage,
     UndecodedOutput,
     UsageAmounts,
+    UsedCanvas,
 )
 from shared.job_store.release import reap_expired_leases, release_job
 from shared.job_store.submit import submit_job
@@ -64,6 +65,7 @@ __all__ = [
     "TakenPicture",
     "UndecodedOutput",
     "UsageAmounts",
+    "UsedCanvas",
     "add_decoded",
     "claim_next_job",
     "confirm_cancel",

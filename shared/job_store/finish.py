@@ -114,6 +114,8 @@ def store_output(session: Session, project_id: UUID, job_id: UUID, position: int
         byte_size=output.image.byte_size,
         width=output.image.width,
         height=output.image.height,
+        canvas_id=None if output.canvas is None else output.canvas.image_id,
+        canvas_sha256=None if output.canvas is None else output.canvas.tokens_sha256,
     )
     session.add(image)
     session.flush()

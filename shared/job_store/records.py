@@ -97,6 +97,14 @@ class StoredImage:
 
 
 @dataclass(frozen=True)
+class UsedCanvas:
+    """The picture whose pixels were put back into another one, and the hash of the codes it has there."""
+
+    image_id: UUID
+    tokens_sha256: bytes
+
+
+@dataclass(frozen=True)
 class Output:
     """One picture of a job's answer, finished or partly drawn."""
 
@@ -110,6 +118,7 @@ class Output:
     """Index among the drawn candidates; None if it is the index in the answer."""
     certainty: bytes | None = None
     """Certainty of each cell, see `ImageTokens.certainty`; None for a partly drawn picture."""
+    canvas: UsedCanvas | None = None
 
 
 @dataclass(frozen=True)

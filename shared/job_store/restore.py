@@ -47,8 +47,18 @@ class RestoreError(StrEnum):
     """The image tokenizer has other weights now, with which the codes mean another picture."""
     REFUSED = "refused"
     """The tokenizer service refuses the codes."""
+    CANVAS_EXPIRED = "canvas_expired"
+    """The file of the picture whose pixels it has cannot be restored any more."""
     GIVEN_UP = "given_up"
     """All tries failed."""
+
+
+@dataclass(frozen=True)
+class RestoredCanvas:
+    """The canvas of a composed picture: its codes there, and its file; None while that is expired."""
+
+    grid: TokenGrid
+    storage_key: str | None
 
 
 @dataclass(frozen=True)
@@ -64,8 +74,9 @@ class TakenRestore:
     tokenizer: str
     """Fingerprint of the image tokenizer that the codes belong to."""
     png_text: bytes
-    sha256: bytes
-    """Hash of the file that expired."""
+    canvas_id: UUID | None
+    """None if the picture has only pixels of its own."""
+    canvas: RestoredCanvas | None
 
 
 def drawn_codes() -> ColumnElement[bool]:
@@ -93,7 +104,7 @@ def was_erased() -> ColumnElement[bool]:
 
 
 def was_composed() -> ColumnElement[bool]:
-    """Whether pixels of another picture were put back into it, so that they do not follow from its codes.
+    """Whether pixels of another picture, its canvas, were put back into it.
 
     See `JobRequest.puts_pixels_back`; pictures that were drawn in part are never composed.
     """
@@ -111,22 +122,57 @@ def was_composed() -> ColumnElement[bool]:
     )
 
 
-def can_be_restored() -> ColumnElement[bool]:
-    """Condition of expired pictures that follow from codes that are kept, and that no client deleted."""
+def canvas_codes() -> ColumnElement[bool]:
+    """Condition of the codes that a composed picture's canvas has there."""
+    return and_(ImageTokens.image_id == Image.canvas_id, ImageTokens.sha256 == Image.canvas_sha256)
+
+
+def follows_from_codes() -> ColumnElement[bool]:
+    """Condition of expired pictures that follow from codes that are kept, and that no client deleted.
+
+    The pixels of a composed picture follow from its codes and the file of its canvas.
+    """
     return and_(
         Image.origin == ImageOrigin.GENERATED.value,
-        or_(Image.deleted_at.is_not(None), Image.lost_at.is_not(None), Image.removing_until.is_not(None)),
+        is_expired(),
         select(ImageTokens.image_id).where(drawn_codes()).correlate(Image).exists(),
         ~was_erased(),
-        ~was_composed(),
+        or_(~was_composed(), select(ImageTokens.image_id).where(canvas_codes()).correlate(Image).exists()),
     )
 
 
+def is_expired() -> ColumnElement[bool]:
+    """The condition of `Image.is_expired`."""
+    return or_(Image.deleted_at.is_not(None), Image.lost_at.is_not(None), Image.removing_until.is_not(None))
+
+
 def restorable_images(session: Session, ids: Collection[UUID]) -> set[UUID]:
-    """Those of the pictures that can be restored."""
-    if not ids:
-        return set()
-    return set(session.scalars(select(Image.id).where(Image.id.in_(ids), can_be_restored())))
+    """Those of the pictures that can be restored.
+
+    A composed picture needs a canvas that has its file, or that can be restored. A canvas is older than the
+    pictures composed with it, so each chain of them ends.
+    """
+    canvas_of: dict[UUID, UUID | None] = {}  # of pictures that follow from codes
+    seen: set[UUID] = set()
+    unseen = set(ids)
+    while unseen:
+        seen |= unseen
+        following = select(Image.id, Image.canvas_id).where(Image.id.in_(unseen), follows_from_codes())
+        found = {row.id: row.canvas_id for row in session.execute(following)}
+        canvas_of |= found
+        unseen = {canvas for canvas in found.values() if canvas is not None} - seen
+    others = seen - canvas_of.keys() - set(ids)
+    with_file = set(session.scalars(select(Image.id).where(Image.id.in_(others), ~is_expired())))
+
+    def can_be_restored(image: UUID) -> bool:
+        while image in canvas_of:
+            canvas = canvas_of[image]
+            if canvas is None:
+                return True
+            image = canvas
+        return image in with_file
+
+    return {image for image in canvas_of.keys() & set(ids) if can_be_restored(image)}
 
 
 def has_usable_codes(session: Session, image_id: UUID) -> bool:
@@ -145,7 +191,13 @@ def find_restore(session: Session, image_id: UUID) -> PictureRestore | None:
 
 
 def request_restore(session: Session, image: Image) -> None:
-    """Queue the restore of a picture that can be restored; one that was given up begins again."""
+    """Queue the restore of a picture that can be restored; one that was given up begins again.
+
+    The canvas of a composed picture is restored before it.
+    """
+    canvas = None if image.canvas_id is None else session.get(Image, image.canvas_id)
+    if canvas is not None and restorable_images(session, [canvas.id]):
+        request_restore(session, canvas)
     statement = insert(PictureRestore).values(image_id=image.id, folder=restored_folder(image.project_id))
     again = {"tries": 0, "error_code": null(), "available_at": database_time()}
     session.execute(
@@ -188,8 +240,42 @@ def take_restore(session: Session, seconds: float) -> TakenRestore | None:
         TokenGrid.from_bytes(codes.grid),
         codes.tokenizer,
         image.png_text or b"",
-        image.sha256,
+        image.canvas_id,
+        find_canvas(session, image),
     )
+
+
+def find_canvas(session: Session, image: Image) -> RestoredCanvas | None:
+    """The canvas of a composed picture; None for other pictures, and if its codes are no longer there."""
+    statement = (
+        select(Image, ImageTokens.grid)
+        .join(ImageTokens, ImageTokens.image_id == Image.id)
+        .where(Image.id == image.canvas_id, ImageTokens.sha256 == image.canvas_sha256)
+        .limit(1)
+    )
+    found = session.execute(statement).first()
+    if found is None:
+        return None
+    canvas, grid = found
+    return RestoredCanvas(TokenGrid.from_bytes(grid), None if canvas.is_expired else canvas.storage_key)
+
+
+def await_canvas(session: Session, taken: TakenRestore, seconds: float) -> bool:
+    """Let the canvas be restored first, and the picture be taken again after `seconds`.
+
+    Returns False if the canvas cannot be restored.
+    """
+    canvas = None if taken.canvas_id is None else session.get(Image, taken.canvas_id)
+    if canvas is None:
+        return False
+    if canvas.is_expired:
+        restore = find_restore(session, canvas.id)
+        failed = restore is not None and restore.error_code is not None
+        if failed or not restorable_images(session, [canvas.id]):
+            return False
+        request_restore(session, canvas)
+    change(session, taken, available_at=time_after(seconds), tries=taken.tries - 1)
+    return True
 
 
 def held_by(taken: TakenRestore) -> ColumnElement[bool]:

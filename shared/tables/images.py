@@ -48,6 +48,11 @@ class Image(Base):
     """Time at which the file was found missing although nothing had deleted it; null if it appears again."""
     png_text: Mapped[bytes | None]
     """Text chunks at the beginning of an expired PNG, with its recipe; with them the file is restored."""
+    canvas_id: Mapped[UUID | None]
+    """The picture whose file gave this one the pixels of its kept cells, see `JobRequest.composite`; null if
+    there is none, or if the file had expired. No foreign key: the canvas may be deleted."""
+    canvas_sha256: Mapped[bytes | None]
+    """`ImageTokens.sha256` of the canvas' codes that were compared with those of this picture."""
 
     __table_args__ = (
         one_of("origin", ImageOrigin),

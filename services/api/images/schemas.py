@@ -76,7 +76,8 @@ class ImageResponse(BaseModel):
     """Whether the file is being decoded again."""
     restore_error: RestoreError | None
     """Why the last restore failed: the image tokenizer has other weights now (`other_tokenizer`), it refuses
-    the tokens (`refused`), or all tries failed (`given_up`)."""
+    the tokens (`refused`), the picture whose pixels it has cannot be restored (`canvas_expired`), or all
+    tries failed (`given_up`)."""
 
     @classmethod
     def of(cls, image: Image, state: ImageState, public_url: str) -> Self:

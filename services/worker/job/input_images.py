@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from services.worker.composite import Backdrop
 from services.worker.engine.layout.picture_size import PictureSize
 from services.worker.job.certainty import unpack
 from services.worker.job.failures import failure
@@ -88,14 +89,15 @@ class PictureSource:
             remember_tokens(session, image.id, self._tokenizer.model.tokenizer, given)
         return Canvas(given.grid)
 
-    def file(self, project_id: UUID, source: str) -> bytes | None:
-        """The file of a picture of the project; None if it has expired. Raises JobFailureError."""
+    def backdrop(self, project_id: UUID, source: str, grid: TokenGrid) -> Backdrop:
+        """A canvas with its file. source: an image id or a data URL. Raises JobFailureError."""
         if source.startswith("data:"):
-            return decode_data_url(source)
+            return Backdrop(grid, decode_data_url(source), None)
+        image = self._find(project_id, source)
         try:
-            return self._storage.get(self._find(project_id, source).storage_key)
+            return Backdrop(grid, self._storage.get(image.storage_key), image.id)
         except ObjectMissingError:
-            return None
+            return Backdrop(grid, None, image.id)
 
     def free_cells(
         self, project_id: UUID, source: str, size: PictureSize, mode: MaskMode

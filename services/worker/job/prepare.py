@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from services.worker.composite import Backdrop
 from services.worker.engine.layout.picture_size import PictureSize
 from services.worker.engine.layout.prompts import PictureRequest
 from services.worker.engine.layout.sequence_plan import plan_sequence
 from services.worker.engine.loading.load import LoadedModel
 from services.worker.engine.sampling.filters import SamplingParameters
 from services.worker.job.candidates import Recipe
-from services.worker.job.composite import Backdrop
 from services.worker.job.failures import failure
 from services.worker.job.input_images import GivenPicture, PictureSource
 from services.worker.job.kept_cells import Canvas, Codes, Layers, kept_cells
@@ -71,7 +71,7 @@ class Preparation:
     def _backdrop(self, project_id: UUID, asked: JobRequest, canvas: Canvas | None) -> Backdrop | None:
         if canvas is None or asked.canvas is None or not asked.puts_pixels_back:
             return None
-        return Backdrop(canvas.grid, self._source.file(project_id, asked.canvas))
+        return self._source.backdrop(project_id, asked.canvas, canvas.grid)
 
     def _picture(self, project_id: UUID, asked: JobRequest) -> tuple[PictureRequest, Canvas | None]:
         """The request to the engine, and its canvas if it has one."""

@@ -6,15 +6,23 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 from uuid import UUID
 
+from services.worker.composite import REACH_CELLS, Backdrop, put_back
 from services.worker.job.candidates import Drawing, drawn_rows
 from services.worker.job.certainty import of_result
-from services.worker.job.composite import REACH_CELLS, Backdrop, put_back
 from services.worker.job.prepare import PreparedJob
 from services.worker.job.provenance import add_text, add_to_recipe, describe, png_size
 from services.worker.job.token_checkpoint import CandidateTokens
 from services.worker.model.identity import ModelIdentity
 from services.worker.tokenizer_client import go_on
-from shared.job_store import Answer, ClaimedJob, Output, StoredImage, UndecodedOutput, UsageAmounts
+from shared.job_store import (
+    Answer,
+    ClaimedJob,
+    Output,
+    StoredImage,
+    UndecodedOutput,
+    UsageAmounts,
+    UsedCanvas,
+)
 from shared.schemas.image_tokenizer import ImageTokenizerModel
 from shared.storage import StoredObject, answer_folder
 from shared.token_grid import TokenGrid
@@ -32,6 +40,7 @@ class DecodedPicture:
     score: float | None
     partial: bool
     certainty: bytes | None = None
+    canvas: UsedCanvas | None = None
 
 
 class PictureDecoder(Protocol):
@@ -88,12 +97,15 @@ class ResultStore:
         file = backdrop.file or self._tokenizer.decode(backdrop.grid, check)
         added = {"composite": {"canvas_tokens_sha256": backdrop.grid.sha256(), "reach_cells": REACH_CELLS}}
         png = put_back(picture.png, picture.grid, file, backdrop.grid)
-        return replace(picture, png=png, text=add_to_recipe(picture.text, added))
+        used = None
+        if backdrop.file is not None and backdrop.image_id is not None:
+            used = UsedCanvas(backdrop.image_id, bytes.fromhex(backdrop.grid.sha256()))
+        return replace(picture, png=png, text=add_to_recipe(picture.text, added), canvas=used)
 
     def store(self, claimed: ClaimedJob, index: int, picture: DecodedPicture) -> Output:
         """Store the file of one candidate. index: its number among the drawn ones."""
         output = self._store(answer_folder(claimed.project_id, claimed.lease.job_id, index), picture)
-        return replace(output, drawn_index=index, certainty=picture.certainty)
+        return replace(output, drawn_index=index, certainty=picture.certainty, canvas=picture.canvas)
 
     def _store(self, folder: str, picture: DecodedPicture) -> Output:
         stored = self._storage.put_image(folder, add_text(picture.png, picture.text), PNG)

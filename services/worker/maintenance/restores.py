@@ -9,6 +9,7 @@ from collections.abc import Callable
 from threading import Event
 from typing import Protocol
 
+from services.worker.composite import put_back
 from services.worker.patience import TRANSIENT
 from services.worker.tokenizer_client import TokenizerRefusedError
 from shared.database import Database
@@ -17,6 +18,7 @@ from shared.ids import IdKind, format_id
 from shared.job_store.restore import (
     RestoreError,
     TakenRestore,
+    await_canvas,
     finish_restore,
     give_up_restore,
     put_off_restore,
@@ -33,6 +35,8 @@ logger = logging.getLogger(__name__)
 PNG = "image/png"
 LEASE_SECONDS = 60.0
 """Time after which another io worker takes a picture whose lease is not extended."""
+CANVAS_SECONDS = 1.0
+"""Pause before a picture is taken again that waits for its canvas."""
 LONGEST_PAUSE_SECONDS = 300.0
 MOST_TRIES = 50
 """After this many failures, in about four hours, the picture is given up."""
@@ -52,7 +56,9 @@ class Decoder(Protocol):
 
 
 class RestoredPictures(Protocol):
-    """The part of the object storage that takes pictures; see `ObjectStorage`."""
+    """The part of the object storage that restores use; see `ObjectStorage`."""
+
+    def get(self, key: str) -> bytes: ...
 
     def put_image(self, folder: str, data: bytes, media_type: str) -> StoredObject: ...
 
@@ -106,10 +112,23 @@ class Restores:
         if self._tokenizer.model.tokenizer != taken.tokenizer:
             self._give_up(taken, RestoreError.OTHER_TOKENIZER)
             return
+        canvas = taken.canvas
+        if taken.canvas_id is not None and (canvas is None or canvas.storage_key is None):
+            self._await_canvas(taken)
+            return
         decoded = self._tokenizer.decode(taken.grid, lambda: self._go_on(taken))
+        if canvas is not None and canvas.storage_key is not None:
+            file = self._storage.get(canvas.storage_key)
+            decoded = put_back(decoded, taken.grid, file, canvas.grid)
         stored = self._storage.put_image(taken.folder, with_leading_text(decoded, taken.png_text), PNG)
         with self._database.transaction() as session:
             finish_restore(session, taken, stored, self._retention)
+
+    def _await_canvas(self, taken: TakenRestore) -> None:
+        with self._database.transaction() as session:
+            comes = taken.canvas is not None and await_canvas(session, taken, CANVAS_SECONDS)
+        if not comes:
+            self._give_up(taken, RestoreError.CANVAS_EXPIRED)
 
     def _go_on(self, taken: TakenRestore) -> None:
         """Extend the lease. Raises RestoreStoppedError."""

@@ -3,14 +3,16 @@
 from contextlib import closing
 from uuid import UUID
 
+import numpy as np
 import pytest
+from PIL import Image as Picture
 from sqlalchemy import delete, func, select, update
 
 from services.worker.maintenance.restores import Restores
 from services.worker.maintenance.rounds import Rounds
 from services.worker.maintenance.rows import DatabaseRows
 from services.worker.tokenizer_client import TokenizerClient
-from shared.ids import IdKind, format_id
+from shared.ids import IdKind, format_id, parse_id
 from shared.job_store.restore import (
     RestoreError,
     finish_restore,
@@ -24,7 +26,7 @@ from shared.storage import StoredObject
 from shared.tables import Image, ImageTokens, PictureRestore
 from tests.support.killed_scripts import io_environment, run_until_killed
 from tests.support.platforms.evidence import stored_objects
-from tests.support.platforms.platform import PlatformUnderTest
+from tests.support.platforms.platform import PlatformUnderTest, eventually, noise
 
 TOKENIZER_SECONDS = 60.0
 
@@ -33,6 +35,11 @@ def expire(platform: PlatformUnderTest) -> None:
     """Let all pictures expire, as an io worker does."""
     with platform.database.transaction() as session:
         session.execute(update(Image).values(expires_at=func.clock_timestamp()))
+    clean(platform)
+
+
+def clean(platform: PlatformUnderTest) -> None:
+    """Delete the files of expired pictures, as an io worker does."""
     rows = DatabaseRows(platform.database, RetentionSettings())
     Rounds(rows, platform.storage, lambda *_: True, lambda *_: None, platform.settings.jobs).clean()
 
@@ -154,6 +161,82 @@ def test_codes_of_another_image_tokenizer_are_not_decoded(platform: PlatformUnde
         request_restore(session, drawn)
         assert session.scalar(select(PictureRestore.error_code)) is None
     assert image_of(platform, drawn.id).is_expired
+
+
+def edit_left_half(platform: PlatformUnderTest, image_id: UUID) -> Image:
+    """An edit that keeps the right half of a picture, with its pixels."""
+    left = np.zeros((64, 64, 3), np.uint8)
+    left[:, :32] = 255
+    mask = platform.upload(Picture.fromarray(left))
+    job_id = platform.ask(task="edit", image=format_id(IdKind.IMAGE, image_id), mask=mask)
+    job = platform.finished(job_id)
+    assert job.state == JobState.SUCCEEDED, job.error_message
+    return platform.outputs(job_id)[0].image
+
+
+def test_a_composed_picture_is_restored_after_the_pictures_whose_pixels_it_has(
+    platform: PlatformUnderTest, drawn: Image
+) -> None:
+    """Fixed gap: an expired picture with pixels of its canvas could not be restored."""
+    with platform.working():
+        first = edit_left_half(platform, drawn.id)
+        second = edit_left_half(platform, first.id)
+    assert [first.canvas_id, second.canvas_id] == [drawn.id, first.id]
+    expire(platform)
+
+    ask_for(platform, second)
+    restore_all(platform)
+
+    for one in (drawn, first, second):
+        after = image_of(platform, one.id)
+        assert (after.is_expired, after.sha256) == (False, one.sha256)
+
+
+def test_a_canvas_that_another_io_worker_restores_is_awaited(
+    platform: PlatformUnderTest, drawn: Image
+) -> None:
+    with platform.working():
+        composed = edit_left_half(platform, drawn.id)
+    expire(platform)
+    ask_for(platform, composed)
+    with platform.database.transaction() as session:
+        taken = take_restore(session, 60.0)
+        assert taken is not None
+        assert taken.image_id == drawn.id
+    assert restore_all(platform) == 1
+    assert image_of(platform, composed.id).is_expired
+
+    with platform.database.transaction() as session:
+        session.execute(update(PictureRestore).values(available_at=func.clock_timestamp()))
+
+    def is_restored() -> bool:
+        restore_all(platform)
+        return not image_of(platform, composed.id).is_expired
+
+    eventually(is_restored, "the restored picture")
+    assert image_of(platform, composed.id).sha256 == composed.sha256
+
+
+def test_a_composed_picture_needs_its_canvas(platform: PlatformUnderTest) -> None:
+    upload = platform.upload(noise(3))
+    with platform.working():
+        composed = edit_left_half(platform, parse_id(IdKind.IMAGE, upload))
+    with platform.database.transaction() as session:
+        session.execute(
+            update(Image).where(Image.id == composed.id).values(expires_at=func.clock_timestamp())
+        )
+    clean(platform)
+    ask_for(platform, composed)
+    restore_all(platform)
+    assert image_of(platform, composed.id).sha256 == composed.sha256
+
+    expire(platform)
+    with platform.database.transaction() as session:
+        assert restorable_images(session, [composed.id]) == set()
+        request_restore(session, image_of(platform, composed.id))
+    restore_all(platform)
+    with platform.database.transaction() as session:
+        assert session.get_one(PictureRestore, composed.id).error_code == RestoreError.CANVAS_EXPIRED
 
 
 @pytest.mark.parametrize("size", ["64x64", "32x64"])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image as Picture
 from sqlalchemy import select
 
-from services.worker.job.composite import REACH_CELLS
+from services.worker.composite import REACH_CELLS
 from shared.ids import IdKind, format_id
 from shared.jobs import JobState
 from shared.tables import ImageTokens

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from services.worker.job.composite import REACH_CELLS, put_back, untouched_cells
+from services.worker.composite import REACH_CELLS, put_back, untouched_cells
 from shared.sizes import CELL_PIXELS
 from shared.token_grid import TokenGrid
 

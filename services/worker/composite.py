@@ -7,6 +7,7 @@ with the canvas' codes that are further than REACH_CELLS from any changed cell g
 
 import io
 from dataclasses import dataclass
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,11 +27,13 @@ MOST_PIXELS = 1 << 26
 class Backdrop:
     """The canvas of a job whose kept pixels are put back.
 
-    file: its picture; None if the file has expired, then its codes are decoded.
+    file: its picture; None if the file has expired, then its codes are decoded. image_id: the picture whose
+    file it is; None for a file that is no stored picture.
     """
 
     grid: TokenGrid
     file: bytes | None
+    image_id: UUID | None
 
 
 def put_back(png: bytes, grid: TokenGrid, canvas_file: bytes, canvas: TokenGrid) -> bytes:
