@@ -25,7 +25,7 @@ from services.api.problems.documents import problem_responses
 from services.api.sessions.change import add_star, change_session, remove_star
 from services.api.sessions.create import create_session
 from services.api.sessions.delete import delete_session
-from services.api.sessions.export import archive, find_exported
+from services.api.sessions.export import archive, expected_bytes, find_exported
 from services.api.sessions.listing import SessionFilter, list_sessions
 from services.api.sessions.repository import MOST_TURNS, read_tree
 from services.api.sessions.requests import SessionChange, SessionRequest
@@ -53,6 +53,8 @@ REFUSED_BODIES = problem_responses(
     ProblemCode.INVALID_REQUEST,
 )
 NO_BODY = 204
+EXPECTED = "Expected-Bytes"
+"""Header of an export, whose exact length is not known before its end."""
 ZIP = "application/zip"
 Confirm = Annotated[
     int | None, Query(ge=0, le=1_000_000, description="Number of turns that the request deletes.")
@@ -155,6 +157,7 @@ async def remove_session(
         **NOT_FOUND,
         200: {
             "description": "A zip file that is made while it is sent.",
+            "headers": {EXPECTED: {"description": "Its approximate size.", "schema": {"type": "integer"}}},
             "content": {ZIP: {"schema": {"type": "string", "format": "binary"}}},
         },
     },
@@ -162,7 +165,10 @@ async def remove_session(
 async def export_session(caller: CallerDep, gateway: GatewayDep, session_id: SessionId) -> Response:
     """Download a session: its tree, jobs, pictures and codes, and a page that shows them without a server."""
     exported = await find_exported(gateway, caller, session_id)
-    headers = {"Content-Disposition": f'attachment; filename="{exported.tree.id}.zip"'}
+    headers = {
+        "Content-Disposition": f'attachment; filename="{exported.tree.id}.zip"',
+        EXPECTED: str(expected_bytes(exported)),
+    }
     return StreamingResponse(archive(gateway, exported), media_type=ZIP, headers=headers)
 
 

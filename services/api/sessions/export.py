@@ -112,6 +112,12 @@ async def find_exported(gateway: Gateway, caller: Caller, session_id: UUID) -> E
         )
 
 
+def expected_bytes(exported: Exported) -> int:
+    """Bytes of all pictures and codes, for a progress bar; documents and missing pictures are not counted."""
+    pictures = sum(image.byte_size for image in exported.images.values() if not image.is_expired)
+    return pictures + sum(len(row.grid) + len(row.certainty or b"") for row in exported.grids)
+
+
 class HashedZip:
     """A zip file that is made while it is sent, with the hash of each file."""
 

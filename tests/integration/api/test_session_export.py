@@ -19,6 +19,11 @@ from tests.support.gateway.clients import Project, assert_problem, png
 from tests.support.gateway.sessions import DATA_URL, Json, create, draw, head_of, post_turn, tree
 
 
+def exported_bytes(project: Project, session: Json) -> int:
+    """The size that the answer announces."""
+    return int(project.get(f"/v1/sessions/{session['id']}/export").headers["expected-bytes"])
+
+
 def exported(project: Project, session: Json) -> zipfile.ZipFile:
     answer = project.get(f"/v1/sessions/{session['id']}/export")
     assert answer.headers["content-disposition"] == f'attachment; filename="{session["id"]}.zip"'
@@ -35,9 +40,12 @@ def test_an_export_holds_the_tree_the_jobs_the_pictures_and_their_codes(
     with database.transaction() as rows:
         drawn = next(image for image in rows.query(Image) if format_id(IdKind.IMAGE, image.id) == picture)
         stored = ObjectStorage(gateway_settings.storage).put_image("prj/aa", png(16, 16), "image/png")
-        drawn.storage_key = stored.key
+        drawn.storage_key, drawn.byte_size = stored.key, stored.byte_size
     file = exported(alice, session)
     assert file.testzip() is None
+    sizes = {entry.filename: entry.file_size for entry in file.infolist()}
+    counted = [size for name, size in sizes.items() if name.startswith(("pictures/", "codes/"))]
+    assert exported_bytes(alice, session) == sum(counted)
     assert json.loads(file.read("session.json")) == tree(alice, session)
     assert json.loads(file.read(f"jobs/{turn['job_id']}.json"))["request"]["prompt"] == "add <b>a tree</b>"
     assert file.read(f"pictures/{picture}.png") == png(16, 16)
