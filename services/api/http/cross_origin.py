@@ -12,7 +12,14 @@ CORS: dict[str, Any] = {
         *("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match"),
         *("Last-Event-ID", "Prefer", "X-Request-Id"),
     ],
-    "expose_headers": ["ETag", "Expected-Bytes", "Location", "Preference-Applied", "Retry-After", "X-Request-Id"],
+    "expose_headers": [
+        "ETag",
+        "Expected-Bytes",
+        "Location",
+        "Preference-Applied",
+        "Retry-After",
+        "X-Request-Id",
+    ],
     "max_age": 600,
 }
 """Arguments of Starlette's middleware."""
