@@ -307,6 +307,7 @@ def codes_of(session: SessionClient) -> list[TokenGrid]:
         return [TokenGrid.from_bytes(archive.read(drawn[image])) for image in images]
 
 
+@pytest.mark.long
 def test_a_picture_is_extended_by_a_model_of_two_sizes(
     tiny: Installation, client: httpx2.Client, tmp_path: Path
 ) -> None:

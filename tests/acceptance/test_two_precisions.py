@@ -16,7 +16,7 @@ from tests.support.servers.processes import Member
 
 JOBS = 20
 """Jobs under many kills."""
-FEW_JOBS = 8
+FEW_JOBS = 4
 """Jobs under one kill: at 400 codes about every second of them differs between the precisions."""
 KILLS = 6
 SIZE = "160x160"

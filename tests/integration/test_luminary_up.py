@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.run_file import read_run
 from tests.support.models.random_models import write_decoder, write_movqgan
 from tests.support.platforms.luminary_up import ask, found, up
 from tests.support.servers.supervised import ROOT, children, wait_for_line, wait_until_gone
@@ -21,31 +20,6 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = write_decoder(tmp_path_factory.mktemp("models") / "random")
     write_movqgan(folder / "movqgan")
     return folder
-
-
-def test_a_picture_outlives_ctrl_c_and_no_process_does(tmp_path: Path, model: Path) -> None:
-    with up(tmp_path, model) as first:
-        url = found(r"is ready after \d+ s: (http://\S+)", first)
-        key = found(r"API key.*: (lum_\S+)", first)
-        job = ask(f"{url}/v1/jobs", key, {"prompt": "a red ball", "seed": 7}).json()
-        assert job["status"] == "succeeded", job
-        picture = ask(job["outputs"][0]["url"], key).content
-        pids = children(tmp_path)
-        first.send_signal(signal.SIGINT)
-        wait_for_line(first, "stopped")
-        assert first.wait() == 0
-        wait_until_gone(pids)
-
-    with up(tmp_path, model) as second:
-        again = found(r"is ready after \d+ s: (http://\S+)", second)
-        pasted = found(r"paste into another terminal: (.*)", second)
-        assert str(tmp_path) in pasted
-        path = job["outputs"][0]["url"].removeprefix(url)
-        assert ask(again + path, key).content == picture
-        pids = children(tmp_path)
-        second.send_signal(signal.SIGTERM)
-        assert second.wait() == 0
-        wait_until_gone(pids)
 
 
 def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -63,11 +37,17 @@ def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_command_that_luminary_up_prints_saves_a_picture(tmp_path: Path, model: Path) -> None:
+def test_the_printed_command_saves_a_picture_that_outlives_ctrl_c_and_no_process_does(
+    tmp_path: Path, model: Path
+) -> None:
     """Fixed bug: `luminary up` printed a curl command with an unset variable, which saved no picture."""
     data = tmp_path / "data"
     with up(data, model) as process:
+        url = found(r"is ready after \d+ s: (http://\S+)", process)
         key = found(r"API key, stored in \S+: (lum_\S+)", process)
+        job = ask(f"{url}/v1/jobs", key, {"prompt": "a red ball", "seed": 7}).json()
+        assert job["status"] == "succeeded", job
+        content = ask(job["outputs"][0]["url"], key).content
         pasted = found(r"paste into another terminal: (.*)", process)
         assert stat.S_IMODE((data / "api_key").stat().st_mode) == 0o600
         program = pasted.split()[0]
@@ -98,9 +78,9 @@ def test_the_command_that_luminary_up_prints_saves_a_picture(tmp_path: Path, mod
         listed = shell(f"{program} keys list --data {data}", home).stdout
         assert f"{key[:8]}  default" in listed
         made = shell(f"{program} keys create --name spare --data {data}", home).stdout.strip()
-        assert ask(f"{process_url(data)}/v1/models", made).status_code == 200
+        assert ask(f"{url}/v1/models", made).status_code == 200
         assert shell(f"{program} keys revoke {made} --data {data}", home).stdout == f"revoked {made[:8]}\n"
-        assert ask(f"{process_url(data)}/v1/models", made).status_code == 401
+        assert ask(f"{url}/v1/models", made).status_code == 401
         assert shell(f"{program} keys revoke nonsense --data {data}", home).returncode == 2
         kept = f"{program} projects retention --data {data}"
         table = shell(f"{kept} default --results 30d --uploads never", home).stdout.splitlines()
@@ -112,13 +92,21 @@ def test_the_command_that_luminary_up_prints_saves_a_picture(tmp_path: Path, mod
         elsewhere = shell(f"{program} status", home)
         assert elsewhere.returncode == 0, elsewhere.stderr
         assert str(data) in elsewhere.stdout
+        pids = children(data)
+        process.send_signal(signal.SIGINT)
+        wait_for_line(process, "stopped")
+        assert process.wait() == 0
+        wait_until_gone(pids)
 
-
-def process_url(data: Path) -> str:
-    """URL of the gateway of a data folder."""
-    run = read_run(data)
-    assert run is not None
-    return run.url
+    with up(data, model) as second:
+        again = found(r"is ready after \d+ s: (http://\S+)", second)
+        pasted = found(r"paste into another terminal: (.*)", second)
+        assert str(data) in pasted
+        assert ask(again + job["outputs"][0]["url"].removeprefix(url), key).content == content
+        pids = children(data)
+        second.send_signal(signal.SIGTERM)
+        assert second.wait() == 0
+        wait_until_gone(pids)
 
 
 def test_a_missing_model_is_reported_in_one_line(tmp_path: Path) -> None:

@@ -32,7 +32,9 @@ def last_step(run: Path) -> int:
     ("choice", "tolerance"),
     [
         pytest.param(("--fp32", "--adamw"), 1e-5, marks=pytest.mark.long),
-        (("--fp32", "--muon", "--accumulate", 2, "--recompute"), MUON_TOLERANCE),
+        pytest.param(
+            ("--fp32", "--muon", "--accumulate", 2, "--recompute"), MUON_TOLERANCE, marks=pytest.mark.long
+        ),
         pytest.param(("--fp32", "--lora", 4), 1e-5, marks=pytest.mark.long),
         # weights are rounded alike, but gradients are summed in another order
         pytest.param(("--bf16",), 3e-2, marks=pytest.mark.long),

@@ -61,7 +61,7 @@ def celery_app(platform: PlatformUnderTest) -> Iterator[Celery]:
         yield app
 
 
-@pytest.fixture(params=["redis", "rabbitmq"])
+@pytest.fixture(params=["redis", pytest.param("rabbitmq", marks=pytest.mark.long)])
 def broker_url(request: pytest.FixtureRequest) -> str:
     """URL of a broker without messages: Redis protocol and RabbitMQ in turn."""
     if request.param == "rabbitmq":

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from pydantic import SecretStr
 
 from infra.local.health import answers
@@ -45,6 +46,7 @@ def test_an_expired_doorbell_wakes_no_worker_and_does_not_block_the_next(
         assert platform.finished(job_id).state == JobState.SUCCEEDED
 
 
+@pytest.mark.long
 def test_a_worker_receives_doorbells_again_after_a_restart_of_rabbitmq(
     platform: PlatformUnderTest, rabbitmq: RabbitServer, tmp_path: Path
 ) -> None:

@@ -43,7 +43,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize(
+    "precision", [*PRECISIONS[:-1], pytest.param(PRECISIONS[-1], marks=pytest.mark.long)]
+)
 def test_the_peak_is_the_loaded_model_and_one_file(folder: Path, precision: str) -> None:
     """Regression: loading 2.3 billion parameters in int8 needed 5.3 GiB more than the model, not one file.
 

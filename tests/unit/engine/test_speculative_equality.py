@@ -69,16 +69,29 @@ def assert_same_pictures(handles: list[Handle], expected: list[Handle]) -> None:
         assert handle.progress.tokens_done == other.progress.tokens_done
 
 
+def assert_a_crowd_draws_as_each_alone(loaded: LoadedModel, dice: random.Random) -> None:
+    requests = [random_request(loaded, dice) for _ in range(CROWD)]
+    handles = run_with_comings_and_goings(Engine(loaded, random_options(dice)), requests, dice)
+    assert_same_pictures(handles, sequential(loaded, requests))
+
+
 @pytest.mark.parametrize("precision", PRECISIONS)
-@settings(max_examples=8, deadline=None, derandomize=True, database=None)
+@settings(max_examples=3, deadline=None, derandomize=True, database=None)
 @given(DICE)
 def test_concurrent_requests_draw_the_same_as_sequential_decoding(
     models: Models, precision: str, dice: random.Random
 ):
-    loaded = models(precision)
-    requests = [random_request(loaded, dice) for _ in range(CROWD)]
-    handles = run_with_comings_and_goings(Engine(loaded, random_options(dice)), requests, dice)
-    assert_same_pictures(handles, sequential(loaded, requests))
+    assert_a_crowd_draws_as_each_alone(models(precision), dice)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("precision", PRECISIONS)
+@settings(max_examples=30, deadline=None, derandomize=True, database=None)
+@given(DICE)
+def test_many_crowds_draw_the_same_as_sequential_decoding(
+    models: Models, precision: str, dice: random.Random
+):
+    assert_a_crowd_draws_as_each_alone(models(precision), dice)
 
 
 @pytest.mark.parametrize("variation", [name for name in VARIATIONS if name != "plain"])
@@ -87,10 +100,7 @@ def test_concurrent_requests_draw_the_same_as_sequential_decoding(
 def test_every_architecture_draws_the_same_as_sequential_decoding(
     models: Models, variation: str, dice: random.Random
 ):
-    loaded = models("fp32", variation)
-    requests = [random_request(loaded, dice) for _ in range(CROWD)]
-    handles = run_with_comings_and_goings(Engine(loaded, random_options(dice)), requests, dice)
-    assert_same_pictures(handles, sequential(loaded, requests))
+    assert_a_crowd_draws_as_each_alone(models("fp32", variation), dice)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16+int8"])

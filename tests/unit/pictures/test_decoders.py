@@ -38,6 +38,12 @@ def encoded(image_format: str = "PNG", size: tuple[int, int] = (90, 60)) -> byte
     return buffer.getvalue()
 
 
+def one_colour(size: tuple[int, int]) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", size).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def slow_picture() -> bytes:
     """A small progressive JPEG of many pixels with as many scans as are let through: seconds of decoding."""
     buffer = io.BytesIO()
@@ -80,8 +86,9 @@ def test_a_child_reads_the_very_mask_that_this_process_would() -> None:
     [
         (b"no picture", UnsupportedImageFormatError),
         (encoded()[:200], ImageUnreadableError),
-        (encoded(size=(7000, 7000)), ImageTooLargeError),
+        (one_colour((7000, 7000)), ImageTooLargeError),
     ],
+    ids=["no picture", "cut", "too large"],
 )
 def test_errors_come_back_as_themselves(data: bytes, error: type[Exception]) -> None:
     with pytest.raises(error):
@@ -102,10 +109,9 @@ def test_a_picture_that_takes_too_long_is_ended_and_the_next_one_is_decoded() ->
 
 def test_a_picture_for_which_the_memory_does_not_suffice_is_too_large() -> None:
     small = DecoderLimits(memory_bytes=300 << 20)
-    buffer = io.BytesIO()
-    Image.new("RGB", (9000, 9000)).save(buffer, "PNG")
+    data = one_colour((9000, 9000))
     with pytest.raises(ImageTooLargeError, match="memory"):
-        with_decoders(lambda decoders: decoders.inspect(buffer.getvalue(), 90_000_000), small)
+        with_decoders(lambda decoders: decoders.inspect(data, 90_000_000), small)
 
 
 def test_a_child_that_was_killed_while_idle_is_replaced() -> None:
