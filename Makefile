@@ -60,6 +60,18 @@ kubernetes: $(STAMP) ## Render the overlays and check them against schemas; CRD_
 containers: $(STAMP) ## Build all images, run the compose file, kill a worker in it (root and podman; minutes)
 	$(BIN)/python -m pytest --capture=no tests/containers
 
+# the last release is the newest tag; before the first, it is the code before the newest migration
+RELEASE ?= $(shell git describe --tags --abbrev=0 2>/dev/null || \
+	git log -1 --format=%H^ -- $(lastword $(sort $(wildcard migrations/versions/0*.py))))
+
+.PHONY: upgrade
+upgrade: $(STAMP) ## Upgrade from RELEASE and go back under 100 jobs, schema and code (minutes)
+	RELEASE=$(RELEASE) $(BIN)/python -m pytest tests/upgrade
+
+.PHONY: network
+network: $(STAMP) ## Lose packets and cut links between hosts in network namespaces (root, iproute2, nftables)
+	unshare --net $(BIN)/python -m pytest tests/network
+
 .PHONY: chaos
 chaos: $(STAMP) ## Kill and freeze every process 60 times under jobs, compare every picture (ten minutes)
 	$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --faults $(or $(FAULTS),60)

@@ -19,6 +19,14 @@ from shared.metrics import count_changes
 from shared.settings import DatabaseSettings
 from shared.tracing.spans import ENDED_SPANS, EndedSpan, write_ended
 
+KEEPALIVES = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+}
+"""Seconds, but for the last one, which is in milliseconds: how long sent bytes may stay unconfirmed."""
+
 
 def sqlalchemy_url(settings: DatabaseSettings) -> URL:
     """The database's URL with psycopg 3 as the driver."""
@@ -29,6 +37,8 @@ def engine_options(settings: DatabaseSettings) -> dict[str, Any]:
     """Options of the connection pool and time limits on the server, the same for both engines.
 
     Connections are tested before use, because they break when the server restarts (`pool_pre_ping`).
+    A server whose machine or network has vanished is noticed within 30 s; without these keepalives a
+    statement would wait for its answer for ever.
     Prepared statements are off, since they fail behind a transaction-pooling proxy (`prepare_threshold`).
     Error messages contain no parameters (`hide_parameters`).
     """
@@ -45,6 +55,7 @@ def engine_options(settings: DatabaseSettings) -> dict[str, Any]:
         "connect_args": {
             "options": f"{limits} -c timezone=UTC",
             "connect_timeout": 5,
+            **KEEPALIVES,
             "prepare_threshold": None,
             "application_name": "luminary",
         },

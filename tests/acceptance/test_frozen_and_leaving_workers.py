@@ -54,12 +54,6 @@ def started_on(platform: PlatformUnderTest, job_id: UUID) -> str:
     return owner
 
 
-def finds_its_lease_lost(installation: Installation, job_id: UUID) -> bool:
-    """Whether the first worker has noticed that its attempt lost the lease."""
-    lines = installation.worker.lines_about(job_id)
-    return any(line.get("reason") == "lost" or "lease was lost" in line["message"] for line in lines)
-
-
 @pytest.mark.usefixtures("second_worker")
 def test_a_worker_frozen_beyond_its_lease_changes_neither_database_nor_bucket_when_it_wakes(
     installation: Installation, platform: PlatformUnderTest, reference: dict[int, tuple[str, bytes]]
@@ -78,7 +72,7 @@ def test_a_worker_frozen_beyond_its_lease_changes_neither_database_nor_bucket_wh
     finally:
         worker.send(signal.SIGCONT)
 
-    eventually(lambda: finds_its_lease_lost(installation, job_id), "the discovery that the lease is lost")
+    eventually(lambda: worker.found_its_lease_lost(job_id), "the discovery that the lease is lost")
     assert every_row(platform.database) == rows
     assert stored_objects(platform.settings.storage, platform.project_id) == objects
 
@@ -101,7 +95,7 @@ def test_a_worker_frozen_while_it_waits_for_its_picture_changes_nothing_when_it_
     finally:
         worker.send(signal.SIGCONT)
 
-    eventually(lambda: finds_its_lease_lost(installation, job_id), "the discovery that the lease is lost")
+    eventually(lambda: worker.found_its_lease_lost(job_id), "the discovery that the lease is lost")
     assert every_row(platform.database) == rows
     assert stored_objects(platform.settings.storage, platform.project_id) == objects
     assert len(objects) == 1

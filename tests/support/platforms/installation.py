@@ -179,6 +179,20 @@ class Installation:
             member.process.stop()
         self.database.dispose()
 
+    def address(self, name: str) -> str:
+        """The address that services find in this variable."""
+        return self._environment[name]
+
+    def use_code(self, name: str, tree: Path) -> None:
+        """Run a service with the code of another checkout; restart it if it runs."""
+        old = self.services[name]
+        spec = old.process.spec.with_environment({"PYTHONPATH": str(tree)})
+        process = ManagedProcess(replace(spec, folder=tree), old.process.log_file)
+        self.services[name] = Member(process, old.ready_url, old.ready_words)
+        if old.process.pid is not None:
+            old.process.stop()
+            self.services[name].start()
+
     @contextmanager
     def verbose_worker(self) -> Iterator[Member]:
         """Restart the worker so that it logs every step until the block ends."""

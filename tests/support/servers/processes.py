@@ -77,6 +77,11 @@ class Member:
         lines = [line for line in self.log().splitlines() if name in line and line.endswith("}")]
         return [json.loads(line) for line in lines]
 
+    def found_its_lease_lost(self, job_id: UUID) -> bool:
+        """Whether this worker has noticed that its attempt at the job lost the lease."""
+        lines = self.lines_about(job_id)
+        return any(line.get("reason") == "lost" or "lease was lost" in line["message"] for line in lines)
+
     def exited(self, seconds: float = 60.0) -> int:
         """Wait until the process has ended and return its exit status."""
         eventually(lambda: self.process.exit_status() is not None, f"the end of {self.name}", seconds)

@@ -17,9 +17,10 @@ CHUNK = 65_536
 class Proxy:
     """Forwards bytes in its own threads."""
 
-    def __init__(self, upstream: tuple[str, int]) -> None:
+    def __init__(self, upstream: tuple[str, int], host: str = HOST) -> None:
+        """host: the address that clients connect to."""
         self._upstream = upstream
-        self._server = socket.create_server((HOST, 0))
+        self._server = socket.create_server((host, 0))
         self._lock = Lock()
         self._sockets: list[socket.socket] = []
         self._threads = [Thread(target=self._accept)]
@@ -126,14 +127,14 @@ def hang_up(connection: socket.socket) -> None:
 
 
 @contextmanager
-def proxied(url: str) -> Iterator[tuple[Proxy, str]]:
+def proxied(url: str, host: str = HOST) -> Iterator[tuple[Proxy, str]]:
     """Run a proxy for the server at `url`; yields the proxy and the URL through it."""
     parts = urlsplit(url)
     assert parts.hostname is not None
     assert parts.port is not None
-    proxy = Proxy((parts.hostname, parts.port))
-    login = parts.netloc.rpartition("@")[0]
+    proxy = Proxy((parts.hostname, parts.port), host)
+    login, at, _ = parts.netloc.rpartition("@")
     try:
-        yield proxy, urlunsplit(parts._replace(netloc=f"{login}@{HOST}:{proxy.port}"))
+        yield proxy, urlunsplit(parts._replace(netloc=f"{login}{at}{host}:{proxy.port}"))
     finally:
         proxy.close()
