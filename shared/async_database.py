@@ -39,11 +39,16 @@ def ended_by_its_own_limit(error: Exception) -> bool:
 class AsyncDatabase:
     """The database for asynchronous code, which is the gateway's."""
 
-    def __init__(self, settings: DatabaseSettings, announce: Announce | None = None) -> None:
-        """announce: called after each commit with the jobs whose state it has changed; must not block."""
+    def __init__(
+        self, settings: DatabaseSettings, announce: Announce | None = None, *, name: str = "the database"
+    ) -> None:
+        """announce: called after each commit with the jobs whose state it has changed; must not block.
+
+        name: the server as log lines name it.
+        """
         self._announce = announce
         self.engine: AsyncEngine = create_async_engine(sqlalchemy_url(settings), **engine_options(settings))
-        self._outage = Outage(logger, "the database")
+        self._outage = Outage(logger, name)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
 
     @asynccontextmanager

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from shared.settings import (
@@ -70,6 +70,9 @@ class GatewaySettings(PublicAddress):
     commas; * allows all. By default none: browsers keep answers from pages of other origins."""
     stream_seconds: float = Field(default=3600.0, gt=0)
     """Seconds after which an event stream ends; the client opens it again, and its key is checked again."""
+    replica_url: SecretStr | None = None
+    """URL of a streaming replica of the database, from which lists, session trees and exports are read. A
+    replica that is behind, or does not answer, is passed over."""
 
 
 class GatewayProcessSettings(ProcessSettings):

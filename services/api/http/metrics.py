@@ -35,6 +35,12 @@ class Metrics:
             buckets=REQUEST_SECONDS,
             registry=self.registry,
         )
+        self.reads = Counter(
+            "luminary_gateway_reads",
+            "Reads of lists, trees and exports, by server: replica or primary.",
+            ["server"],
+            registry=self.registry,
+        )
         self.streams = Gauge(
             "luminary_gateway_event_streams",
             "Open event streams.",

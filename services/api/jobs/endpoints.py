@@ -159,7 +159,7 @@ async def get_jobs(
 ) -> JobList:
     """List the project's jobs, newest first."""
     wanted = JobFilter(status or (), task or ())
-    async with gateway.database.transaction() as session:
+    async with gateway.reads.transaction() as session:
         page = await session.run_sync(list_jobs, caller.project_id, wanted, after, limit)
     return view_page(page, gateway.settings.gateway.public_url)
 

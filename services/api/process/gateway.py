@@ -14,6 +14,7 @@ from services.api.process.doorbell import Doorbell
 from services.api.process.fleet import FleetMetrics
 from services.api.process.image_fetching import ImageFetcher
 from services.api.process.readiness import BROKER, POSTGRES, STORAGE, Probe
+from services.api.process.reads import Reads, replica_of
 from services.api.process.storage_calls import StorageCalls
 from services.api.process.submission_turns import SubmissionTurns
 from services.api.process.work import WorkMetrics
@@ -36,6 +37,8 @@ class Gateway:
 
     settings: GatewayProcessSettings
     database: AsyncDatabase
+    reads: Reads
+    """Transactions that only read, perhaps on a replica."""
     storage: StorageCalls
     doorbell: Doorbell
     subscriber: EventSubscriber | None
@@ -63,6 +66,8 @@ async def open_gateway(settings: GatewayProcessSettings, metrics: Metrics) -> As
             stack.push_async_callback(asyncio.to_thread, publisher.close)
         database = AsyncDatabase(settings.database, publisher and publisher.announce)
         stack.push_async_callback(database.dispose)
+        reads = Reads(database, replica_of(settings.database, settings.gateway.replica_url), metrics)
+        stack.push_async_callback(reads.dispose)
         storage = StorageCalls(settings.storage)
         stack.push_async_callback(storage.close)
         doorbell = Doorbell(settings.broker.broker_url.get_secret_value(), metrics)
@@ -86,6 +91,7 @@ async def open_gateway(settings: GatewayProcessSettings, metrics: Metrics) -> As
         yield Gateway(
             settings=settings,
             database=database,
+            reads=reads,
             storage=storage,
             doorbell=doorbell,
             subscriber=subscriber,

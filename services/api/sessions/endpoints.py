@@ -99,7 +99,7 @@ async def get_sessions(
 ) -> SessionList:
     """List the project's sessions, newest first."""
     wanted = SessionFilter(q, updated_after, starred)
-    async with gateway.database.transaction() as session:
+    async with gateway.reads.transaction() as session:
         page = await session.run_sync(list_sessions, caller.project_id, wanted, after, limit)
     return view_list(page[0], gateway.settings.gateway.public_url, has_more=page[1])
 
@@ -115,7 +115,7 @@ async def get_session(
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Read a session with its turns. With `If-None-Match`, the answer is 304 if nothing has changed."""
-    async with gateway.database.transaction() as session:
+    async with gateway.reads.transaction() as session:
         rows = await session.run_sync(read_tree, caller.project_id, session_id, after, limit)
     return tagged(json_bytes(view_tree(rows, gateway.settings.gateway.public_url)), if_none_match, JSON, {})
 

@@ -106,7 +106,7 @@ def given_images(request: Mapping[str, Any]) -> Iterable[UUID]:
 
 async def find_exported(gateway: Gateway, caller: Caller, session_id: UUID) -> Exported:
     """Read the session before the answer begins, so that an unknown one is still a problem."""
-    async with gateway.database.transaction() as session:
+    async with gateway.reads.transaction() as session:
         return await session.run_sync(
             collect, caller.project_id, session_id, gateway.settings.gateway.public_url
         )

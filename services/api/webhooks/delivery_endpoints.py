@@ -66,7 +66,7 @@ async def get_deliveries(
     limit: Limit = 20,
 ) -> DeliveryList:
     """List the endpoint's deliveries, newest first."""
-    async with gateway.database.transaction() as session:
+    async with gateway.reads.transaction() as session:
         endpoint = await session.run_sync(find_endpoint, caller.project_id, endpoint_id)
         return await session.run_sync(list_deliveries, endpoint, state or (), after, limit)
 

@@ -77,7 +77,7 @@ async def get_webhook_endpoints(
     limit: Limit = 20,
 ) -> WebhookEndpointList:
     """List the project's endpoints, newest first; with `job_id`, that of the job's request."""
-    async with gateway.database.transaction() as session:
+    async with gateway.reads.transaction() as session:
         return await session.run_sync(list_endpoints, caller.project_id, job_id, after, limit)
 
 
