@@ -13,7 +13,7 @@ from secrets import token_urlsafe
 from infra.local.postgres import DATABASE, OWNER, SERVICES, SUPERUSER
 
 PASSWORDS = "passwords.json"
-NAMES = ("superuser", "owner", "services", "valkey", "rabbitmq", "s3", "grafana")
+NAMES = ("superuser", "owner", "services", "valkey", "rabbitmq", "s3", "tokenizer", "grafana")
 S3_ACCESS_KEY_ID = "luminary"
 SECRET_BYTES = 32
 
@@ -46,6 +46,8 @@ def files(passwords: Mapping[str, str]) -> dict[str, str]:
         "services/redis_url": f"{valkey}/1",
         "services/s3_access_key_id": S3_ACCESS_KEY_ID,
         "services/s3_secret_access_key": passwords["s3"],
+        "services/tokenizer_secret": passwords["tokenizer"],
+        "tokenizer/secret": passwords["tokenizer"],
         "postgres/password": passwords["superuser"],
         "valkey/password": passwords["valkey"],
         "valkey/valkey.conf": f'requirepass {passwords["valkey"]}\nappendonly yes\nsave ""\ndir /data\n',

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import httpx2
@@ -90,6 +91,7 @@ def pods(tmp_path: Path) -> Iterator[LocalPods]:
                     "S3_ENDPOINT_URL": stack.environment["S3_ENDPOINT_URL"],
                 },
                 "luminary-storage": {**storage, "S3_ENDPOINT_URL": stack.environment["S3_ENDPOINT_URL"]},
+                "luminary-tokenizer": {"TOKENIZER_SECRET": token_hex(16)},
                 "luminary-owner": {"DATABASE_URL": address("luminary_owner")},
                 "roles": {
                     "DATABASE_ADMIN_URL": stack.postgres.superuser_url(),

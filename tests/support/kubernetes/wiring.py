@@ -15,7 +15,14 @@ from tests.support.kubernetes.manifests import (
     selects,
 )
 
-FROM_OUTSIDE = {"luminary-services", "luminary-storage", "luminary-owner", "luminary-scaler", "luminary-tls"}
+FROM_OUTSIDE = {
+    "luminary-services",
+    "luminary-storage",
+    "luminary-tokenizer",
+    "luminary-owner",
+    "luminary-scaler",
+    "luminary-tls",
+}
 """Secrets that the operator brings; docs/kubernetes.md names them."""
 BASE_ONLY = {"luminary-models", "luminary-fine-tuning"}
 """What a namespace with the base has; fine-tuning is applied on its own."""

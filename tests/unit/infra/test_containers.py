@@ -44,7 +44,7 @@ def test_a_consumer_gets_no_password_of_another(tmp_path: Path) -> None:
     of_services = "".join(file.read_text() for file in (tmp_path / "services").iterdir())
     assert passwords["services"] in of_services
     assert not any(passwords[name] in of_services for name in ("superuser", "owner", "grafana"))
-    for name in ("postgres", "valkey", "rabbitmq", "grafana", "s3"):
+    for name in ("postgres", "valkey", "rabbitmq", "grafana", "s3", "tokenizer"):
         text = "".join(file.read_text() for file in (tmp_path / name).iterdir())
         own = {"postgres": "superuser"}.get(name, name)
         assert {each for each, password in passwords.items() if password in text} == {own}
@@ -53,9 +53,8 @@ def test_a_consumer_gets_no_password_of_another(tmp_path: Path) -> None:
 def test_containers_mount_the_secrets_that_they_need_alone() -> None:
     mounted = {name: secrets_of(name) for name in SERVICES}
     assert [name for name in SERVICES if "setup" in mounted[name]] == ["secrets", "prepare", "migrations"]
-    for server in ("postgres", "valkey", "s3", "rabbitmq", "grafana"):
+    for server in ("postgres", "valkey", "s3", "rabbitmq", "tokenizer", "grafana"):
         assert mounted[server] == {server}
-    assert mounted["tokenizer"] == set()
     for name in ("gateway", "io-worker", "worker", "worker-gpu", "cli", "first-key"):
         assert mounted[name] == {"services"}
 
