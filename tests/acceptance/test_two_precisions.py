@@ -16,7 +16,7 @@ from tests.support.servers.processes import Member
 
 JOBS = 20
 """Jobs under many kills."""
-FEW_JOBS = 4
+FEW_JOBS = 8
 """Jobs under one kill: at 400 codes about every second of them differs between the precisions."""
 KILLS = 6
 SIZE = "160x160"
@@ -154,6 +154,7 @@ def test_kills_of_either_worker_change_no_picture(
         assert_each_is_undisturbed_or_marked(installation, platform, jobs, saved_with, identities)
 
 
+@pytest.mark.long
 def test_jobs_of_a_worker_that_does_not_come_back_are_drawn_anew_and_marked(
     installation: Installation, platform: PlatformUnderTest
 ) -> None:

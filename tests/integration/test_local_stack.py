@@ -84,6 +84,7 @@ def test_a_stack_that_starts_while_another_has_chosen_its_ports_takes_others(
         assert second.environment["S3_ENDPOINT_URL"] != first.environment["S3_ENDPOINT_URL"]
 
 
+@pytest.mark.long
 def test_platforms_that_start_at_the_same_moment_all_become_ready(tmp_path: Path) -> None:
     wanted = free_ports(1)[0]
     for _ in range(2):  # the second time with the folders and saved ports of the first

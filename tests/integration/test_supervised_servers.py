@@ -159,6 +159,7 @@ def test_a_frozen_server_is_started_again(tmp_path: Path) -> None:
         assert look(tmp_path).exit_code == 0
 
 
+@pytest.mark.long
 def test_all_servers_come_back_when_killed_at_once_and_again_during_their_start(tmp_path: Path) -> None:
     with watched(tmp_path) as output:
         for process in [found(tmp_path, name) for name in SERVERS]:

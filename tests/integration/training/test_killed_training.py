@@ -16,6 +16,7 @@ OPTIONS = ("--steps", STEPS, "--batch", 4, "--save-seconds", 0)
 KILLED_AFTER = "step 20/"
 
 
+@pytest.mark.long
 def test_a_killed_run_ends_in_the_same_weights(program: Program, tmp_path: Path) -> None:
     killed = program(tmp_path / "killed", *OPTIONS)
     assert killed.stdout is not None

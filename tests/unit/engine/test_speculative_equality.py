@@ -76,7 +76,7 @@ def assert_a_crowd_draws_as_each_alone(loaded: LoadedModel, dice: random.Random)
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
-@settings(max_examples=3, deadline=None, derandomize=True, database=None)
+@settings(max_examples=2, deadline=None, derandomize=True, database=None)
 @given(DICE)
 def test_concurrent_requests_draw_the_same_as_sequential_decoding(
     models: Models, precision: str, dice: random.Random
@@ -86,7 +86,7 @@ def test_concurrent_requests_draw_the_same_as_sequential_decoding(
 
 @pytest.mark.long
 @pytest.mark.parametrize("precision", PRECISIONS)
-@settings(max_examples=30, deadline=None, derandomize=True, database=None)
+@settings(max_examples=20, deadline=None, derandomize=True, database=None)
 @given(DICE)
 def test_many_crowds_draw_the_same_as_sequential_decoding(
     models: Models, precision: str, dice: random.Random
@@ -95,7 +95,7 @@ def test_many_crowds_draw_the_same_as_sequential_decoding(
 
 
 @pytest.mark.parametrize("variation", [name for name in VARIATIONS if name != "plain"])
-@settings(max_examples=3, deadline=None, derandomize=True, database=None)
+@settings(max_examples=2, deadline=None, derandomize=True, database=None)
 @given(DICE)
 def test_every_architecture_draws_the_same_as_sequential_decoding(
     models: Models, variation: str, dice: random.Random
@@ -104,7 +104,7 @@ def test_every_architecture_draws_the_same_as_sequential_decoding(
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16+int8"])
-@settings(max_examples=3, deadline=None, derandomize=True, database=None)
+@settings(max_examples=2, deadline=None, derandomize=True, database=None)
 @given(DICE)
 def test_a_picture_is_the_same_with_and_without_batch_neighbours(
     models: Models, precision: str, dice: random.Random
