@@ -28,6 +28,10 @@ KEEPALIVES = {
 """Seconds, but for the last one, which is in milliseconds: how long sent bytes may stay unconfirmed."""
 
 
+PREPARED_AFTER = 5
+"""Executions of a statement on a connection after which it is prepared; psycopg's own default."""
+
+
 def sqlalchemy_url(settings: DatabaseSettings) -> URL:
     """The database's URL with psycopg 3 as the driver."""
     return make_url(settings.url.get_secret_value()).set(drivername="postgresql+psycopg")
@@ -39,7 +43,8 @@ def engine_options(settings: DatabaseSettings) -> dict[str, Any]:
     Connections are tested before use, because they break when the server restarts (`pool_pre_ping`).
     A server whose machine or network has vanished is noticed within 30 s; without these keepalives a
     statement would wait for its answer for ever.
-    Prepared statements are off, since they fail behind a transaction-pooling proxy (`prepare_threshold`).
+    Statements that are repeated are prepared once for each connection (`prepare_threshold`): a claim then
+    takes two thirds of its time, because planning is most of a short statement.
     Error messages contain no parameters (`hide_parameters`).
     """
     milliseconds = {
@@ -56,7 +61,7 @@ def engine_options(settings: DatabaseSettings) -> dict[str, Any]:
             "options": f"{limits} -c timezone=UTC",
             "connect_timeout": 5,
             **KEEPALIVES,
-            "prepare_threshold": None,
+            "prepare_threshold": PREPARED_AFTER if settings.prepared_statements else None,
             "application_name": "luminary",
         },
     }

@@ -37,7 +37,9 @@ def behind_pooler(tmp_path: Path) -> Iterator[tuple[Installation, Pooler]]:
         migrate(stack.postgres.owner_url())
         Path(folder).chmod(0o755)  # the pooler runs as another account
         with pooled(Path(folder) / "pooler", path, stack.postgres.url(), CONNECTIONS) as pooler:
-            installation = Installation(tmp_path / "logs", model, stack, {"DATABASE_URL": pooler.url})
+            # older versions of PgBouncer keep no prepared statements
+            variables = {"DATABASE_URL": pooler.url, "DATABASE_PREPARED_STATEMENTS": "false"}
+            installation = Installation(tmp_path / "logs", model, stack, variables)
             try:
                 installation.start()
                 yield installation, pooler
