@@ -32,9 +32,8 @@ test: $(STAMP) style ## Install, check style, types and layering, run the tests
 
 # the parts of `test` and `lint`; types and tests run side by side, because tests often wait
 .PHONY: style types tests
-# three processes, because tests of faults wait half of their time
 tests: $(STAMP)
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder --durations 20 \
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder --durations 20 \
 		-m "not long" tests/acceptance tests/integration tests/golden tests/unit tests/cuda
 
 .PHONY: test-long

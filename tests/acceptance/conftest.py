@@ -1,4 +1,4 @@
-"""One installation for the test session; all of its processes run at the start of each test."""
+"""One installation for all tests of this folder; all of its processes run at the start of each test."""
 
 import shutil
 import tempfile
@@ -15,14 +15,14 @@ from tests.support.platforms.platform import PlatformUnderTest
 from tests.support.servers.span_collector import SpanCollector, collecting, traces_to
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def spans(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SpanCollector]:
     """Collects the spans of the installation."""
     with collecting(tmp_path_factory.mktemp("traces") / "spans.jsonl") as collector:
         yield collector
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def installation(spans: SpanCollector) -> Iterator[Installation]:
     """The services on servers with fsync, as in production."""
     folder = Path(tempfile.mkdtemp(prefix="luminary-acceptance-"))

@@ -59,7 +59,7 @@ def answers_ping(installation: Installation) -> bool:
     "fault",
     [
         pytest.param(flushed, marks=pytest.mark.long),
-        killed,
+        pytest.param(killed, marks=pytest.mark.long),
         pytest.param(half_open, marks=pytest.mark.long),
     ],
     ids=lambda fault: fault.__name__,

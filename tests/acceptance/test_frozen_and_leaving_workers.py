@@ -77,6 +77,7 @@ def test_a_worker_frozen_beyond_its_lease_changes_neither_database_nor_bucket_wh
     assert stored_objects(platform.settings.storage, platform.project_id) == objects
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("second_worker")
 def test_a_worker_frozen_while_it_waits_for_its_picture_changes_nothing_when_it_wakes(
     installation: Installation, platform: PlatformUnderTest, reference: dict[int, tuple[str, bytes]]
@@ -110,6 +111,7 @@ CREATE TRIGGER refuse BEFORE INSERT OR UPDATE OF heartbeat_at ON workers
 RESTORE_HEARTBEATS = "DROP TRIGGER refuse ON workers; DROP FUNCTION refuse;"
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("second_worker")
 def test_a_worker_whose_heartbeats_fail_drains_and_exits(
     installation: Installation, platform: PlatformUnderTest, reference: dict[int, tuple[str, bytes]]

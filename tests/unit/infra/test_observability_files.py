@@ -43,6 +43,7 @@ BOUNDED = {
     "result": "webhook_delivery.outcomes.TryError",
     "round": "names of the io worker's threads",
     "route": "routes of the gateway",
+    "server": "replica or primary",
     "state": "states of what is counted",
     "status": "2xx to 5xx",
     "step": "services.worker.job.steps.Step",

@@ -132,7 +132,14 @@ def test_a_setting_in_two_places_or_in_no_readable_file_is_refused(
         load_settings(GatewayProcessSettings)
 
 
-SECRETS = ("DATABASE_URL", "BROKER_URL", "REDIS_URL", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY")
+SECRETS = (
+    "DATABASE_URL",
+    "BROKER_URL",
+    "REDIS_URL",
+    "S3_ACCESS_KEY_ID",
+    "S3_SECRET_ACCESS_KEY",
+    "GATEWAY_REPLICA_URL",
+)
 
 
 @pytest.mark.parametrize("variable", SECRETS)
@@ -146,7 +153,7 @@ def test_every_secret_can_be_in_a_file(
     settings = load_settings(GatewayProcessSettings)
     found = {
         secret.get_secret_value()
-        for part in (settings.database, settings.broker, settings.storage)
+        for part in (settings.database, settings.broker, settings.storage, settings.gateway)
         for _, secret in part
         if isinstance(secret, SecretStr)
     }
