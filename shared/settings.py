@@ -98,8 +98,8 @@ class DatabaseSettings(BaseSettings):
     idle_in_transaction_timeout_seconds: float = Field(default=30.0, gt=0)
     """Seconds after which the server ends an idle transaction, which would slow down all claims."""
     prepared_statements: bool = True
-    """Whether repeated statements are prepared on the server. Set false behind a pooler in transaction mode
-    that does not keep them, such as PgBouncer before 1.21."""
+    """Prepares repeated statements on the server. Set false behind a pooler in transaction mode that does not
+    keep them, such as PgBouncer before 1.21."""
 
 
 class BrokerSettings(BaseSettings):

@@ -48,7 +48,7 @@ class RestoreError(StrEnum):
     REFUSED = "refused"
     """The tokenizer service refuses the codes."""
     CANVAS_EXPIRED = "canvas_expired"
-    """The file of the picture whose pixels it has cannot be restored any more."""
+    """The file of the picture whose pixels it has cannot be restored any more, or not be read."""
     GIVEN_UP = "given_up"
     """All tries failed."""
 
@@ -104,7 +104,7 @@ def was_erased() -> ColumnElement[bool]:
 
 
 def was_composed() -> ColumnElement[bool]:
-    """Whether pixels of another picture, its canvas, were put back into it.
+    """Condition of pictures into which pixels of another picture, their canvas, were put back.
 
     See `JobRequest.puts_pixels_back`; pictures that were drawn in part are never composed.
     """
@@ -161,8 +161,10 @@ def restorable_images(session: Session, ids: Collection[UUID]) -> set[UUID]:
         found = {row.id: row.canvas_id for row in session.execute(following)}
         canvas_of |= found
         unseen = {canvas for canvas in found.values() if canvas is not None} - seen
-    others = seen - canvas_of.keys() - set(ids)
-    with_file = set(session.scalars(select(Image.id).where(Image.id.in_(others), ~is_expired())))
+    with_file: set[UUID] = set()
+    if canvases := seen - canvas_of.keys() - set(ids):
+        kept = select(Image.id).where(Image.id.in_(canvases), ~is_expired())
+        with_file = set(session.scalars(kept))
 
     def can_be_restored(image: UUID) -> bool:
         while image in canvas_of:
@@ -196,7 +198,7 @@ def request_restore(session: Session, image: Image) -> None:
     The canvas of a composed picture is restored before it.
     """
     canvas = None if image.canvas_id is None else session.get(Image, image.canvas_id)
-    if canvas is not None and restorable_images(session, [canvas.id]):
+    if canvas is not None and canvas.is_expired and canvas.origin == ImageOrigin.GENERATED:
         request_restore(session, canvas)
     statement = insert(PictureRestore).values(image_id=image.id, folder=restored_folder(image.project_id))
     again = {"tries": 0, "error_code": null(), "available_at": database_time()}

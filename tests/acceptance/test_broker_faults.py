@@ -55,15 +55,8 @@ def answers_ping(installation: Installation) -> bool:
         return False
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        pytest.param(flushed, marks=pytest.mark.long),
-        pytest.param(killed, marks=pytest.mark.long),
-        pytest.param(half_open, marks=pytest.mark.long),
-    ],
-    ids=lambda fault: fault.__name__,
-)
+@pytest.mark.long
+@pytest.mark.parametrize("fault", [flushed, killed, half_open], ids=lambda fault: fault.__name__)
 def test_fifty_waiting_jobs_are_done_although_the_broker_fails(
     installation: Installation,
     platform: PlatformUnderTest,

@@ -21,15 +21,11 @@ from tests.support.models.random_models import write_decoder, write_movqgan
 from tests.support.platforms.evidence import assert_done_exactly_once, stored_objects, want_webhooks
 from tests.support.platforms.installation import SLOTS, Installation
 from tests.support.platforms.platform import PlatformUnderTest, eventually
-from tests.support.servers.network_hosts import NetworkHost, network_host, reason_to_skip, use_loopback
+from tests.support.servers.network_hosts import NetworkHost, network_host, use_own_network
 from tests.support.servers.processes import WORKER_READY, Member
 from tests.support.servers.tcp_proxy import proxied
 
-NOT_HERE = reason_to_skip()
-pytestmark = [
-    pytest.mark.skipif(NOT_HERE is not None, reason=NOT_HERE or ""),
-    pytest.mark.timeout(600),
-]
+pytestmark = pytest.mark.timeout(600)
 LONG = {"size": "256x256"}
 ADDRESSES = ("DATABASE_URL", "BROKER_URL", "REDIS_URL", "S3_ENDPOINT_URL", "TOKENIZER_URL")
 HERE = ("gateway", "tokenizer", "io-worker")
@@ -46,7 +42,7 @@ class WorkerHost:
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """The servers and all services but the workers."""
-    use_loopback()
+    use_own_network()
     folder = tmp_path_factory.mktemp("network")
     with (
         tempfile.TemporaryDirectory(prefix="luminary-network-") as data,

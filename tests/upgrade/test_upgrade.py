@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import BoundedSemaphore
@@ -17,8 +17,9 @@ from typing import Any
 
 import httpx2
 import pytest
+from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import NullPool
 
 from infra.local.stack import EmbeddedStack
@@ -60,23 +61,27 @@ class Schema:
     """Newest revision of the last release."""
 
     def move(self, revision: str) -> None:
-        """Upgrade or downgrade to the revision, as `python -m migrations` does."""
-        settings = DatabaseSettings.model_validate({"url": self.url})
-        engine = create_engine(sqlalchemy_url(settings), poolclass=NullPool)
-        with engine.begin() as connection:
-            if revision == self.release and self.is_new():
+        """Upgrade or downgrade to the revision."""
+        with self._transaction() as connection:
+            if revision == self.release and revision_of(connection) is not None:
                 runner.downgrade(connection, revision)
             else:
                 runner.upgrade(connection, revision)
 
-    def is_new(self) -> bool:
-        """Whether the schema is that of this version."""
+    def revision(self) -> str | None:
+        """The current revision; None for an empty database."""
+        with self._transaction() as connection:
+            return revision_of(connection)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
         settings = DatabaseSettings.model_validate({"url": self.url})
-        engine = create_engine(sqlalchemy_url(settings), poolclass=NullPool)
-        with engine.connect() as connection:
-            if not connection.scalar(text("SELECT to_regclass('alembic_version')")):
-                return False
-            return connection.scalar(text("SELECT version_num FROM alembic_version")) != self.release
+        with create_engine(sqlalchemy_url(settings), poolclass=NullPool).begin() as connection:
+            yield connection
+
+
+def revision_of(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
 
 
 @pytest.fixture(scope="session")
@@ -191,7 +196,7 @@ def test_a_hundred_jobs_pass_through_an_upgrade_and_the_way_back(
         futures += [pool.submit(clients[1].job, seed) for seed in range(len(futures), JOBS)]
         jobs = [future.result() for future in futures]
 
-    assert not schema.is_new()
+    assert schema.revision() == schema.release
     assert [token_hash(job) for job in jobs] == [token_hash(job) for job in expected]
     assert len({job["id"] for job in jobs}) == JOBS
     schema.move("head")  # this version reads the rows

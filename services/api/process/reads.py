@@ -22,7 +22,7 @@ from shared.settings import DatabaseSettings
 logger = logging.getLogger(__name__)
 
 BEHIND_SECONDS = 0.05
-"""How long a read waits for a replica that is behind."""
+"""Longest wait of a read for a replica that is behind."""
 LOOK_SECONDS = 0.01
 REST_SECONDS = 10.0
 """A replica that does not answer is not asked again for this time."""
@@ -75,7 +75,7 @@ class Reads:
 
 
 async def has_replayed(session: AsyncSession, written: str) -> bool:
-    """Whether the replica has replayed the primary's log up to this place, or does so in a moment."""
+    """Return true when the replica has replayed the primary's log up to this place, false when it is late."""
     deadline = time.monotonic() + BEHIND_SECONDS
     while not (await session.execute(HAS_REPLAYED, {"written": written})).scalar_one():
         if time.monotonic() > deadline:

@@ -24,6 +24,7 @@ from shared.job_store.restore import (
     put_off_restore,
     take_restore,
 )
+from shared.pictures.errors import ImageError
 from shared.png_text import with_leading_text
 from shared.schemas.image_tokenizer import ImageTokenizerModel
 from shared.settings import RetentionSettings
@@ -101,6 +102,11 @@ class Restores:
                 extra={**facts, "reason": words_of(error)},
             )
             self._give_up(taken, RestoreError.REFUSED)
+        except ImageError as error:
+            logger.warning(
+                "the canvas of a picture cannot be read", extra={**facts, "reason": words_of(error)}
+            )
+            self._give_up(taken, RestoreError.CANVAS_EXPIRED)
         except TRANSIENT as error:
             logger.warning(
                 "could not restore a picture; trying again later", extra={**facts, "reason": words_of(error)}

@@ -37,7 +37,7 @@ def client(gateway_settings: GatewayProcessSettings, replica: Replica) -> Iterat
 
 
 def reads(client: TestClient) -> dict[str, int]:
-    """How many reads each server has had so far."""
+    """The number of reads of each server so far."""
     name = "luminary_gateway_reads_total{"
     lines = [line for line in client.get("/metrics").text.splitlines() if line.startswith(name)]
     return {line.split('"')[1]: int(float(line.split()[-1])) for line in lines}

@@ -239,6 +239,22 @@ def test_a_composed_picture_needs_its_canvas(platform: PlatformUnderTest) -> Non
         assert session.get_one(PictureRestore, composed.id).error_code == RestoreError.CANVAS_EXPIRED
 
 
+def test_a_canvas_that_cannot_be_read_ends_the_restore_and_not_the_io_worker(
+    platform: PlatformUnderTest, drawn: Image
+) -> None:
+    with platform.working():
+        composed = edit_left_half(platform, drawn.id)
+    broken = platform.storage.put_image("prj_x/broken", b"no picture", "image/png")
+    with platform.database.transaction() as session:
+        session.get_one(Image, drawn.id).storage_key = broken.key
+        session.get_one(Image, composed.id).expires_at = drawn.created_at
+    clean(platform)
+    ask_for(platform, composed)
+    restore_all(platform)
+    with platform.database.transaction() as session:
+        assert session.get_one(PictureRestore, composed.id).error_code == RestoreError.CANVAS_EXPIRED
+
+
 @pytest.mark.parametrize("size", ["64x64", "32x64"])
 def test_an_edit_of_an_expired_picture_is_that_of_the_picture(
     platform: PlatformUnderTest, drawn: Image, size: str

@@ -14,22 +14,17 @@ PROGRAMS = ("ip", "nft")
 TABLE = "inet luminary"
 
 
-def reason_to_skip() -> str | None:
-    """Why hosts cannot be made here; None if they can."""
+def use_own_network() -> None:
+    """Switch on the loopback device of this namespace. Fails outside of a namespace of the test's own."""
     devices = {line.partition(":")[0].strip() for line in Path("/proc/net/dev").read_text().splitlines()[2:]}
-    if devices != {"lo"}:
-        return "run `make network`: this test makes its hosts in a network namespace of its own"
+    assert devices == {"lo"}, "run `make network`, which runs the tests in a new network namespace"
     missing = [program for program in PROGRAMS if shutil.which(program) is None]
-    return f"it needs {', '.join(missing)}" if missing else None
+    assert not missing, f"these tests need {', '.join(missing)}"
+    run("ip", "link", "set", "lo", "up")
 
 
 def run(*command: str) -> None:
     subprocess.run(command, check=True, capture_output=True)
-
-
-def use_loopback() -> None:
-    """Switch on this namespace's own loopback device, which is off in a new one."""
-    run("ip", "link", "set", "lo", "up")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import psycopg
 from infra.local.account import server_account
 from infra.local.ports import HOST, PortReservations, is_listening
 from infra.local.process import ManagedProcess, ProcessSpec
+from tests.support.servers.addresses import at_place
 
 PROGRAM = "pgbouncer"
 PLACES = "/usr/sbin:/usr/local/sbin"
@@ -80,8 +81,8 @@ def pooled(folder: Path, path: str, url: str, connections: int) -> Iterator[Pool
     process.start()
     try:
         process.wait_until(lambda: is_listening(process.pid or 0, port), READY_SECONDS)
-        login = parts.netloc.rpartition("@")[0]
-        address = parts._replace(netloc=f"{login}@{HOST}:{port}")
-        yield Pooler(urlunsplit(address), urlunsplit(address._replace(path="/pgbouncer")))
+        yield Pooler(
+            at_place(url, HOST, port), at_place(urlunsplit(parts._replace(path="/pgbouncer")), HOST, port)
+        )
     finally:
         process.stop()

@@ -78,7 +78,7 @@ class Member:
         return [json.loads(line) for line in lines]
 
     def found_its_lease_lost(self, job_id: UUID) -> bool:
-        """Whether this worker has noticed that its attempt at the job lost the lease."""
+        """Return true when this worker has logged that its attempt at the job lost the lease."""
         lines = self.lines_about(job_id)
         return any(line.get("reason") == "lost" or "lease was lost" in line["message"] for line in lines)
 

@@ -5,7 +5,6 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 
@@ -15,6 +14,7 @@ from infra.local.postgres import PostgresServer
 from infra.local.postgres_programs import PostgresPrograms
 from infra.local.process import ManagedProcess
 from tests.support.platforms.platform import eventually
+from tests.support.servers.addresses import at_place
 
 
 class Replica:
@@ -27,12 +27,10 @@ class Replica:
 
     def address(self, url: str) -> str:
         """The replica's address of a database, from the primary's address."""
-        parts = urlsplit(url)
-        login = parts.netloc.rpartition("@")[0]
-        return urlunsplit(parts._replace(netloc=f"{login}@{HOST}:{self._port}"))
+        return at_place(url, HOST, self._port)
 
     def answers(self) -> bool:
-        """Whether the replica answers and follows the primary."""
+        """Return true when the replica answers and follows the primary."""
         try:
             with psycopg.connect(self.address(self._superuser_url), connect_timeout=2) as connection:
                 row = connection.execute("SELECT pg_is_in_recovery()").fetchone()

@@ -4,9 +4,10 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event, Lock, Thread
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from infra.local.ports import HOST
+from tests.support.servers.addresses import at_place
 
 CONSUMES = (b"BRPOP", b"\x00\x3c\x00\x14")
 """Bytes with which a client of Redis, and of AMQP (class 60, method 20: basic.consume), asks for messages."""
@@ -133,8 +134,7 @@ def proxied(url: str, host: str = HOST) -> Iterator[tuple[Proxy, str]]:
     assert parts.hostname is not None
     assert parts.port is not None
     proxy = Proxy((parts.hostname, parts.port), host)
-    login, at, _ = parts.netloc.rpartition("@")
     try:
-        yield proxy, urlunsplit(parts._replace(netloc=f"{login}{at}{host}:{proxy.port}"))
+        yield proxy, at_place(url, host, proxy.port)
     finally:
         proxy.close()

@@ -76,22 +76,16 @@ def assert_a_crowd_draws_as_each_alone(loaded: LoadedModel, dice: random.Random)
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
-@settings(max_examples=2, deadline=None, derandomize=True, database=None)
-@given(DICE)
+@pytest.mark.parametrize("crowds", [2, pytest.param(20, marks=pytest.mark.long)])
 def test_concurrent_requests_draw_the_same_as_sequential_decoding(
-    models: Models, precision: str, dice: random.Random
+    models: Models, precision: str, crowds: int
 ):
-    assert_a_crowd_draws_as_each_alone(models(precision), dice)
+    @settings(max_examples=crowds, deadline=None, derandomize=True, database=None)
+    @given(DICE)
+    def check(dice: random.Random) -> None:
+        assert_a_crowd_draws_as_each_alone(models(precision), dice)
 
-
-@pytest.mark.long
-@pytest.mark.parametrize("precision", PRECISIONS)
-@settings(max_examples=20, deadline=None, derandomize=True, database=None)
-@given(DICE)
-def test_many_crowds_draw_the_same_as_sequential_decoding(
-    models: Models, precision: str, dice: random.Random
-):
-    assert_a_crowd_draws_as_each_alone(models(precision), dice)
+    check()
 
 
 @pytest.mark.parametrize("variation", [name for name in VARIATIONS if name != "plain"])
