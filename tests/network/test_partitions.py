@@ -4,6 +4,9 @@
 tokenizer service and the io worker; each of the others has a GPU worker.
 """
 
+import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,7 +22,7 @@ from infra.local.stack import EmbeddedStack
 from shared.jobs import JobState
 from tests.support.models.random_models import write_decoder, write_movqgan
 from tests.support.platforms.evidence import assert_done_exactly_once, stored_objects, want_webhooks
-from tests.support.platforms.installation import SLOTS, Installation
+from tests.support.platforms.installation import ROOT, SLOTS, Installation
 from tests.support.platforms.platform import PlatformUnderTest, eventually
 from tests.support.servers.network_hosts import NetworkHost, network_host, use_own_network
 from tests.support.servers.processes import WORKER_READY, Member
@@ -27,6 +30,8 @@ from tests.support.servers.tcp_proxy import proxied
 
 pytestmark = pytest.mark.timeout(600)
 LONG = {"size": "256x256"}
+VANISHED_SECONDS = 40.0
+"""Limit of the wait for a vanished server: 30 s are promised, and the processors are busy."""
 ADDRESSES = ("DATABASE_URL", "BROKER_URL", "REDIS_URL", "S3_ENDPOINT_URL", "TOKENIZER_URL")
 HERE = ("gateway", "tokenizer", "io-worker")
 
@@ -151,3 +156,37 @@ def test_both_workers_cut_off_at_once_go_on_where_they_were(
     with workers[0].host.losing(100), workers[1].host.losing(100):
         eventually(lambda: all(platform.job(one).state == JobState.QUEUED for one in jobs), "lost workers")
     assert hashes(platform, jobs) == expected
+
+
+ASKS = """
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+from shared.database import Database
+from shared.settings import DatabaseSettings
+
+try:
+    with Database(DatabaseSettings(statement_timeout_seconds=600)).transaction() as session:
+        session.execute(text("SELECT 1"))
+        print("asks", flush=True)
+        session.execute(text("SELECT pg_sleep(600)"))
+except OperationalError:
+    print("gave up", flush=True)
+"""
+
+
+def test_an_answer_of_a_database_that_has_vanished_is_awaited_for_half_a_minute(
+    installation: Installation, workers: tuple[WorkerHost, WorkerHost]
+) -> None:
+    host = workers[0].host
+    with proxied(installation.address("DATABASE_URL"), host.address) as (_, url):
+        client = subprocess.Popen(
+            host.command([sys.executable, "-c", ASKS]),
+            env={**os.environ, "DATABASE_URL": url, "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert client.stdout is not None
+        assert client.stdout.readline() == "asks\n"
+        with host.losing(100):
+            output, _ = client.communicate(timeout=VANISHED_SECONDS)
+    assert output == "gave up\n"
