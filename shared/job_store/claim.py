@@ -4,38 +4,56 @@ from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import Interval, String, bindparam, func, select, text
+from sqlalchemy import Interval, String, bindparam, func, text
 from sqlalchemy.orm import Session
 
 from shared.job_store.clock import database_time
 from shared.job_store.numerics import PREFERENCE_SECONDS, changes_of_claim, event_data
 from shared.job_store.records import ClaimedJob, Lease
-from shared.job_store.transitions import apply, change
-from shared.jobs import JobEvent, Queue
+from shared.job_store.spans import Wait, note_wait
+from shared.job_store.transitions import changing, note_change, recording
+from shared.jobs import JobChange, JobEvent, Queue
 from shared.tables import Checkpoint, Job, JobRequestRow
 
 LOCK_FAIREST_JOB = text(
     "SELECT lock_fairest_job(CAST(:queues AS text[]), CAST(:model AS text), CAST(:numerics AS text),"
     " CAST(:just_served AS uuid), :preference_seconds, :wait_seconds)"
 )
-START = change(
-    JobEvent.STARTED,
-    Job.id == bindparam("claimed"),
-    {
-        "attempt": Job.attempt + 1,
-        "started_at": func.coalesce(Job.started_at, database_time()),
-        "lease_owner": bindparam("worker"),
-        "lease_expires_at": database_time() + bindparam("lease", type_=Interval),
-        "heartbeat_at": database_time(),
-        **changes_of_claim(bindparam("identity", type_=String)),
-    },
+STARTED = (
+    changing(
+        JobEvent.STARTED,
+        Job.id == bindparam("claimed"),
+        {
+            "attempt": Job.attempt + 1,
+            "started_at": func.coalesce(Job.started_at, database_time()),
+            "lease_owner": bindparam("worker", type_=String),
+            "lease_expires_at": database_time() + bindparam("lease", type_=Interval),
+            "heartbeat_at": database_time(),
+            **changes_of_claim(bindparam("identity", type_=String)),
+        },
+    )
+    .returning(
+        Job.id,
+        Job.project_id,
+        Job.queue,
+        Job.task,
+        Job.attempt,
+        Job.revision.label("sequence"),
+        Job.available_at,
+        Job.heartbeat_at,
+        Job.finish_by,
+        Job.checkpoint_numerics,
+        Job.traceparent,
+        event_data(bindparam("worker", type_=String)).label("data"),
+    )
+    .cte("changed")
 )
-"""Built once, because claims are frequent."""
-REQUEST = (
-    select(JobRequestRow.request, Checkpoint.state)
-    .outerjoin(Checkpoint, Checkpoint.job_id == JobRequestRow.job_id)
-    .where(JobRequestRow.job_id == bindparam("job_id"))
+START = (
+    recording(STARTED, JobEvent.STARTED, [*STARTED.c, JobRequestRow.request, Checkpoint.state])
+    .join(JobRequestRow, JobRequestRow.job_id == STARTED.c.id)
+    .outerjoin(Checkpoint, Checkpoint.job_id == STARTED.c.id)
 )
+"""Starts the job, records it, and reads what the worker needs. Built once, because claims are frequent."""
 
 
 def claim_next_job(
@@ -79,40 +97,27 @@ def claim_next_job(
     if job_id is None:
         return None
     # a statement of its own: that of the function began before the job was locked
-    started = apply(
-        session,
-        JobEvent.STARTED,
+    job = session.execute(
         START,
-        lambda job: {"worker": worker_id, **event_data(job)},
         {
             "claimed": job_id,
             "worker": worker_id,
             "lease": timedelta(seconds=lease_seconds),
             "identity": numerics,
         },
-    )
-    return load_claimed(session, started[0])
-
-
-def load_claimed(session: Session, job: Job) -> ClaimedJob:
-    """Read the request and the checkpoint of a job that was just claimed."""
-    request, checkpoint = session.execute(REQUEST, {"job_id": job.id}).one()
+    ).one()
+    note_change(session, JobChange(job.id, job.project_id, JobEvent.STARTED, job.task, None))
+    wait = Wait(job.id, job.attempt, job.queue, job.traceparent, job.available_at, job.heartbeat_at)
+    note_wait(session, wait)
     return ClaimedJob(
         lease=Lease(job.id, job.attempt),
         project_id=job.project_id,
         queue=Queue(job.queue),
         task=job.task,
-        request=request,
-        checkpoint=checkpoint,
+        request=job.request,
+        checkpoint=job.state,
         finish_by=job.finish_by,
         checkpoint_numerics=job.checkpoint_numerics,
         traceparent=job.traceparent,
-        waited_seconds=seconds_waited(job),
+        waited_seconds=max(0.0, (job.heartbeat_at - job.available_at).total_seconds()),
     )
-
-
-def seconds_waited(job: Job) -> float:
-    """Time from when a job could be claimed until it was, just now."""
-    if job.heartbeat_at is None:
-        return 0.0
-    return max(0.0, (job.heartbeat_at - job.available_at).total_seconds())

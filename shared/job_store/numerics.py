@@ -6,10 +6,10 @@ saved codes waits for PREFERENCE_SECONDS. After that any worker takes the job an
 the job shows the change in `numerics_changed`. The database function `lock_fairest_job` applies these rules.
 """
 
-from collections.abc import Mapping
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, ColumnElement, and_, case, exists, select
+from sqlalchemy import BindParameter, ColumnElement, and_, case, exists, func, literal, select
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from shared.job_store.clock import time_after
@@ -17,6 +17,9 @@ from shared.tables import Job, WorkerRow
 
 PREFERENCE_SECONDS: Final = 5.0
 """Time for which a job that was begun, but has no saved codes, is reserved for workers of its identity."""
+
+
+NOTHING = literal({}, JSONB)
 
 
 def lived(numerics: Any, wait_seconds: float) -> ColumnElement[bool]:
@@ -34,12 +37,15 @@ def changes_of_claim(numerics: BindParameter[str]) -> dict[str, Any]:
     }
 
 
-def event_data(job: Job) -> Mapping[str, Any]:
-    """Data of a claim's event: the identity, and its change if this claim changed it."""
-    data: dict[str, Any] = {} if job.numerics is None else {"numerics": job.numerics}
-    if job.numerics_attempt == job.attempt:
-        data["numerics_changed"] = {"from": job.numerics_before, "to": job.numerics}
-    return data
+def event_data(worker: BindParameter[str]) -> ColumnElement[Any]:
+    """SQL: data of a claim's event: the worker, its identity, and the change if this claim changed it."""
+    build = func.jsonb_build_object
+    change = build("from", Job.numerics_before, "to", Job.numerics)
+    return (
+        build("worker", worker)
+        .concat(case((Job.numerics.is_not(None), build("numerics", Job.numerics)), else_=NOTHING))
+        .concat(case((Job.numerics_attempt == Job.attempt, build("numerics_changed", change)), else_=NOTHING))
+    )
 
 
 def recent_numerics(session: Session, wait_seconds: float) -> frozenset[str]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
@@ -57,17 +58,44 @@ def note_spans(
     ]
     if not traced:
         return
-    spans: list[EndedSpan] = session.info.setdefault(ENDED_SPANS, [])
+    spans = spans_of(session)
     now: datetime = session.execute(select(database_time())).scalar_one()
     starts = starts_of_attempts(session, [job for job, _, _ in traced]) if event in ENDS else {}
     for job, trace, detail in traced:
-        if event is JobEvent.STARTED:
-            spans.append(queue_span(job, trace, now))
         if job.id in starts:
             end = AttemptEnd(event, starts[job.id], now, detail)
             spans.append(attempt_span(job, trace, end))
         if target(event) in FINAL_STATES:
             spans.append(job_span(job, trace, now))
+
+
+@dataclass(frozen=True)
+class Wait:
+    """A job's wait until its attempt started."""
+
+    job_id: UUID
+    attempt: int
+    queue: str
+    traceparent: str | None
+    begun_at: datetime
+    ended_at: datetime
+
+
+def note_wait(session: Session, wait: Wait) -> None:
+    """Keep the span of a wait until the commit, if the job is traced."""
+    if not is_on():
+        return
+    trace = JobTrace.of(wait.job_id, wait.traceparent)
+    if trace is not None and trace.request.trace_flags.sampled:
+        attributes = {names.QUEUE_NAME: wait.queue, names.ATTEMPT_NUMBER: wait.attempt}
+        begun_at = min(wait.begun_at, wait.ended_at)
+        spans_of(session).append(EndedSpan(names.QUEUE, trace.inside(), begun_at, wait.ended_at, attributes))
+
+
+def spans_of(session: Session) -> list[EndedSpan]:
+    """The spans that are written after the session's commit."""
+    spans: list[EndedSpan] = session.info.setdefault(ENDED_SPANS, [])
+    return spans
 
 
 def starts_of_attempts(session: Session, jobs: Sequence[Job]) -> dict[Any, JobEventRow]:
@@ -80,12 +108,6 @@ def starts_of_attempts(session: Session, jobs: Sequence[Job]) -> dict[Any, JobEv
     ).all()
     over = {row.job_id for row in rows if row.kind in BETWEEN_ATTEMPTS}
     return {row.job_id: row for row in rows if row.kind == JobEvent.STARTED and row.job_id not in over}
-
-
-def queue_span(job: Job, trace: JobTrace, now: datetime) -> EndedSpan:
-    """The wait of a job before its attempt."""
-    attributes = {names.QUEUE_NAME: job.queue, names.ATTEMPT_NUMBER: job.attempt}
-    return EndedSpan(names.QUEUE, trace.inside(), min(job.available_at, now), now, attributes)
 
 
 def attempt_span(job: Job, trace: JobTrace, end: AttemptEnd) -> EndedSpan:

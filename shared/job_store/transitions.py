@@ -6,12 +6,30 @@ Events and deliveries are written in the same transaction, so neither exists wit
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, text, update
-from sqlalchemy.orm import Session
-from sqlalchemy.sql.dml import ReturningUpdate
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Select,
+    SmallInteger,
+    Text,
+    Update,
+    Uuid,
+    and_,
+    bindparam,
+    cast,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from shared.event_types import patterns_of
 from shared.job_errors import JobErrorCode
@@ -28,33 +46,11 @@ from shared.jobs import (
     sources,
     target,
 )
-from shared.tables import Job
+from shared.tables import Delivery, Job, JobEventRow, WebhookEndpoint
 
 RECEIVER_SEPARATOR = "/"
 """Stands in `Delivery.receiver` after the project's id."""
-RECORD = text("""
-WITH changed AS MATERIALIZED (
-    SELECT * FROM unnest(
-        CAST(:job_ids AS uuid[]), CAST(:project_ids AS uuid[]), CAST(:sequences AS smallint[]),
-        CAST(:attempts AS smallint[]), CAST(:data AS jsonb[])
-    ) AS job(id, project_id, sequence, attempt, data)
-),
-events AS (
-    INSERT INTO job_events (job_id, project_id, sequence, attempt, kind, data, created_at)
-    SELECT id, project_id, sequence, attempt, CAST(:kind AS text), data, clock_timestamp() FROM changed
-)
-INSERT INTO deliveries (endpoint_id, job_id, sequence, event_type, receiver)
-SELECT endpoint.id, changed.id, changed.sequence, CAST(:event_type AS text),
-    concat(
-        endpoint.project_id, CAST(:separator AS text),
-        coalesce(endpoint.origin, CAST(endpoint.id AS text))
-    )
-FROM changed
-JOIN webhook_endpoints endpoint ON endpoint.project_id = changed.project_id
-    AND (endpoint.job_id IS NULL OR endpoint.job_id = changed.id)
-WHERE endpoint.disabled_at IS NULL AND endpoint.event_types && CAST(:patterns AS text[])
-""")
-"""One statement, because claims are frequent. The jobs' rows are not read again."""
+Column = ColumnElement[Any] | InstrumentedAttribute[Any]
 EventData = Mapping[str, Any] | Callable[[Job], Mapping[str, Any]]
 
 
@@ -75,12 +71,21 @@ def transition(
     values: further columns to set. data: stored with the event; the same for all jobs, or a function of the
     job.
     """
-    return apply(session, event, change(event, condition, values), data)
+    statement = (
+        changing(event, condition, values)
+        .returning(Job)
+        .execution_options(synchronize_session=False, populate_existing=True, dml_strategy="orm")
+    )
+    jobs = session.scalars(statement).all()
+    record_event(session, event, jobs, data or {})
+    if jobs and target(event) in FINAL_STATES - {JobState.SUCCEEDED}:
+        cancel_children(session, [job.id for job in jobs])
+    return jobs
 
 
-def change(
+def changing(
     event: JobEvent, condition: ColumnElement[bool], values: Mapping[str, Any] | None = None
-) -> ReturningUpdate[Job]:
+) -> Update:
     """The statement of the event for all jobs that meet the condition and whose state allows it."""
     after = target(event)
     changes: dict[str, Any] = {"state": after.value, "revision": Job.revision + 1}
@@ -93,24 +98,7 @@ def change(
         update(Job)
         .where(Job.state.in_(sorted(sources(event))), condition)
         .values(changes | dict(values or {}))
-        .returning(Job)
-        .execution_options(synchronize_session=False, populate_existing=True, dml_strategy="orm")
     )
-
-
-def apply(
-    session: Session,
-    event: JobEvent,
-    statement: ReturningUpdate[Job],
-    data: EventData | None = None,
-    parameters: Mapping[str, Any] | None = None,
-) -> Sequence[Job]:
-    """Execute a statement of `change`, and record the event of each changed job; return these jobs."""
-    jobs = session.scalars(statement, parameters).all()
-    record_event(session, event, jobs, data or {})
-    if jobs and target(event) in FINAL_STATES - {JobState.SUCCEEDED}:
-        cancel_children(session, [job.id for job in jobs])
-    return jobs
 
 
 def cancel_children(session: Session, parents: Sequence[UUID]) -> None:
@@ -146,18 +134,70 @@ def record_event(session: Session, event: JobEvent, jobs: Sequence[Job], data: E
         return
     details = [dict(data(job) if callable(data) else data) for job in jobs]
     note_spans(session, event, jobs, details)
-    event_type = f"job.{event.value}"
     values = {
         "job_ids": [job.id for job in jobs],
         "project_ids": [job.project_id for job in jobs],
         "sequences": [job.revision for job in jobs],
         "attempts": [job.attempt for job in jobs],
-        "data": [json.dumps(detail) for detail in details],
-        "kind": event.value,
-        "event_type": event_type,
-        "patterns": patterns_of(event_type),
-        "separator": RECEIVER_SEPARATOR,
+        "details": [json.dumps(detail) for detail in details],
     }
-    session.execute(RECORD, values)
-    changes = [JobChange(job.id, job.project_id, event, job.task, job.error_code) for job in jobs]
-    session.info.setdefault(CHANGED_JOBS, []).extend(changes)
+    session.execute(recording_of_many(event), values)
+    for job in jobs:
+        note_change(session, JobChange(job.id, job.project_id, event, job.task, job.error_code))
+
+
+def note_change(session: Session, change: JobChange) -> None:
+    """Have the change counted in the metrics after the commit."""
+    session.info.setdefault(CHANGED_JOBS, []).append(change)
+
+
+@cache
+def recording_of_many(event: JobEvent) -> Select[Any]:
+    """The statement that records the event of jobs which were changed before; it does not read their rows."""
+    arrays = {"job_ids": Uuid, "project_ids": Uuid, "sequences": SmallInteger, "attempts": SmallInteger}
+    changed = (
+        func.unnest(
+            *(bindparam(name, type_=ARRAY(kind)) for name, kind in arrays.items()),
+            cast(bindparam("details", type_=ARRAY(Text)), ARRAY(JSONB)),
+        )
+        .table_valued("id", "project_id", "sequence", "attempt", "data")
+        .render_derived()
+    )
+    return recording(select(changed).cte("changed"), event, [literal(1)])
+
+
+def recording(changed: CTE, event: JobEvent, answer: Sequence[Column]) -> Select[Any]:
+    """Select `answer`, and write the event of each changed job and its webhook deliveries.
+
+    changed: rows with id, project_id, sequence, attempt and data. One statement, because claims are frequent.
+    """
+    event_type = f"job.{event.value}"
+    row = changed.c
+    events = insert(JobEventRow).from_select(
+        ["job_id", "project_id", "sequence", "attempt", "kind", "data", "created_at"],
+        select(
+            row.id,
+            row.project_id,
+            row.sequence,
+            row.attempt,
+            literal(event.value),
+            row.data,
+            func.clock_timestamp(),
+        ),
+    )
+    receiver = func.concat(
+        WebhookEndpoint.project_id,
+        literal(RECEIVER_SEPARATOR),
+        func.coalesce(WebhookEndpoint.origin, cast(WebhookEndpoint.id, Text)),
+    )
+    deliveries = insert(Delivery).from_select(
+        ["endpoint_id", "job_id", "sequence", "event_type", "receiver"],
+        select(WebhookEndpoint.id, row.id, row.sequence, literal(event_type), receiver)
+        .join_from(changed, WebhookEndpoint, WebhookEndpoint.project_id == row.project_id)
+        .where(
+            or_(WebhookEndpoint.job_id.is_(None), WebhookEndpoint.job_id == row.id),
+            WebhookEndpoint.disabled_at.is_(None),
+            WebhookEndpoint.event_types.overlap(patterns_of(event_type)),
+        ),
+    )
+    return select(*answer).select_from(changed).add_cte(events.cte("events"), deliveries.cte("deliveries"))
