@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -109,6 +110,9 @@ class BrokerSettings(BaseSettings):
 
     broker_url: SecretStr
     """URL of Celery's broker: redis://, rediss://, amqp:// or amqps://."""
+    more_broker_urls: SecretStr | None = None
+    """URLs of further brokers whose workers the gateway wakes, such as those of another region, separated by
+    commas. Their workers find jobs without this, too, but only by polling."""
     redis_url: SecretStr | None = None
     """URL of the server for progress events: redis:// or rediss://. Default: BROKER_URL, if it is one."""
 
@@ -116,6 +120,13 @@ class BrokerSettings(BaseSettings):
     @classmethod
     def _speak_a_protocol_that_doorbells_need(cls, url: SecretStr) -> SecretStr:
         return with_scheme(url, BROKER_SCHEMES)
+
+    @field_validator("more_broker_urls")
+    @classmethod
+    def _speak_it_everywhere(cls, urls: SecretStr | None) -> SecretStr | None:
+        for url in secret_list(urls):
+            with_scheme(SecretStr(url), BROKER_SCHEMES)
+        return urls
 
     @field_validator("redis_url")
     @classmethod
@@ -148,6 +159,40 @@ class StorageSettings(BaseSettings):
     """Secret access key."""
     prefix: str = ""
     """Prefix of every object key, so that several installations can share a bucket."""
+    read_copies: SecretStr | None = None
+    """Buckets with copies of the pictures, like https://KEY:SECRET@HOST/BUCKET?region=REGION, separated by
+    commas; key and region may be left out. Read while S3_BUCKET lacks a picture or does not answer."""
+
+    @field_validator("read_copies")
+    @classmethod
+    def _name_buckets(cls, copies: SecretStr | None) -> SecretStr | None:
+        for number, copy in enumerate(secret_list(copies), 1):
+            parts = urlsplit(copy)
+            if parts.scheme not in {"http", "https"} or not parts.hostname or "/" in parts.path.strip("/"):
+                raise ValueError(f"number {number} is not like https://HOST/BUCKET")
+            if not parts.path.strip("/"):
+                raise ValueError(f"number {number} names no bucket: https://HOST/BUCKET")
+        return copies
+
+    def copies(self) -> list["StorageSettings"]:
+        """The settings of each bucket with copies; what its URL does not say is as for the bucket itself."""
+        return [self.model_copy(update=place_of(copy)) for copy in secret_list(self.read_copies)]
+
+
+def place_of(url: str) -> dict[str, Any]:
+    """The fields of StorageSettings that the URL of a bucket says."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    place: dict[str, Any] = {
+        "endpoint_url": f"{parts.scheme}://{host}",
+        "bucket": parts.path.strip("/"),
+        "read_copies": None,
+    }
+    if parts.username and parts.password:
+        place["access_key_id"] = SecretStr(unquote(parts.username))
+        place["secret_access_key"] = SecretStr(unquote(parts.password))
+    regions = parse_qs(parts.query).get("region")
+    return place | ({"region": regions[0]} if regions else {})
 
 
 class JobSettings(BaseSettings):

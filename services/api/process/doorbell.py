@@ -21,6 +21,7 @@ from shared.doorbells import EXPIRES_SECONDS, doorbell_task
 from shared.error_words import words_of
 from shared.jobs import Queue
 from shared.outages import Outage
+from shared.settings import BrokerSettings, secret_list
 from shared.tracing import names
 from shared.tracing.contexts import TRACEPARENT, JobTrace
 from shared.tracing.spans import leaf
@@ -36,9 +37,10 @@ MOST_WAITING = 200
 class Doorbell:
     """Publishes doorbells to the broker from a thread."""
 
-    def __init__(self, broker_url: str, metrics: Metrics) -> None:
+    def __init__(self, broker_url: str, metrics: Metrics, name: str = "the broker") -> None:
+        """name: of the broker, in log lines."""
         self._metrics = metrics
-        self._outage = Outage(logger, "the broker")
+        self._outage = Outage(logger, name)
         self._celery = Celery("luminary-gateway", broker=broker_url, set_as_current=False)
         self._celery.conf.update(
             broker_connection_timeout=SOCKET_SECONDS,
@@ -111,6 +113,32 @@ class Doorbell:
         self._executor.shutdown()
         self._connection.release()
         self._celery.close()
+
+
+class Doorbells:
+    """The doorbells of all brokers, each with a thread of its own, so that a dead broker delays no other."""
+
+    def __init__(self, settings: BrokerSettings, metrics: Metrics) -> None:
+        first = Doorbell(settings.broker_url.get_secret_value(), metrics)
+        more = (
+            Doorbell(url, metrics, f"number {number} of MORE_BROKER_URLS")
+            for number, url in enumerate(secret_list(settings.more_broker_urls), 1)
+        )
+        self._doorbells = [first, *more]
+
+    def ring(self, queue: Queue, trace: JobTrace | None = None) -> None:
+        """Wake the workers of the queue soon, at every broker. Returns at once and never raises."""
+        for doorbell in self._doorbells:
+            doorbell.ring(queue, trace)
+
+    def is_reachable(self) -> bool:
+        """Whether the broker of BROKER_URL answers; blocks for up to a few seconds."""
+        return self._doorbells[0].is_reachable()
+
+    def close(self) -> None:
+        """Publish the waiting doorbells, except at brokers that do not answer; then close the connections."""
+        for doorbell in self._doorbells:
+            doorbell.close()
 
 
 def doorbell_span(queue: Queue, trace: JobTrace | None) -> AbstractContextManager[object]:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.api.http.metrics import Metrics
-from services.api.process.doorbell import Doorbell
+from services.api.process.doorbell import Doorbells
 from services.api.process.fleet import FleetMetrics
 from services.api.process.image_fetching import ImageFetcher
 from services.api.process.readiness import BROKER, POSTGRES, STORAGE, Probe
@@ -40,7 +40,7 @@ class Gateway:
     reads: Reads
     """Transactions that only read, perhaps on a replica."""
     storage: StorageCalls
-    doorbell: Doorbell
+    doorbell: Doorbells
     subscriber: EventSubscriber | None
     """None without a Redis-protocol server; waiting requests then poll the database."""
     fetcher: ImageFetcher
@@ -70,7 +70,7 @@ async def open_gateway(settings: GatewayProcessSettings, metrics: Metrics) -> As
         stack.push_async_callback(reads.dispose)
         storage = StorageCalls(settings.storage)
         stack.push_async_callback(storage.close)
-        doorbell = Doorbell(settings.broker.broker_url.get_secret_value(), metrics)
+        doorbell = Doorbells(settings.broker, metrics)
         stack.push_async_callback(asyncio.to_thread, doorbell.close)
         subscriber = None
         if redis_url is not None:
@@ -118,7 +118,7 @@ def make_decoders(settings: GatewaySettings) -> Decoders:
 
 
 def make_probes(
-    database: AsyncDatabase, doorbell: Doorbell, storage: StorageCalls, threads: ThreadPoolExecutor
+    database: AsyncDatabase, doorbell: Doorbells, storage: StorageCalls, threads: ThreadPoolExecutor
 ) -> dict[str, Probe]:
     """A probe for each server behind the gateway; checks that block run in threads."""
 

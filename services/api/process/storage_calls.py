@@ -60,7 +60,7 @@ class StorageCalls:
 
     async def get(self, key: str) -> bytes:
         """The object's bytes. Raises ObjectMissingError if there is no such object."""
-        return await self._call(lambda: self._storage.get(key))
+        return await self._call(lambda: self._storage.get(key), though_away=self._storage.has_copies)
 
     async def delete(self, key: str) -> None:
         """Delete the object; a missing object is no error."""
@@ -77,8 +77,9 @@ class StorageCalls:
         for threads in (self._threads, self._asking_thread):
             threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _call(self, work: Callable[[], Value]) -> Value:
-        if self._is_away or len(self._calls) >= THREADS + MOST_WAITING:
+    async def _call(self, work: Callable[[], Value], *, though_away: bool = False) -> Value:
+        """though_away: call even if the bucket does not answer, because copies of it may."""
+        if (self._is_away and not though_away) or len(self._calls) >= THREADS + MOST_WAITING:
             raise StorageError("the object storage does not answer; no further call is made for now")
         # In a separate task: a disconnect does not end the thread, so the call must stay counted.
         task = asyncio.ensure_future(self._run(work))

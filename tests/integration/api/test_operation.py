@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from infra.local.stack import EmbeddedStack
 from services.api.http.metrics import Metrics
 from services.api.problems.codes import ProblemCode
-from services.api.process.doorbell import Doorbell
+from services.api.process.doorbell import Doorbell, Doorbells
 from services.api.settings import GatewayProcessSettings
 from shared.database import Database
 from shared.jobs import Queue
@@ -118,6 +118,17 @@ def test_a_doorbell_without_a_broker_is_counted_and_hurts_nobody() -> None:
     )
     assert failed == 1
     assert doorbell.is_reachable() is False
+
+
+def test_workers_of_another_broker_are_woken_although_the_own_one_is_dead(broker_url: str) -> None:
+    elsewhere = broker_url.rpartition("/")[0] + "/7"
+    settings = BrokerSettings(broker_url=SecretStr(NO_BROKER), more_broker_urls=SecretStr(elsewhere))
+    doorbells = Doorbells(settings, Metrics())
+    doorbells.ring(Queue.DENSE)
+    doorbells.close()
+    assert not doorbells.is_reachable()
+    with redis.Redis.from_url(elsewhere) as client:
+        assert client.llen(Queue.DENSE.value) == 1
 
 
 def test_a_gateway_leaves_although_its_broker_is_deaf() -> None:

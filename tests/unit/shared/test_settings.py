@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from infra.local.secret_files import with_secrets
 from infra.local.settings_table import SECTIONS
@@ -17,6 +17,7 @@ from shared.settings import (
     FILE_SUFFIX,
     ProcessSettings,
     SettingsError,
+    StorageSettings,
     load_settings,
     secret_variables,
 )
@@ -139,6 +140,7 @@ SECRETS = (
     "S3_ACCESS_KEY_ID",
     "S3_SECRET_ACCESS_KEY",
     "GATEWAY_REPLICA_URL",
+    "MORE_BROKER_URLS",
 )
 
 
@@ -163,7 +165,7 @@ def test_every_secret_can_be_in_a_file(
 def test_the_secrets_in_files_are_all_there_are() -> None:
     """A new secret setting gets its `_FILE` by its type."""
     found = {variable for part in SECTIONS.values() for variable in secret_variables(part).values()}
-    assert found == {*SECRETS, "TOKENIZER_SECRET"}
+    assert found == {*SECRETS, "TOKENIZER_SECRET", "S3_READ_COPIES"}
     files = dict.fromkeys([f"{variable}{FILE_SUFFIX}" for variable in found], "x")
     assert misspelt_variables(files, SECTIONS.values()) == []
 
@@ -268,3 +270,31 @@ def test_a_misspelt_variable_is_told_with_the_nearest_right_one(variable: str, s
 def test_variables_of_others_are_left_alone() -> None:
     of_others = ["GATEWAY_SERVICE_HOST", "GATEWAY_PORT_8000_TCP", "JOB_NAME", "LOG_DIR", "S3_HOME", "PATH"]
     assert misspelt_variables(dict.fromkeys(of_others, ""), SECTIONS.values()) == []
+
+
+@pytest.mark.parametrize(
+    ("copies", "message"),
+    [
+        ("https://host/bucket,ftp://host/bucket", "number 2 is not like https://HOST/BUCKET"),
+        ("https://host/", "number 1 names no bucket"),
+        ("https://host/bucket/folder", "number 1 is not like"),
+    ],
+)
+def test_a_bucket_of_copies_needs_a_host_and_a_name(copies: str, message: str) -> None:
+    with pytest.raises(ValidationError, match=message) as fault:
+        StorageSettings(bucket="pictures", read_copies=SecretStr(copies))
+    assert copies not in str(fault.value)
+
+
+def test_the_url_of_a_copy_says_what_differs_from_the_bucket() -> None:
+    own = {"bucket": "pictures", "access_key_id": SecretStr("own"), "prefix": "a/"}
+    text = SecretStr("https://key:s%2Fcret@host:9000/elsewhere?region=eu,http://host2/third")
+    first, second = StorageSettings(**own, read_copies=text).copies()
+    assert (first.endpoint_url, first.bucket, first.region, first.prefix) == (
+        "https://host:9000",
+        "elsewhere",
+        "eu",
+        "a/",
+    )
+    assert first.secret_access_key == SecretStr("s/cret")
+    assert (second.endpoint_url, second.access_key_id) == ("http://host2", SecretStr("own"))
