@@ -12,6 +12,7 @@ from luminary.one_line_errors import one_line
 from services.tokenizer.movqgan import check_movqgan
 from services.worker.engine.errors import CheckpointError
 from services.worker.engine.loading.model_folder import check_model_folder
+from services.worker.model.card import read_known_words
 from services.worker.model.picture_sizes import read_trained_sizes
 from shared.errors import LuminaryError
 from shared.model_folders import IMAGE_TOKENIZER_PLACES, image_tokenizer_of
@@ -30,6 +31,7 @@ def check_decoder(folder: Path) -> int:
     """Check a decoder's folder; return the number of its image codes. Raises EngineError."""
     checked = check_model_folder(folder)
     read_trained_sizes(folder)
+    read_known_words(folder)
     return checked.vocabulary.image_code_count
 
 

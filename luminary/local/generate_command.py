@@ -181,6 +181,7 @@ def command(**given: Any) -> None:
     if options.seed == CHOOSE_SEED:
         click.echo(f"seed {sampling.seed}", err=True)
     try:
+        _warn_of_unknown_words(options, draft)
         pipeline = _load(options)
         if options.guidance_scale is None:
             sampling = replace(sampling, guidance_scale=pipeline.loaded.default_guidance_scale)
@@ -200,6 +201,19 @@ def _check_combinations(options: Options) -> None:
         raise click.UsageError("give either --size or --aspect-ratio, not both")
     if options.best_of is not None and options.best_of < options.n:
         raise click.UsageError("--best-of must be at least -n")
+
+
+def _warn_of_unknown_words(options: Options, draft: "PictureRequest") -> None:
+    """Print a line for each text with words that the model's card does not list. An adapter may know them."""
+    from services.worker.model.card import read_known_words
+    from shared.known_words import unknown_words_warning
+
+    knows = None if options.adapter else read_known_words(options.model)
+    texts = {"prompt": draft.prompt, "negative_prompt": draft.negative_prompt, "subject": draft.subject}
+    for param, text in texts.items():
+        warning = unknown_words_warning(param, text or "", knows or ()) if knows else None
+        if warning is not None:
+            click.echo(f"warning: {warning['message']}", err=True)
 
 
 def _check_guidance(options: Options, sampling: "SamplingParameters") -> None:

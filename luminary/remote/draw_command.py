@@ -67,9 +67,14 @@ def command(
     place.prepare(options["count"])
     request = request_of(prompt, **options)
     platform = Platform(os.environ.get("LUMINARY_URL") or running(folder).url, key_of(folder))
-    job = follow(platform, platform.submit(request))
+    submitted = platform.submit(request)
+    for warning in submitted.get("warnings", ()):
+        click.echo(f"warning: {warning['message']}", err=True)
+    job = follow(platform, submitted)
     if job["status"] != JobState.SUCCEEDED:
         raise click.ClickException(why(job))
+    if job["outputs"] and not any(output.get("changed_cells") != 0 for output in job["outputs"]):
+        click.echo("warning: the edit changed nothing", err=True)
     pictures = [platform.picture(output["url"]) for output in job["outputs"]]
     for path in place.write(pictures, prompt or request["task"], job["request"]["seed"]):
         click.echo(str(path))

@@ -30,6 +30,7 @@ from services.worker.job.results import ResultStore
 from services.worker.job.run import JobRun, RunnerTools
 from services.worker.job.undecoded_pictures import DatabasePictures
 from services.worker.metrics import CHECKPOINT_AGE, HEARTBEAT_AGE, QUEUE_WAIT, SLOTS
+from services.worker.model.card import read_known_words
 from services.worker.model.engine_host import EngineHost, warm_up
 from services.worker.model.gauges import show_engine
 from services.worker.model.identity import describe_model, identify
@@ -75,7 +76,8 @@ class GpuWorker:
         loaded = load_engine(folder, own)
         engine_identity, sizes = identify(folder, loaded.loaded), read_trained_sizes(folder)
         self._model = engine_identity.name
-        self._described = describe_model(engine_identity, loaded.loaded, sizes, warm_up(loaded))
+        knows = read_known_words(folder)
+        self._described = describe_model(engine_identity, loaded.loaded, sizes, knows, warm_up(loaded))
         self._queues = tuple(queues)
         self._lease_seconds = settings.jobs.lease_seconds
         self._numerics_wait_seconds = settings.jobs.model_wait_seconds

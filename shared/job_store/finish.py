@@ -138,5 +138,6 @@ def store_output(session: Session, project_id: UUID, job_id: UUID, position: int
             score=output.score,
             partial=output.partial,
             drawn_index=output.drawn_index,
+            changed_cells=output.changed_cells,
         )
     )

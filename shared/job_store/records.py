@@ -1,6 +1,6 @@
 """Arguments and results of the job store's functions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -45,6 +45,8 @@ class NewJob:
     """The job that this one repeats."""
     replay_of: UUID | None = None
     """The finished job that this one draws again."""
+    warnings: Sequence[Mapping[str, Any]] = ()
+    """`JobWarning` in JSON."""
     parent: UUID | None = None
     """Job whose first picture is the image of this one; it may still run."""
 
@@ -119,6 +121,8 @@ class Output:
     certainty: bytes | None = None
     """Certainty of each cell, see `ImageTokens.certainty`; None for a partly drawn picture."""
     canvas: UsedCanvas | None = None
+    changed_cells: int | None = None
+    """See `Candidate.changed_cells`."""
 
 
 @dataclass(frozen=True)

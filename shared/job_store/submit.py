@@ -52,11 +52,12 @@ def submit_job(session: Session, new: NewJob, webhook: WebhookEndpoint | None = 
             mask=new.mask and dict(new.mask),
             retry_of=new.retry_of,
             replay_of=new.replay_of,
+            warnings=[dict(warning) for warning in new.warnings],
         )
     )
     if webhook is not None:
         webhook.job_id = job.id
         session.add(webhook)
     session.flush()
-    record_event(session, JobEvent.QUEUED, [job], {})
+    record_event(session, JobEvent.QUEUED, [job], {"warnings": list(new.warnings)} if new.warnings else {})
     return job

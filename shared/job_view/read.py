@@ -56,6 +56,7 @@ def collect(session: Session, jobs: Sequence[Job], positions: dict[UUID, int | N
             retry_of=request_of[job.id].retry_of,
             retries=retries_of[job.id],
             replay=replays.get(job.id),
+            warnings=request_of[job.id].warnings,
         )
         for job in jobs
     ]

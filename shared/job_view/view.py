@@ -23,6 +23,7 @@ from shared.schemas.job_response import (
     JobReplay,
     JobResponse,
     JobUsage,
+    JobWarning,
     NumericsChange,
     ReplayDifference,
 )
@@ -50,6 +51,7 @@ class JobRows:
     retries: Sequence[UUID] = ()
     """Jobs that repeat this one, oldest first."""
     replay: Replay | None = None
+    warnings: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ def view_job(rows: JobRows, public_url: str) -> JobResponse:
         partial_pending=rows.undecoded,
         scores=job.scores,
         mask=view_mask(rows, public_url),
+        warnings=[JobWarning.model_validate(warning) for warning in rows.warnings],
         error=view_error(job),
         usage=None if rows.usage is None else JobUsage.model_validate(rows.usage, from_attributes=True),
         request=view_request(rows.request),
@@ -215,6 +218,7 @@ def view_output(rows: OutputRows, request: Mapping[str, Any], public_url: str) -
         height=image.height,
         score=rows.candidate.score,
         partial=rows.candidate.partial,
+        changed_cells=rows.candidate.changed_cells,
         expired=image.is_expired,
         restorable=rows.restorable,
     )

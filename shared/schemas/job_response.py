@@ -68,6 +68,9 @@ class JobOutput(DescribedModel):
     height: int
     score: float | None
     partial: bool
+    changed_cells: int | None
+    """Cells of an edit whose code differs from the given picture's: 0 says that the edit changed nothing.
+    Null for other tasks and for partial pictures."""
     expired: bool
     """Whether the file is gone: its URLs answer 410."""
     restorable: bool
@@ -86,6 +89,18 @@ class JobMask(DescribedModel):
     cells_total: int
     understood: str
     """URL of a PNG of the mask in whole cells: white cells may change."""
+
+
+class JobWarning(DescribedModel):
+    """Something about an accepted request that may spoil its pictures. It never stops a job."""
+
+    code: str
+    """`unknown_words`: the model was not trained on some words of the text."""
+    param: str
+    """Field of the request."""
+    message: str
+    words: list[str] = Field(default_factory=list[str])
+    """The unknown words, in lower case."""
 
 
 class JobErrorBody(DescribedModel):
@@ -175,6 +190,7 @@ class JobResponse(DescribedModel):
     scores: list[float] | None = None
     """Scores of all drawn candidates, only with `best_of`."""
     mask: JobMask | None = None
+    warnings: list[JobWarning] = Field(default_factory=list[JobWarning])
     error: JobErrorBody | None = None
     usage: JobUsage | None = None
     request: dict[str, Any]

@@ -143,9 +143,12 @@ class Candidate(Base):
     drawn_index: Mapped[Small | None]
     """Index among the drawn candidates; null if it is the position."""
     starred_at: Mapped[datetime | None]
+    changed_cells: Mapped[int | None]
+    """Cells of an edit whose code differs from the given picture's; null for other tasks and for parts."""
 
     __table_args__ = (
         CheckConstraint("position >= 0", name="position_not_negative"),
+        CheckConstraint("changed_cells >= 0", name="changed_cells_not_negative"),
         UniqueConstraint("job_id", "position"),
         UniqueConstraint("id", "job_id"),
     )

@@ -1,6 +1,7 @@
 """Jobs: the narrow row that is often updated, and separate tables for what is read seldom."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, Float, ForeignKey, Index, text
@@ -178,6 +179,8 @@ class JobRequestRow(Base):
     """The job that this one repeats at a client's request."""
     replay_of: Mapped[UUID | None] = mapped_column(ForeignKey("jobs.id", ondelete="SET NULL"))
     """The finished job that this one draws again, to compare the codes."""
+    warnings: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'::jsonb"))
+    """`JobWarning` in JSON: what the client should know about a request that was accepted."""
 
     __table_args__ = (
         Index(None, "retry_of", postgresql_where=text("retry_of IS NOT NULL")),

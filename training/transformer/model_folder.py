@@ -16,6 +16,7 @@ from services.worker.engine.loading.adapters import ADAPTERS_FOLDER
 from services.worker.engine.loading.checkpoint import INDEX_FILE, WEIGHTS_FILE
 from services.worker.engine.model.config import CONFIG_FILE, ModelConfig
 from services.worker.engine.model.transformer import Transformer, checkpoint_name
+from services.worker.model.card import CARDS
 from training.transformer.text_vocabulary import write_tokenizer
 
 GUIDANCE = 2.0
@@ -62,12 +63,12 @@ def write_weights(folder: Path, parameters: dict[str, Tensor], dtype: torch.dtyp
 
 
 def copy_with_weights(source: Path, folder: Path, parameters: dict[str, Tensor]) -> None:
-    """Copy a model folder with new weights. Its adapters are left out: they fit only the old weights."""
+    """Copy a model folder with new weights, without adapters and cards, which belong to the old ones."""
     folder.mkdir(parents=True, exist_ok=True)
     for file in source.iterdir():
         if file.is_dir() and file.name != ADAPTERS_FOLDER:
             shutil.copytree(file, folder / file.name, dirs_exist_ok=True)
-        elif file.is_file() and file.suffix != ".safetensors" and file.name != INDEX_FILE:
+        elif file.is_file() and file.suffix != ".safetensors" and file.name not in {INDEX_FILE, *CARDS}:
             shutil.copy2(file, folder / file.name)
     write_weights(folder, parameters, ModelConfig.from_folder(source).torch_dtype)
 

@@ -1,8 +1,10 @@
 """Turn a validated request into the job to store; pure functions."""
 
 import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from services.api.images.sources import is_future
@@ -61,6 +63,7 @@ def new_job(
     max_failures: int,
     mask: MaskRecord | None = None,
     *,
+    warnings: Sequence[Mapping[str, Any]] = (),
     retry_of: UUID | None = None,
     replay_of: UUID | None = None,
 ) -> NewJob:
@@ -80,5 +83,6 @@ def new_job(
         numerics=request.numerics,
         retry_of=retry_of,
         replay_of=replay_of,
+        warnings=warnings,
         parent=parse_id(IdKind.JOB, request.image) if request.image and is_future(request.image) else None,
     )

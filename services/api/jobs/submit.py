@@ -24,7 +24,8 @@ from services.api.jobs.idempotency import Claim, RecordedAnswer, record_answer, 
 from services.api.jobs.once import FirstAnswer, do_once
 from services.api.jobs.prepare import check_shape, choose_seed, complete_request, new_job
 from services.api.jobs.token_controls import resolve_controls
-from services.api.models.repository import living_workers
+from services.api.jobs.warn import warnings_of
+from services.api.models.repository import latest_workers, living_workers
 from services.api.problems.codes import Problem, ProblemCode
 from services.api.process.gateway import Gateway
 from services.api.process.submission_turns import take_turn
@@ -81,6 +82,7 @@ async def queue(gateway: Gateway, caller: Caller, order: Order, claim: Claim | N
         await session.run_sync(check_deadlines, request)
         workers = await session.run_sync(living_workers, gateway.settings.jobs.lease_seconds)
         recent = await session.run_sync(recent_numerics, gateway.settings.jobs.model_wait_seconds)
+        latest = [] if workers else await session.run_sync(latest_workers)
         request = await session.run_sync(resolve_image, caller.project_id, request)
         request = await session.run_sync(resolve_controls, caller.project_id, request)
     offers = [worker.model for worker in workers]
@@ -101,6 +103,7 @@ async def queue(gateway: Gateway, caller: Caller, order: Order, claim: Claim | N
             with_ids(request, ids),
             gateway.settings.jobs.max_failures,
             mask,
+            warnings=warnings_of([worker.model for worker in workers or latest], request),
             retry_of=order.retry_of,
             replay_of=order.replay_of,
         )

@@ -22,6 +22,11 @@ def living_workers(session: Session, lease_seconds: float) -> list[WorkerRow]:
     return list(session.scalars(statement))
 
 
+def latest_workers(session: Session) -> list[WorkerRow]:
+    """The worker that sent the last heartbeat, living or not; empty if none ever did."""
+    return list(session.scalars(select(WorkerRow).order_by(WorkerRow.heartbeat_at.desc()).limit(1)))
+
+
 def models_of(workers: Iterable[WorkerRow]) -> ModelList:
     """The models of the workers, each once, in the order of their oldest worker."""
     by_name: dict[str, list[WorkerRow]] = {}

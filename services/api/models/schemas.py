@@ -37,6 +37,7 @@ class ModelResponse(BaseModel):
                     "sizes": {"text_to_image": ["256x256"], "edit": ["256x256"], "dense": ["256x256"]},
                     "tokens_per_second": 41.5,
                     "largest_side": 1536,
+                    "knows": ["ball", "cube", "red", "blue", "left", "right"],
                     "precision": "fp32",
                     "device": "cpu",
                     "numerics": [

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from services.worker.composite import REACH_CELLS, Backdrop, put_back
+from services.worker.engine.layout.prompts import PictureRequest
 from services.worker.job.candidates import Drawing, drawn_rows
 from services.worker.job.certainty import of_result
 from services.worker.job.prepare import PreparedJob
@@ -25,6 +26,7 @@ from shared.job_store import (
 )
 from shared.schemas.image_tokenizer import ImageTokenizerModel
 from shared.storage import StoredObject, answer_folder
+from shared.tasks import Task
 from shared.token_grid import TokenGrid
 
 PNG = "image/png"
@@ -41,6 +43,7 @@ class DecodedPicture:
     partial: bool
     certainty: bytes | None = None
     canvas: UsedCanvas | None = None
+    changed_cells: int | None = None
 
 
 class PictureDecoder(Protocol):
@@ -85,7 +88,11 @@ class ResultStore:
         if undecoded is None:
             return None
         certainty = of_result(job.recipe.plan, drawn.certainty)
-        picture = replace(self._decoded(undecoded, check), certainty=certainty)
+        picture = replace(
+            self._decoded(undecoded, check),
+            certainty=certainty,
+            changed_cells=None if undecoded.partial else changed_cells(job.picture, undecoded.grid),
+        )
         if job.backdrop is None or picture.partial:
             return picture
         return self._composed(picture, job.backdrop, check)
@@ -105,7 +112,13 @@ class ResultStore:
     def store(self, claimed: ClaimedJob, index: int, picture: DecodedPicture) -> Output:
         """Store the file of one candidate. index: its number among the drawn ones."""
         output = self._store(answer_folder(claimed.project_id, claimed.lease.job_id, index), picture)
-        return replace(output, drawn_index=index, certainty=picture.certainty, canvas=picture.canvas)
+        return replace(
+            output,
+            drawn_index=index,
+            certainty=picture.certainty,
+            canvas=picture.canvas,
+            changed_cells=picture.changed_cells,
+        )
 
     def _store(self, folder: str, picture: DecodedPicture) -> Output:
         stored = self._storage.put_image(folder, add_text(picture.png, picture.text), PNG)
@@ -164,6 +177,14 @@ class ResultStore:
     def _made_with(self) -> Mapping[str, Any]:
         identity = self._identity()
         return {} if identity is None else identity.as_text()
+
+
+def changed_cells(request: PictureRequest, grid: TokenGrid) -> int | None:
+    """Number of cells of an edit whose code differs from the given picture's; None for other tasks."""
+    given = request.given_codes
+    if request.task is not Task.EDIT or given is None or len(given) != len(grid.tokens):
+        return None
+    return sum(before != after for before, after in zip(given, grid.tokens, strict=True))
 
 
 def answer_of(outputs: list[Output], drawing: Drawing, undecoded: Sequence[UndecodedOutput] = ()) -> Answer:

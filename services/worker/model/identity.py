@@ -1,5 +1,6 @@
 """Descriptions of the model for the workers' table, for recipes and for the text in pictures."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -42,10 +43,15 @@ def identify(folder: Path, loaded: LoadedModel) -> ModelIdentity:
 
 
 def describe_model(
-    identity: ModelIdentity, loaded: LoadedModel, sizes: TrainedSizes, tokens_per_second: float
+    identity: ModelIdentity,
+    loaded: LoadedModel,
+    sizes: TrainedSizes,
+    knows: Sequence[str] | None,
+    tokens_per_second: float,
 ) -> dict[str, Any]:
     """The model's description for the models resource.
 
+    knows: words that it was trained on; None if its card lists none.
     tokens_per_second: speed of one picture drawn alone, measured at the start and used only for estimates.
     """
     report = loaded.capabilities
@@ -62,4 +68,5 @@ def describe_model(
         "largest_side": loaded.vocabulary.max_grid * GRID_PIXELS,
         "image_codes": loaded.vocabulary.image_code_count,
         "batch_invariant": report.batch_invariant,
+        "knows": knows,
     }

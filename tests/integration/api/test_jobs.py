@@ -3,7 +3,7 @@
 from datetime import datetime
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from services.api.problems.codes import ProblemCode
 from shared.database import Database
@@ -12,7 +12,7 @@ from shared.job_errors import JobError, JobErrorCode
 from shared.job_store import Progress, fail_job, save_progress, succeed_job
 from shared.job_store.clock import time_after
 from shared.jobs import JobState, Phase
-from shared.tables import Job, JobRequestRow, WebhookEndpoint
+from shared.tables import Job, JobEventRow, JobRequestRow, WebhookEndpoint, WorkerRow
 from shared.tables import Project as ProjectRow
 from tests.support.factories import must_claim, one_picture, queue_job, read_job
 from tests.support.gateway.clients import Project, assert_problem
@@ -45,6 +45,33 @@ def test_a_seed_that_the_client_leaves_out_is_chosen_and_told(alice: Project) ->
     seeds = {alice.submit().json()["request"]["seed"] for _ in range(3)}
     assert len(seeds) == 3
     assert all(0 <= seed < 2**53 for seed in seeds)
+
+
+def test_words_that_the_model_does_not_know_give_a_warning(alice: Project, database: Database) -> None:
+    assert alice.submit(prompt="a cat").json()["warnings"] == []
+    with database.transaction() as session:
+        model = {"name": "tiny", "knows": ["ball", "red"]}
+        session.add(WorkerRow(id="a", queues=["generate"], slots=1, model=model))
+    job = alice.submit(prompt="a red cat").json()
+    message = "`cat` is unknown to this model; it knows: ball, red"
+    warning = {"code": "unknown_words", "param": "prompt", "message": message, "words": ["cat"]}
+    assert job["warnings"] == [warning]
+    assert alice.get(f"/v1/jobs/{job['id']}").json()["warnings"] == [warning]
+    assert alice.get("/v1/models").json()["data"][0]["knows"] == ["ball", "red"]
+    with database.transaction() as session:
+        job_id = parse_id(IdKind.JOB, job["id"])
+        (event,) = session.scalars(select(JobEventRow).where(JobEventRow.job_id == job_id))
+        assert event.data == {"warnings": [warning]}
+
+
+def test_without_a_running_worker_the_last_one_s_words_count(alice: Project, database: Database) -> None:
+    with database.transaction() as session:
+        for name, age in (("first", -900.0), ("last", -600.0)):
+            row = WorkerRow(id=name, queues=["generate"], slots=1, model={"name": name, "knows": [name]})
+            row.heartbeat_at = session.scalars(select(time_after(age))).one()
+            session.add(row)
+    words = [warning["words"] for warning in alice.submit(prompt="first and last").json()["warnings"]]
+    assert words == [["first"]]
 
 
 def test_a_waiting_job_tells_how_many_of_its_project_stand_before_it(alice: Project, bob: Project) -> None:

@@ -172,6 +172,8 @@ def test_a_mask_leaves_the_dark_part_as_it_was(artist: Project) -> None:
     job = drawn(artist, task="edit", image=first["id"], mask=mask, prompt="make it blue")
     (edited,) = job["outputs"]
     assert job["usage"]["tokens_done"] == 8 * 4
+    assert 0 < edited["changed_cells"] <= 8 * 4
+    assert first["changed_cells"] is None
     before, after = (np.asarray(picture_of(artist, output)) for output in (first, edited))
     assert not np.array_equal(before[:, 32:], after[:, 32:])
 

@@ -13,6 +13,7 @@ from services.tokenizer.movqgan import load_movqgan
 from services.worker.engine.kernels.precision import Precision
 from services.worker.engine.loading.weights_fingerprint import fingerprint_model
 from tests.support.command_line import Run, parameters
+from tests.support.source_tree import ROOT
 
 TINY = Path(__file__).parents[3] / "models/tiny"
 PHOTO = Image.linear_gradient("L").resize((90, 70)).convert("RGB")
@@ -105,6 +106,15 @@ def test_every_parameter_is_in_the_file(luminary: Run, model: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize("quant", ["none", "int8", "nf4"])
+def test_words_that_the_model_does_not_know_are_named(
+    luminary: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    words = ["--prompt", "a red cat", "--seed", 1, "--out", tmp_path]
+    assert luminary("generate", "--model", ROOT / "models/tiny", *words) == 0
+    error = capsys.readouterr().err
+    assert "warning: `cat` is unknown to this model; it knows: ball, cube, star" in error
+
+
 def test_speculation_changes_no_byte_of_the_file(luminary: Run, model: Path, tmp_path: Path, quant: str):
     call = ["generate", "--model", model, "--prompt", "a ball", "--size", "64x64", "--seed", 3]
     call += ["--dtype", "fp32", "--quant", quant]

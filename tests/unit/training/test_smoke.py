@@ -88,17 +88,21 @@ def test_a_run_without_a_checkpoint_cannot_be_exported(smoke_run: Path, tmp_path
         export_model(smoke_run / "start", tmp_path, tmp_path / "out")
 
 
-def test_a_sharded_model_is_copied_with_its_tokenizer_but_without_adapters(tmp_path: Path) -> None:
+def test_a_sharded_model_is_copied_with_its_tokenizer_but_without_adapters_and_card(tmp_path: Path) -> None:
     source, out = tmp_path / "source", tmp_path / "out"
     config = write_checkpoint(source, sharded=True)
     (source / "movqgan_270M.ckpt").write_bytes(b"codes")
+    (source / "MODEL_CARD.md").write_text("# The old weights\n")
     (source / "adapters/style").mkdir(parents=True)
     model, _ = load_transformer(source, config, torch.float32, torch.device("cpu"))
     weights = {name: torch.zeros_like(p) for name, p in model.named_parameters()}
     copy_with_weights(source, out, weights)
     copied, _ = load_transformer(out, config, torch.float32, torch.device("cpu"))
     assert not any(p.any() for p in copied.parameters())
-    expected = {file.name for file in source.iterdir() if "safetensors" not in file.name} - {"adapters"}
+    expected = {file.name for file in source.iterdir() if "safetensors" not in file.name} - {
+        "adapters",
+        "MODEL_CARD.md",
+    }
     assert {file.name for file in out.iterdir()} == expected | {"model.safetensors"}
 
 
