@@ -1,7 +1,8 @@
 """The fair order of `shared.job_store.claim`, in logarithmic time, for simulations of many workers.
 
 Higher priority first, then the project with the fewest running jobs, then age. The project that a slot has
-just served counts one job more. A test compares this class with the database's own choices.
+just served goes after others with as many. All weights are equal. A test compares this class with the
+database's own choices.
 """
 
 import heapq
@@ -64,13 +65,13 @@ class FairLine:
         first = self._top(priority)
         if first is None or first[2] != just_served:
             return None if first is None else first[2]
-        # its project counts one more: the next valid entry of another project may come before it now
+        # its project goes last among those with as many running jobs
         second: tuple[int, int, int] | None = first
         while second is not None and second[2] == just_served:
             heapq.heappop(self._heaps[priority])
             second = self._top(priority)
         heapq.heappush(self._heaps[priority], first)
-        if second is None or (first[0] + 1, first[1]) < (second[0], second[1]):
+        if second is None or first[0] < second[0]:
             return first[2]
         return second[2]
 

@@ -168,7 +168,7 @@ class GpuWorker:
         parts = {} if known is None else {"numerics": {"id": known.numerics.id, **known.numerics.as_dict()}}
         return {**self._described, **parts}
 
-    def _claim(self, just_served: UUID | None) -> ClaimedJob | None:
+    def _claim(self, just_served: UUID | None, in_a_row: int) -> ClaimedJob | None:
         """Claim a job; None until the workers' table shows this worker's numerics identity."""
         if not self._heartbeat.has_told(self._identity.id) and not self._introduce():
             return None
@@ -179,6 +179,7 @@ class GpuWorker:
                 self.id,
                 self._lease_seconds,
                 just_served,
+                in_a_row=in_a_row,
                 model=self._model,
                 numerics=self._identity.id,
                 numerics_wait_seconds=self._numerics_wait_seconds,

@@ -17,7 +17,7 @@ from shared.tables import Checkpoint, Job, JobRequestRow
 
 LOCK_FAIREST_JOB = text(
     "SELECT lock_fairest_job(CAST(:queues AS text[]), CAST(:model AS text), CAST(:numerics AS text),"
-    " CAST(:just_served AS uuid), :preference_seconds, :wait_seconds)"
+    " CAST(:just_served AS uuid), :in_a_row, :preference_seconds, :wait_seconds)"
 )
 STARTED = (
     changing(
@@ -63,6 +63,7 @@ def claim_next_job(
     lease_seconds: float,
     just_served: UUID | None = None,
     *,
+    in_a_row: int = 1,
     model: str | None = None,
     numerics: str | None = None,
     numerics_wait_seconds: float = 600.0,
@@ -73,11 +74,14 @@ def claim_next_job(
     identity; jobs that another identity began are skipped while a worker of that identity is running, or ran
     within `numerics_wait_seconds` (see the module `numerics`).
 
-    Order: higher priority, then the project with the fewest running jobs, then jobs that are new or were
-    begun by this identity, then age. One job is added to the count of `just_served`, the project that the
-    slot served before, so that projects take turns even with a single slot.
-    Guarantee: while the only job of a project waits, other projects start at most as many jobs as there are
-    slots, however many they have queued.
+    just_served: the project that the slot served before, with its last `in_a_row` jobs.
+
+    Order: higher priority, then the project with the fewest running jobs for its weight, then jobs that are
+    new or were begun by this identity, then age. Projects take turns even at a single slot: a project with
+    weight 3 has three jobs in a row; after them it goes last among the projects with as many running jobs.
+    Projects that run `max_running_jobs` are passed over.
+    Guarantee: while the only job of a project waits, another project of weight w starts at most as many jobs
+    as there are slots and w - 1 more, however many it has queued.
 
     The database's function `lock_fairest_job` (migrations) looks at the first job of each of a few lines, and
     so does not become slower when more jobs wait. Rows that another claim has locked are skipped, so two
@@ -90,6 +94,7 @@ def claim_next_job(
             "model": model,
             "numerics": numerics,
             "just_served": just_served,
+            "in_a_row": in_a_row,
             "preference_seconds": PREFERENCE_SECONDS,
             "wait_seconds": numerics_wait_seconds,
         },

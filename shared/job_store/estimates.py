@@ -15,8 +15,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from shared.job_store.clock import database_time, time_after
+from shared.job_store.records import Share
 from shared.jobs import ACTIVE_STATES, JobState
-from shared.tables import Job, JobEstimate, JobRequestRow, WorkerRow
+from shared.tables import Job, JobEstimate, JobRequestRow, Project, WorkerRow
 
 MOST_OF_A_PROJECT = 200
 """Waiting jobs of one project that get an estimate."""
@@ -87,6 +88,13 @@ def open_jobs(session: Session) -> list[JobInLine]:
         .order_by(Job.id)
     )
     return [JobInLine(job, size, int(best_of or 0)) for job, size, best_of in session.execute(statement)]
+
+
+def special_shares(session: Session) -> dict[UUID, Share]:
+    """The shares of projects that have a weight or a limit of running jobs."""
+    special = or_(Project.weight != 1, Project.max_running_jobs.is_not(None))
+    rows = session.execute(select(Project.id, Project.weight, Project.max_running_jobs).where(special))
+    return {project_id: Share(weight, most) for project_id, weight, most in rows}
 
 
 def seconds_per_token(session: Session) -> dict[tuple[str, str], float]:

@@ -87,6 +87,14 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class Share:
+    """How much of the slots a project gets while others wait, and how many of its jobs may run."""
+
+    weight: int = 1
+    max_running_jobs: int | None = None
+
+
+@dataclass(frozen=True)
 class StoredImage:
     """A picture whose file is stored in S3."""
 

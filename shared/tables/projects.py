@@ -33,6 +33,10 @@ class Project(Base):
     retain_previews_seconds: Mapped[int | None]
     retain_events_seconds: Mapped[int | None]
     retain_checkpoints_seconds: Mapped[int | None]
+    weight: Mapped[int] = mapped_column(server_default=text("1"))
+    """Share of the slots while several projects wait: with weight 3, three times as much as with weight 1."""
+    max_running_jobs: Mapped[int | None]
+    """Jobs that may run at the same time; null for any number."""
 
     __table_args__ = (
         CheckConstraint("octet_length(webhook_secret) BETWEEN 24 AND 64", name="webhook_secret_length"),
@@ -45,6 +49,13 @@ class Project(Base):
         ),
         CheckConstraint("max_queued_jobs > 0", name="max_queued_jobs_positive"),
         CheckConstraint("requests_per_minute > 0", name="requests_per_minute_positive"),
+        CheckConstraint("weight BETWEEN 1 AND 1000", name="weight_in_range"),
+        CheckConstraint("max_running_jobs > 0", name="max_running_jobs_positive"),
+        Index(
+            "ix_projects_special",
+            "id",
+            postgresql_where=text("weight <> 1 OR max_running_jobs IS NOT NULL"),
+        ),
         CheckConstraint(
             "LEAST(retain_uploads_seconds, retain_results_seconds, retain_previews_seconds,"
             " retain_events_seconds, retain_checkpoints_seconds) >= -1"

@@ -27,7 +27,7 @@ from shared.job_store import (
 )
 from shared.job_store.clock import database_time, time_after
 from shared.jobs import JobState, Phase, Priority, Queue
-from shared.tables import Job, WaitingLine, WorkerRow
+from shared.tables import Job, Project, WaitingLine, WorkerRow
 from tests.support.factories import (
     LEASE_SECONDS,
     claim,
@@ -53,6 +53,12 @@ class RandomFleet:
         self._database = database
         self._random = random.Random(seed)  # noqa: S311  (equal every time)
         self._projects = [make_project(database, f"project {number}") for number in range(5)]
+        with database.transaction() as session:
+            for project_id, weight, most in zip(
+                self._projects, (1, 2, 3, 1, 1), (None,) * 4 + (2,), strict=True
+            ):
+                project = session.get_one(Project, project_id)
+                project.weight, project.max_running_jobs = weight, most
         self._jobs: list[UUID] = []
         self._held: list[tuple[Lease, UUID, str | None]] = []
         self.claims = 0
@@ -104,15 +110,18 @@ class RandomFleet:
     def _claim(self) -> None:
         queues = self._random.sample(list(Queue), self._random.randint(1, 3))
         just_served = self._random.choice(self._projects) if self._one_in(2) else None
+        in_a_row = self._random.randint(1, 3)
         model, numerics = self._random.choice(MODELS), self._random.choice(IDENTITIES)
         with self._database.transaction() as session:
-            wanted = fairest_by_sorting(session, Asker(queues, just_served, model, numerics), WAIT_SECONDS)
+            asker = Asker(queues, just_served, model, numerics, in_a_row)
+            wanted = fairest_by_sorting(session, asker, WAIT_SECONDS)
             claimed = claim_next_job(
                 session,
                 queues,
                 "worker-1",
                 LEASE_SECONDS,
                 just_served,
+                in_a_row=in_a_row,
                 model=model,
                 numerics=numerics,
                 numerics_wait_seconds=WAIT_SECONDS,
@@ -189,7 +198,7 @@ def test_every_claim_takes_the_job_that_sorting_all_jobs_would_choose(database: 
     for _ in range(STEPS):
         fleet.step()
         assert_every_job_is_in_line(database)
-    assert fleet.claims > STEPS / 6
+    assert fleet.claims > STEPS / 8
     assert fleet.empty_claims
 
 

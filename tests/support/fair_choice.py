@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import and_, case, exists, func, or_, select, text
+from sqlalchemy import Float, and_, case, cast, exists, false, func, or_, select, text
 from sqlalchemy.orm import Session
 
 from shared.database import Database
 from shared.job_store.clock import database_time, time_after
 from shared.job_store.numerics import PREFERENCE_SECONDS
 from shared.jobs import ACTIVE_STATES, JobState, Queue
-from shared.tables import Job, WorkerRow
+from shared.tables import Job, Project, WorkerRow
 
 LEFT_OUT = text("""
     SELECT job.id FROM jobs job LEFT JOIN waiting_lines line ON line.id = job.line
@@ -26,12 +26,13 @@ LEFT_OUT = text("""
 
 @dataclass(frozen=True)
 class Asker:
-    """A free slot, and the project that it served before."""
+    """A free slot, and the project that it served before with its last `in_a_row` jobs."""
 
     queues: Sequence[Queue]
     just_served: UUID | None
     model: str | None
     numerics: str | None
+    in_a_row: int = 1
 
 
 def fairest_by_sorting(session: Session, asker: Asker, wait_seconds: float) -> UUID | None:
@@ -42,7 +43,13 @@ def fairest_by_sorting(session: Session, asker: Asker, wait_seconds: float) -> U
         .group_by(Job.project_id)
         .cte("running")
     )
-    served = case((Job.project_id == asker.just_served, 1), else_=0)
+    count = func.coalesce(running.c.jobs, 0)
+    served = false() if asker.just_served is None else Job.project_id == asker.just_served
+    turn_is_over = asker.in_a_row % Project.weight == 0
+    load = case(
+        (and_(served, ~turn_is_over, count == 0), -1.0),
+        else_=cast(count, Float) / Project.weight,
+    )
     begun_with = func.coalesce(Job.checkpoint_numerics, Job.numerics)
     is_own = or_(begun_with.is_(None), begun_with.is_not_distinct_from(asker.numerics))
     its_worker = exists().where(
@@ -55,8 +62,10 @@ def fairest_by_sorting(session: Session, asker: Asker, wait_seconds: float) -> U
     )
     statement = (
         select(Job.id)
+        .join(Project, Project.id == Job.project_id)
         .outerjoin(running, running.c.project_id == Job.project_id)
         .where(
+            or_(Project.max_running_jobs.is_(None), count < Project.max_running_jobs),
             Job.state == JobState.QUEUED.value,
             Job.blocked_by.is_(None),
             Job.queue.in_([queue.value for queue in asker.queues]),
@@ -69,7 +78,8 @@ def fairest_by_sorting(session: Session, asker: Asker, wait_seconds: float) -> U
         )
         .order_by(
             Job.priority,
-            func.coalesce(running.c.jobs, 0) + served,
+            load,
+            case((and_(served, turn_is_over), 1), else_=0),
             case((is_own, 0), else_=1),
             Job.id,
         )

@@ -23,13 +23,14 @@ class Slots:
         self,
         count: int,
         *,
-        claim: Callable[[UUID | None], ClaimedJob | None],
+        claim: Callable[[UUID | None, int], ClaimedJob | None],
         run: Callable[[ClaimedJob], None],
         bell: Bell,
         closing: Event,
         poll_seconds: float,
     ) -> None:
-        """claim: returns the next job or None; its argument is the project of the slot's previous job.
+        """claim: returns the next job or None; it gets the project of the slot's previous job, and the number
+        of jobs that the slot has run for this project in a row.
 
         run: runs the job and never raises. closing: set to stop claiming. poll_seconds: an idle slot's pause.
         """
@@ -58,22 +59,24 @@ class Slots:
 
     def _serve(self) -> None:
         just_served: UUID | None = None
+        in_a_row = 0
         while not self._closing.is_set():
-            claimed = self._try_to_claim(just_served)
+            claimed = self._try_to_claim(just_served, in_a_row)
             if claimed is None:
                 self._bell.wait(self._poll_seconds * self._random.uniform(1 - JITTER, 1 + JITTER))
                 continue
             # wake another slot: there may be more jobs
             self._bell.ring()
             self._run(claimed)
+            in_a_row = in_a_row + 1 if claimed.project_id == just_served else 1
             just_served = claimed.project_id
         # this slot may have used up a ring that another slot needs to stop
         self._bell.ring()
 
-    def _try_to_claim(self, just_served: UUID | None) -> ClaimedJob | None:
+    def _try_to_claim(self, just_served: UUID | None, in_a_row: int) -> ClaimedJob | None:
         started = time.monotonic()
         try:
-            claimed = self._claim(just_served)
+            claimed = self._claim(just_served, in_a_row)
         except DATABASE_FAULTS as error:
             DATABASE.failed(words_of(error), started)
             return None

@@ -17,6 +17,7 @@ from shared.job_store.estimates import (
     live_workers,
     open_jobs,
     seconds_per_token,
+    special_shares,
     write_estimates,
 )
 from shared.job_store.searches import SearchName, end_step, take_step
@@ -53,6 +54,7 @@ class Estimates:
         with self._database.transaction() as session:
             jobs, now = open_jobs(session), session.scalars(select(database_time())).one()
             rows = live_workers(session, self._lease_seconds) if jobs else []
+            shares = special_shares(session) if rows else {}
             if rows and time.monotonic() >= self._learn_at:
                 self._paces, self._quantiles = seconds_per_token(session), learned_quantiles(session)
                 self._learn_at = time.monotonic() + LEARN_SECONDS
@@ -60,7 +62,7 @@ class Estimates:
             workers, quantiles = workers_of(rows, self._paces), self._quantiles
             sizes = {row.model.get("name"): row.model.get("default_size") for row in rows}
             line = [open_job(row, sizes, now) for row in jobs]
-            done = forecast(workers, line)
+            done = forecast(workers, line, shares)
             states = {row.job.id: JobState(row.job.state) for row in jobs}
             forecasts = [
                 Forecast(job_id, states[job_id], max(LEAST_SECONDS, seconds))

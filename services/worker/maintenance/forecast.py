@@ -1,7 +1,7 @@
 """Forecast when jobs are done: play the fair order of claims forward, slot by slot. Pure; reads no clock.
 
-The order is that of `shared.job_store.claim`: priority, then the project with the fewest running jobs, then
-age. Jobs that will be submitted later are unknown, so jobs of low priority may wait longer.
+The order is that of `shared.job_store.claim`: priority, then the project with the fewest running jobs for its
+weight, then age. Jobs that will be submitted later are unknown, so jobs of low priority may wait longer.
 """
 
 import heapq
@@ -9,6 +9,8 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
+
+from shared.job_store.records import Share
 
 MOST_STARTS = 2000
 """Starts of jobs that are played; later jobs get no forecast."""
@@ -49,6 +51,9 @@ class OpenJob:
     """Job whose picture this one waits for."""
 
 
+EQUAL = Share()
+
+
 @dataclass(order=True)
 class Slot:
     """A slot, and when it is free; the number makes the order of equal times definite."""
@@ -58,16 +63,20 @@ class Slot:
     worker: LiveWorker = field(compare=False)
     serves: UUID | None = field(default=None, compare=False)
     """The project of its current job."""
+    in_a_row: int = field(default=0, compare=False)
+    """Jobs of this project that it has run without another project's in between."""
 
 
-def forecast(workers: Sequence[LiveWorker], jobs: Sequence[OpenJob]) -> dict[UUID, float]:
+def forecast(
+    workers: Sequence[LiveWorker], jobs: Sequence[OpenJob], shares: Mapping[UUID, Share] | None = None
+) -> dict[UUID, float]:
     """Seconds until each job is done. Jobs that no worker can run are left out.
 
-    jobs: waiting ones in the order of their ids.
+    jobs: waiting ones in the order of their ids. shares: of the projects that have no equal one.
     """
     done: dict[UUID, float] = {}
     slots = occupied_slots(workers, jobs, done)
-    line = Line(job for job in jobs if job.id not in done and job.blocked_by is None)
+    line = Line((job for job in jobs if job.id not in done and job.blocked_by is None), shares or {})
     children: defaultdict[UUID, list[OpenJob]] = defaultdict(list)
     for job in jobs:
         if job.blocked_by is not None:
@@ -84,11 +93,11 @@ def forecast(workers: Sequence[LiveWorker], jobs: Sequence[OpenJob]) -> dict[UUI
         served = slot.serves
         if served is not None:
             running[served] -= 1
-        slot.serves = None
-        job = line.pop_fairest(slot.worker, running, served)
+        job = line.pop_fairest(slot, running)
         if job is None:
             continue  # nothing that it may run waits: the slot takes no further part
         slot.free_at += slot.worker.seconds(job.task, job.tokens)
+        slot.in_a_row = slot.in_a_row + 1 if job.project_id == served else 1
         slot.serves = job.project_id
         running[job.project_id] += 1
         done[job.id] = slot.free_at
@@ -110,7 +119,7 @@ def occupied_slots(
                 job = mine[place]
                 left = job.seconds_left
                 slot.free_at = worker.seconds(job.task, job.tokens) if left is None else left
-                slot.serves = job.project_id
+                slot.serves, slot.in_a_row = job.project_id, 1
                 done[job.id] = slot.free_at
             slots.append(slot)
     return slots
@@ -140,7 +149,8 @@ def may_run(worker: LiveWorker, job: OpenJob) -> bool:
 class Line:
     """The waiting jobs of each priority and project, oldest first."""
 
-    def __init__(self, jobs: Iterable[OpenJob]) -> None:
+    def __init__(self, jobs: Iterable[OpenJob], shares: Mapping[UUID, Share]) -> None:
+        self._shares = shares
         self._waiting: dict[int, dict[UUID, deque[OpenJob]]] = {}
         self._count = 0
         for job in jobs:
@@ -150,21 +160,17 @@ class Line:
     def __len__(self) -> int:
         return self._count
 
-    def pop_fairest(
-        self, worker: LiveWorker, running: Mapping[UUID, int], just_served: UUID | None
-    ) -> OpenJob | None:
-        """The job that a free slot of this worker claims next; None if it can run none.
-
-        running: running jobs by project. just_served: the project of the slot's last job counts one more.
-        """
+    def pop_fairest(self, slot: Slot, running: Mapping[UUID, int]) -> OpenJob | None:
+        """The job that the free slot claims next; None if it can run none. running: by project."""
         for priority in sorted(self._waiting):
             heads = [
-                (running.get(project, 0) + (project == just_served), job.id, job)
+                (*self._load(project, slot, running.get(project, 0)), job.id, job)
                 for project, jobs in self._waiting[priority].items()
-                if (job := next((one for one in jobs if may_run(worker, one)), None)) is not None
+                if self._has_room(project, running.get(project, 0))
+                and (job := next((one for one in jobs if may_run(slot.worker, one)), None)) is not None
             ]
             if heads:
-                job = min(heads, key=lambda head: head[:2])[2]
+                job = min(heads, key=lambda head: head[:3])[3]
                 jobs = self._waiting[priority][job.project_id]
                 jobs.remove(job)
                 if not jobs:
@@ -172,3 +178,15 @@ class Line:
                 self._count -= 1
                 return job
         return None
+
+    def _has_room(self, project: UUID, running: int) -> bool:
+        """Whether the project may run another job."""
+        most = self._shares.get(project, EQUAL).max_running_jobs
+        return most is None or running < most
+
+    def _load(self, project: UUID, slot: Slot, running: int) -> tuple[float, bool]:
+        """Running jobs for the weight, -1 while the project's turn goes on; and whether the turn is over."""
+        weight = self._shares.get(project, EQUAL).weight
+        is_over = project == slot.serves and slot.in_a_row % weight == 0
+        goes_on = project == slot.serves and not is_over and running == 0
+        return -1 if goes_on else running / weight, is_over

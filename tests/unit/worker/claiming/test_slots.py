@@ -33,7 +33,7 @@ class Platform:
     closing: Event = field(default_factory=Event)
 
     def __post_init__(self) -> None:
-        self.served_before: list[UUID | None] = []
+        self.served_before: list[tuple[UUID | None, int]] = []
         self.looks: SimpleQueue[None] = SimpleQueue()
         self.done: SimpleQueue[ClaimedJob] = SimpleQueue()
         self.slots = Slots(
@@ -45,13 +45,13 @@ class Platform:
             poll_seconds=self.poll_seconds,
         )
 
-    def _claim(self, just_served: UUID | None) -> ClaimedJob | None:
+    def _claim(self, just_served: UUID | None, in_a_row: int) -> ClaimedJob | None:
         self.looks.put(None)
         if self.faults:
             raise self.faults.pop()
         if not self.waiting:
             return None
-        self.served_before.append(just_served)
+        self.served_before.append((just_served, in_a_row))
         return self.waiting.pop(0)
 
     def _run(self, job: ClaimedJob) -> None:
@@ -80,12 +80,13 @@ def test_waiting_jobs_are_run_one_after_the_other_without_a_doorbell() -> None:
         assert platform.wait_for_jobs(3) == jobs
 
 
-def test_a_claim_gets_the_project_that_the_slot_has_just_served() -> None:
+def test_a_claim_gets_the_project_that_the_slot_has_just_served_and_how_often() -> None:
     first, second = uuid4(), uuid4()
-    platform = Platform(waiting=[claimed_job(first), claimed_job(second), claimed_job(first)])
+    order = [first, second, second, first]
+    platform = Platform(waiting=[claimed_job(project) for project in order])
     with platform.started():
-        platform.wait_for_jobs(3)
-    assert platform.served_before == [None, first, second]
+        platform.wait_for_jobs(4)
+    assert platform.served_before == [(None, 0), (first, 1), (second, 1), (second, 2)]
 
 
 def test_a_doorbell_wakes_an_idle_slot_at_once() -> None:

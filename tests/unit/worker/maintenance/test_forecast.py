@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.worker.maintenance.forecast import LiveWorker, OpenJob, forecast
+from shared.job_store.records import Share
 
 ALICE, BOB = UUID(int=1), UUID(int=2)
 NUMBERS = count(100)
@@ -51,6 +52,18 @@ def test_a_job_of_a_lost_worker_waits_again() -> None:
 def test_projects_take_turns_however_many_jobs_one_of_them_has() -> None:
     line = [job(ALICE) for _ in range(5)] + [job(BOB)]
     assert ends([worker()], line)[-1] == 20
+
+
+def test_a_project_of_weight_two_has_two_jobs_in_a_row() -> None:
+    line = [job(ALICE) for _ in range(3)] + [job(BOB) for _ in range(2)]
+    done = forecast([worker()], line, {BOB: Share(weight=2)})
+    assert [done[one.id] for one in line] == [10, 40, 50, 20, 30]
+
+
+def test_a_project_at_its_limit_of_running_jobs_leaves_a_slot_to_others() -> None:
+    line = [job(ALICE), job(ALICE), job(BOB)]
+    done = forecast([worker(slots=2)], line, {ALICE: Share(max_running_jobs=1)})
+    assert [done[one.id] for one in line] == [10, 20, 10]
 
 
 def test_low_priority_waits_for_all_normal_jobs() -> None:
