@@ -12,7 +12,7 @@ ARG PIP_NO_INDEX
 WORKDIR /source
 COPY pyproject.toml constraints.txt ./
 COPY infra/docker infra/docker
-RUN infra/docker/install.sh packages api,io
+RUN infra/docker/install.sh packages api,io,backup
 COPY . .
 RUN infra/docker/install.sh project && infra/docker/install.sh finish
 

@@ -12,6 +12,9 @@ from shared.model_folders import IMAGE_TOKENIZER_PLACES, image_tokenizer_of
 
 GATEWAY_PORT = 8000
 TOKENIZER_PORT = 8001
+WORKER_PORT = 8002
+IO_WORKER_PORT = 8003
+"""Workers answer health checks and Prometheus there."""
 READY_PATH, ALIVE_PATH = "/readyz", "/healthz"
 """Paths of gateway and tokenizer service: 200 when they are ready, and 200 while they run."""
 EVERYWHERE = {"0.0.0.0", "::", ""}  # noqa: S104  (to recognise, not to bind)
@@ -23,7 +26,7 @@ class Service:
 
     spec: ProcessSpec
     ready_url: str | None = None
-    """URL that returns 200 when the service is ready; None for a worker, which has no HTTP server."""
+    """URL that returns 200 when the service is ready; None for a service that is asked in another way."""
     registers: bool = False
     """Whether the service adds itself to the workers table when it is ready, with its model loaded."""
 
@@ -35,14 +38,22 @@ def web_service(name: str, package: str, host: str, port: int, stop_seconds: flo
 
 
 def celery_worker(
-    name: str, queues: str, concurrency: int, stop_seconds: float, *, registers: bool = False
+    name: str,
+    queues: str,
+    concurrency: int,
+    stop_seconds: float,
+    *,
+    health_port: int | None = None,
+    registers: bool = False,
 ) -> Service:
-    """A GPU worker or an io worker, as the queues say."""
+    """A GPU worker or an io worker, as the queues say. health_port: where it answers, None for nowhere."""
     command = [
         *(sys.executable, "-m", "services.worker", "--name", name),
         *("--queues", queues, "--concurrency", str(concurrency)),
     ]
-    return Service(ProcessSpec(name, command, stop_seconds=stop_seconds), registers=registers)
+    environment = {} if health_port is None else {"WORKER_HEALTH_PORT": str(health_port)}
+    ready_url = None if health_port is None or registers else f"http://{HOST}:{health_port}{READY_PATH}"
+    return Service(ProcessSpec(name, command, environment, stop_seconds=stop_seconds), ready_url, registers)
 
 
 @dataclass(frozen=True)
@@ -66,6 +77,7 @@ def define_platform(given: Mapping[str, str], ports: PortReservations) -> Platfo
         "GATEWAY_PORT": str(gateway_port),
         "GATEWAY_PUBLIC_URL": given.get("GATEWAY_PUBLIC_URL") or gateway_url,
     }
+    worker_port = port_of("WORKER_HEALTH_PORT", WORKER_PORT, given, ports)
     services: list[Service] = []
     if not given.get("TOKENIZER_URL"):
         host = reachable(given.get("TOKENIZER_HOST", HOST))
@@ -77,8 +89,8 @@ def define_platform(given: Mapping[str, str], ports: PortReservations) -> Platfo
         services.append(web_service("tokenizer", "services.tokenizer", host, port, 5.0))
     services += [
         web_service("gateway", "services.api", gateway_host, gateway_port, 5.0),
-        celery_worker("worker", "generate,edit,dense", 2, 20.0, registers=True),
-        celery_worker("io-worker", "io", 4, 10.0),
+        celery_worker("worker", "generate,edit,dense", 2, 20.0, health_port=worker_port, registers=True),
+        celery_worker("io-worker", "io", 4, 10.0, health_port=ports.prefer(IO_WORKER_PORT)),
     ]
     return Platform(gateway_url, environment, tuple(services))
 

@@ -55,11 +55,12 @@ def variables(monkeypatch: pytest.MonkeyPatch) -> None:
         ("api", ["services.api"]),
         ("worker", ["services.worker"]),
         ("tokenizer", ["services.tokenizer"]),
+        ("backup", ["infra.backup"]),
         ("generate", ["luminary"]),
         ("train", ["training"]),
         ("local", ["infra", "services", "luminary"]),
     ],
-    ids=["none", "api", "worker", "tokenizer", "generate", "train", "local"],
+    ids=["none", "api", "worker", "tokenizer", "backup", "generate", "train", "local"],
 )
 def test_an_extra_brings_all_that_its_code_imports(
     environment: MakeEnvironment, tmp_path: Path, extra: str, packages: list[str]

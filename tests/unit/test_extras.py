@@ -18,6 +18,7 @@ CODE = {
     "worker": ("services.worker",),
     "io": ("services.worker.maintenance", "services.worker.broker"),
     "tokenizer": ("services.tokenizer",),
+    "backup": ("infra.backup",),
     "local": ("infra", "services", "migrations"),
     "generate": ("luminary.local",),
     "train": ("training",),

@@ -27,6 +27,14 @@ def test_ports_that_the_environment_names_are_taken_over() -> None:
     assert names == ["tokenizer", "gateway", "worker", "io-worker"]
 
 
+def test_each_worker_answers_on_a_port_of_its_own() -> None:
+    platform = define({"WORKER_HEALTH_PORT": "18002"})
+    worker, io_worker = (service.spec.environment["WORKER_HEALTH_PORT"] for service in platform.services[-2:])
+    assert worker == "18002"
+    assert io_worker not in {"18002", platform.environment["GATEWAY_PORT"]}
+    assert platform.services[-1].ready_url == f"http://127.0.0.1:{io_worker}/readyz"
+
+
 def test_a_usual_port_that_is_taken_is_replaced_by_a_free_one(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
