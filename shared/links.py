@@ -1,5 +1,7 @@
 """Public URLs of resources; no other module builds them."""
 
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -7,6 +9,12 @@ from shared.ids import IdKind, format_id
 
 IMPORT_PATH = "/v1/sessions/import"
 """Path at which the gateway takes exported sessions."""
+
+
+OPENAI_PATH = "/openai/v1"
+"""Path below which the gateway speaks OpenAI's API."""
+LINKED_PICTURES = f"{OPENAI_PATH}/pictures"
+"""Path of pictures whose addresses may carry a signature."""
 
 
 def job_path(job_id: UUID) -> str:
@@ -51,3 +59,8 @@ def session_url(public_url: str, session_id: UUID) -> str:
 def turn_url(public_url: str, session_id: UUID, turn_id: UUID) -> str:
     """URL of a turn."""
     return f"{session_url(public_url, session_id)}/turns/{format_id(IdKind.TURN, turn_id)}"
+
+
+def picture_link(public_url: str, image_id: UUID, extension: str, query: Mapping[str, Any]) -> str:
+    """URL of a picture's file for OpenAI's clients, which look at the extension."""
+    return f"{public_url}{LINKED_PICTURES}/{format_id(IdKind.IMAGE, image_id)}.{extension}?{urlencode(query)}"

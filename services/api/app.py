@@ -21,6 +21,9 @@ from services.api.http.request_metrics import RequestMetrics
 from services.api.images import endpoints as images
 from services.api.jobs import endpoints as jobs
 from services.api.models import endpoints as models
+from services.api.openai.images import endpoints as openai_images
+from services.api.openai.models import endpoints as openai_models
+from services.api.openai.pictures import endpoints as openai_pictures
 from services.api.openapi import REFUSALS, describe_api
 from services.api.operations import endpoints as health
 from services.api.operations import problem_pages as problems
@@ -80,6 +83,7 @@ def create_app(settings: GatewayProcessSettings | None = None) -> FastAPI:
     resources = (
         *(events, jobs, session_imports, sessions, session_turns, session_heads),
         *(images, models, webhooks, deliveries),
+        *(openai_images, openai_models, openai_pictures),
     )
     for routes in (*resources, problems, health, reference):
         app.include_router(routes.router)

@@ -11,6 +11,7 @@ from pydantic.json_schema import JsonSchemaMode
 
 from services.api.events.schemas import EventBody, PartialBody, ProgressBody
 from services.api.images.schemas import ImageResponse
+from services.api.openai.images.requests import GenerationRequest
 from services.api.problems.codes import ProblemCode
 from services.api.problems.documents import example_document, problem_response
 from services.api.sessions.requests import (
@@ -48,6 +49,7 @@ BODIES: tuple[type[BaseModel], ...] = (
     TurnRequest,
     TurnChange,
     HeadChange,
+    GenerationRequest,
 )
 """Request bodies that the gateway reads itself, so that FastAPI does not know them."""
 WITH_NULLS: tuple[type[BaseModel], ...] = (

@@ -5,7 +5,7 @@ from shared.tables.estimates import JobEstimate
 from shared.tables.images import Candidate, Image, ImageOrigin, ImageTokens, PictureRestore
 from shared.tables.jobs import Checkpoint, Job, JobEventRow, JobRequestRow, UsageRecord
 from shared.tables.lines import WaitingLine
-from shared.tables.operations import IdempotencyRecord, Search, WorkerRow
+from shared.tables.operations import IdempotencyRecord, LinkKey, Search, WorkerRow
 from shared.tables.projects import ApiKey, Project
 from shared.tables.sessions import SessionRow, Turn
 from shared.tables.undecoded import UndecodedPicture
@@ -30,6 +30,7 @@ __all__ = [
     "JobEstimate",
     "JobEventRow",
     "JobRequestRow",
+    "LinkKey",
     "PictureRestore",
     "Project",
     "Search",

@@ -1,4 +1,4 @@
-"""Idempotency records of the gateway, the workers, and the periodic searches of io workers."""
+"""Idempotency records and link keys of the gateway, the workers, and the periodic searches of io workers."""
 
 from datetime import datetime
 from uuid import UUID
@@ -7,7 +7,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, func, text
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.orm import Mapped, mapped_column
 
-from shared.tables.base import Base, CreatedAt, Json, Small
+from shared.tables.base import Base, CreatedAt, Json, Small, Uuid7
 
 
 class IdempotencyRecord(Base):
@@ -75,3 +75,15 @@ class Search(Base):
     """Time of the next step. While a step is running: the time at which another io worker may take over."""
     taken_by: Mapped[UUID | None]
     """The fencing token, a new one for each step."""
+
+
+class LinkKey(Base):
+    """A key of the gateway that signs addresses of pictures. Each gateway makes a new one in time."""
+
+    __tablename__ = "link_keys"
+
+    id: Mapped[Uuid7]
+    secret: Mapped[bytes]
+    created_at: Mapped[CreatedAt]
+
+    __table_args__ = (CheckConstraint("octet_length(secret) = 32", name="secret_length"),)

@@ -16,9 +16,9 @@ async def authenticated_caller(request: Request, _: Annotated[object, Depends(be
     """The caller of this request."""
     caller = caller_of(request.scope)
     if caller is None:
-        raise RuntimeError(f"{request.url.path} needs a caller but is not below /v1")
+        raise RuntimeError(f"{request.url.path} needs a caller but is not below /v1 or /openai/v1")
     return caller
 
 
 CallerDep = Annotated[Caller, Depends(authenticated_caller)]
-"""A route with this parameter works for a project; its path must be below /v1."""
+"""A route with this parameter works for a project; its path must be below /v1 or /openai/v1."""

@@ -8,26 +8,29 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.auth.api_keys import Caller, find_caller, unauthenticated
 from shared.ids import IdKind, format_id
+from shared.links import LINKED_PICTURES, OPENAI_PATH
 from shared.telemetry import log_context
 
 if TYPE_CHECKING:
     from services.api.process.gateway import Gateway
 
-CLOSED_PREFIX = "/v1"
-"""Every path below it needs an API key; the other paths show nothing of any project."""
+CLOSED_PREFIXES = ("/v1", OPENAI_PATH)
+"""Every path below them needs an API key; the other paths show nothing of any project."""
+SIGNED = b"signature="
+"""Parameter of a picture's address that makes a key unnecessary: `services.api.openai.pictures.links`."""
 CALLER = "luminary.caller"
 LONGEST_TOKEN = 200
 
 
 class Authentication:
-    """ASGI middleware: finds the caller of every request below /v1, or refuses the request."""
+    """ASGI middleware: finds the caller of every request below CLOSED_PREFIXES, or refuses the request."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Find the caller. Raises Problem before any of the body has been received."""
-        if scope["type"] != "http" or not is_closed(scope["path"]):
+        if scope["type"] != "http" or not is_closed(scope["path"]) or is_signed(scope):
             await self._app(scope, receive, send)
             return
         gateway: Gateway = scope["app"].state.gateway
@@ -40,7 +43,7 @@ class Authentication:
 
 
 class PrivateAnswers:
-    """ASGI middleware: caches do not store responses below /v1, unless the route says otherwise."""
+    """ASGI middleware: caches do not store responses with a key, unless the route says otherwise."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -59,7 +62,12 @@ class PrivateAnswers:
 
 def is_closed(path: str) -> bool:
     """Whether the path needs a key."""
-    return path == CLOSED_PREFIX or path.startswith(CLOSED_PREFIX + "/")
+    return any(path == prefix or path.startswith(f"{prefix}/") for prefix in CLOSED_PREFIXES)
+
+
+def is_signed(scope: Scope) -> bool:
+    """Whether the route itself checks a signature in the address of a picture."""
+    return scope["path"].startswith(f"{LINKED_PICTURES}/") and SIGNED in scope["query_string"]
 
 
 def bearer_token(authorization: str | None) -> str:

@@ -53,10 +53,12 @@ async def wait_until(
     is_done: Callable[[], Awaitable[bool]], hints: AsyncGenerator[None], seconds: float
 ) -> None:
     """Call `is_done` after each hint; return when it is true, or after `seconds`."""
+    ends = asyncio.get_running_loop().time() + seconds
     try:
         async with asyncio.timeout(seconds), aclosing(hints):
             async for _ in hints:
-                if await is_done():
+                # the timeout cancels only once, and a library can lose that: see `background_tasks`
+                if await is_done() or asyncio.get_running_loop().time() >= ends:
                     return
     except TimeoutError:
         return

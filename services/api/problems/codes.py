@@ -41,12 +41,14 @@ class ProblemCode(StrEnum):
     JOB_NOT_REPLAYABLE = "job_not_replayable"
     JOB_NOT_ENDED = "job_not_ended"
     JOB_IN_SESSION = "job_in_session"
+    JOB_FAILED = "job_failed"
     HEAD_MOVED = "head_moved"
     NOTHING_TO_UNDO = "nothing_to_undo"
     NOTHING_TO_REDO = "nothing_to_redo"
     CONFIRMATION_NEEDED = "confirmation_needed"
     IMPORT_INVALID = "import_invalid"
     IMPORT_TOO_LARGE = "import_too_large"
+    MODEL_NOT_FOUND = "model_not_found"
     MODEL_UNAVAILABLE = "model_unavailable"
     NUMERICS_UNAVAILABLE = "numerics_unavailable"
     TOO_MANY_QUEUED_JOBS = "too_many_queued_jobs"
@@ -216,8 +218,10 @@ PROBLEMS: dict[ProblemCode, ProblemKind] = {
     ProblemCode.JOB_NOT_ENDED: ProblemKind(
         409,
         "Job not ended",
-        "The job is waiting or running, so it cannot be deleted.",
-        "Cancel the job with `POST /v1/jobs/{id}/cancel`, and delete it when it is `canceled`.",
+        "The job is waiting or running, so it cannot be deleted; or a request below `/openai/v1` has waited "
+        "for it as long as it may.",
+        "Cancel the job with `POST /v1/jobs/{id}/cancel`, and delete it when it is `canceled`. For its "
+        "pictures, read `/v1/jobs/{id}` until it has ended.",
     ),
     ProblemCode.JOB_IN_SESSION: ProblemKind(
         409,
@@ -263,6 +267,19 @@ PROBLEMS: dict[ProblemCode, ProblemKind] = {
         "The zip file, also when it is expanded, is larger than `GATEWAY_MAX_IMPORT_BYTES`, or one of its "
         "files is larger than an export makes it.",
         "Ask the operator to raise the limit, or delete branches before the export.",
+    ),
+    ProblemCode.JOB_FAILED: ProblemKind(
+        502,
+        "Job failed",
+        "Below `/openai/v1`: the job of this request failed in a worker.",
+        "Read the job at `/v1/jobs/{id}`: its error has a hint. `POST /v1/jobs/{id}/retry` repeats it.",
+    ),
+    ProblemCode.MODEL_NOT_FOUND: ProblemKind(
+        400,
+        "Model not found",
+        "Below `/openai/v1`: no worker has a model with this name, and no alias covers it "
+        "(`GATEWAY_OPENAI_ALIASES`).",
+        "Use a name from `GET /openai/v1/models`.",
     ),
     ProblemCode.MODEL_UNAVAILABLE: ProblemKind(
         422,

@@ -45,8 +45,10 @@ def test_the_gateway_keeps_to_its_document(
     token = make_key(database, make_project(database, "schemathesis"))
     configuration = tmp_path / "schemathesis.toml"
     configuration.write_text(CONFIGURATION)
-    # event streams end at once, so that no request waits
-    with served(gateway_settings, max_queued_jobs=100_000, stream_seconds=0.01) as place:
+    # event streams and waits for pictures end at once
+    with served(
+        gateway_settings, max_queued_jobs=100_000, stream_seconds=0.01, openai_wait_seconds=0.01
+    ) as place:
         command = [
             *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(configuration), "run"),
             f"http://127.0.0.1:{place.port}/openapi.json",

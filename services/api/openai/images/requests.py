@@ -1,0 +1,69 @@
+"""Bodies of requests for pictures. What only OpenAI knows (`user`, `style`, `moderation`) is ignored."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field
+
+from services.api.openai.pictures.answers import ResponseFormat
+from services.api.openai.wire.fields import OpenAIFields
+from shared.jobs import MOST_CANDIDATES
+from shared.schemas.fields import LONGEST_PROMPT, whole
+
+Quality = Literal["auto", "low", "medium", "high", "xhigh", "max", "standard", "hd"]
+Background = Literal["auto", "opaque", "transparent"]
+MOST_PARTIALS = 3
+
+
+def without_auto(value: Any) -> Any:
+    """None for `auto`, which is the default; other values stay unchanged."""
+    return None if value == "auto" else value
+
+
+def without_blank(value: Any) -> Any:
+    """None for a text of white space alone, which programs send for an empty field."""
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+Whole = Annotated[int, BeforeValidator(whole)]
+
+
+class PictureFields(OpenAIFields):
+    """What generations and edits have in common."""
+
+    prompt: Annotated[str, Field(min_length=1, max_length=LONGEST_PROMPT)]
+    model: Annotated[str, Field(max_length=200)] | None = None
+    """Name of a model or of an alias. Default: any model that a worker has."""
+    n: Annotated[Whole, Field(ge=1, le=MOST_CANDIDATES)] = 1
+    """Number of pictures."""
+    size: Annotated[str, Field(max_length=20)] | None = None
+    """WIDTHxHEIGHT, which becomes the nearest size of the model, or `auto`. The answer has the true size."""
+    aspect_ratio: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}:[1-9][0-9]{0,3}$")] | None = None
+    """Width to height instead of `size`."""
+    quality: Quality = "auto"
+    """`high` and `hd` draw two candidates for each picture and keep the better one by its score, `xhigh`
+    three, `max` four."""
+    background: Background = "auto"
+    output_format: Annotated[Literal["png", "webp", "jpeg", "jpg"] | None, BeforeValidator(without_auto)] = (
+        None
+    )
+    output_compression: Annotated[Whole, Field(ge=0, le=100)] | None = None
+    """Quality of webp and jpeg."""
+    response_format: ResponseFormat = "b64_json"
+    stream: bool = False
+    partial_images: Annotated[Whole, Field(ge=0, le=MOST_PARTIALS)] = 0
+    """Number of partial pictures in a stream."""
+    seed: Whole | None = None
+    guidance_scale: float | None = None
+    top_k: Whole | None = None
+    temperature: float | None = None
+    negative_prompt: Annotated[str | None, BeforeValidator(without_blank)] = None
+
+
+class GenerationRequest(PictureFields):
+    """The body of `POST /openai/v1/images/generations`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"prompt": "a red circle", "model": "gpt-image-1", "size": "1024x1024", "seed": 7}]
+        }
+    )

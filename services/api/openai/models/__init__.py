@@ -1,0 +1,1 @@
+"""The models that OpenAI's clients can choose: those of running workers, and aliases."""
