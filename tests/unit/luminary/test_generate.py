@@ -105,7 +105,6 @@ def test_every_parameter_is_in_the_file(luminary: Run, model: Path, tmp_path: Pa
     }
 
 
-@pytest.mark.parametrize("quant", ["none", "int8", "nf4"])
 def test_words_that_the_model_does_not_know_are_named(
     luminary: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
@@ -115,6 +114,7 @@ def test_words_that_the_model_does_not_know_are_named(
     assert "warning: `cat` is unknown to this model; it knows: ball, cube, star" in error
 
 
+@pytest.mark.parametrize("quant", ["none", "int8", "nf4"])
 def test_speculation_changes_no_byte_of_the_file(luminary: Run, model: Path, tmp_path: Path, quant: str):
     call = ["generate", "--model", model, "--prompt", "a ball", "--size", "64x64", "--seed", 3]
     call += ["--dtype", "fp32", "--quant", quant]
