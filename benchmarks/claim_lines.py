@@ -88,9 +88,9 @@ class Lines:
         """Queue jobs, one project after the other in turn."""
         self._add(FILL, count, projects)
 
-    def add_ended(self, count: int) -> None:
-        """Add jobs that have succeeded."""
-        self._add(FILL_ENDED, count, self.projects)
+    def add_ended(self, count: int, projects: Sequence[UUID] | None = None) -> None:
+        """Add jobs that have succeeded, of these projects or of all."""
+        self._add(FILL_ENDED, count, projects or self.projects)
 
     def _add(self, statement: TextClause, count: int, projects: Sequence[UUID]) -> None:
         for start in range(0, count, CHUNK):
