@@ -130,6 +130,7 @@ def test_a_worker_whose_heartbeats_fail_drains_and_exits(
     assert_done_exactly_once(platform, job_id)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("second_worker")
 def test_a_worker_with_four_running_jobs_exits_ten_seconds_after_sigterm_and_another_continues_them(
     installation: Installation, platform: PlatformUnderTest, reference: dict[int, tuple[str, bytes]]

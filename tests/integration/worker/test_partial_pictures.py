@@ -81,7 +81,7 @@ def test_a_worker_without_a_redis_protocol_server_makes_none_and_draws_the_same(
     cut_off = platform.settings.broker.model_copy(update={"redis_url": SecretStr(NO_BROKER)})
     worker = replace(platform, settings=platform.settings.model_copy(update={"broker": cut_off}))
     with served(gateway_of(platform)) as place, worker.working():
-        job_id = platform.ask(**LONG)
+        job_id = platform.ask(seed=11)
         path = f"/v1/jobs/{format_id(IdKind.JOB, job_id)}/events?partials=all"
         with reading(place.port, token, path) as reader:
             reader.wait_for_end()
