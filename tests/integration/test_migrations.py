@@ -156,8 +156,9 @@ def test_events_from_before_their_order_get_project_and_number_zero(
 
 def test_views_of_dashboards_are_those_of_the_tables(database: Database) -> None:
     found = text(
-        "SELECT table_name, string_agg(column_name, ', ' ORDER BY ordinal_position)"
+        "SELECT table_name, string_agg(column_name, ', ' ORDER BY ordinal_position) AS columns"
         " FROM information_schema.columns WHERE table_schema = 'dashboards' GROUP BY 1"
     )
     with database.transaction() as session:
-        assert dict(session.execute(found).tuples().all()) == DASHBOARD_VIEWS
+        rows = session.execute(found).all()
+    assert {row.table_name: row.columns for row in rows} == DASHBOARD_VIEWS
