@@ -1,7 +1,6 @@
 """Every table of the database, one module for each resource; migrations/ creates exactly these tables."""
 
 from shared.tables.base import Base
-from shared.tables.dashboards import DASHBOARD_VIEWS
 from shared.tables.estimates import JobEstimate
 from shared.tables.images import Candidate, Image, ImageOrigin, ImageTokens, PictureRestore
 from shared.tables.jobs import Checkpoint, Job, JobEventRow, JobRequestRow, UsageRecord
@@ -14,7 +13,6 @@ from shared.tables.webhooks import Delivery, DeliveryState, DeliveryTry, Disable
 from shared.tables.work import QUEUE_WORK
 
 __all__ = [
-    "DASHBOARD_VIEWS",
     "QUEUE_WORK",
     "ApiKey",
     "Base",

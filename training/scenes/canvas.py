@@ -82,12 +82,12 @@ def coverage(mask: Mask) -> NDArray[np.float32]:
 
 def grown(mask: Mask, radius: int) -> Mask:
     """The mask, dilated by `radius` samples."""
-    side = mask.shape[0]
+    height, width = mask.shape
     padded = np.pad(mask, radius)
     result = np.zeros_like(mask)
     for down in range(-radius, radius + 1):
         reach = int((radius**2 - down**2) ** 0.5)
         for right in (-reach, 0, reach):
             top, left = radius + down, radius + right
-            result |= padded[top : top + side, left : left + side]
+            result |= padded[top : top + height, left : left + width]
     return result
