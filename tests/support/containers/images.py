@@ -11,7 +11,7 @@ from tests.support.containers.engine import Engine
 from tests.support.source_tree import ROOT
 
 NAMES = ("gateway", "worker", "tokenizer")
-EXTRAS = "api,io,worker,tokenizer"
+EXTRAS = "api,io,backup,worker,tokenizer"
 TOOLS = ("cyclonedx-bom", "hatchling")
 FOR_OLD_PYTHON = "async-timeout"
 """redis needs it before Python 3.11.3, which Debian 12 has; pip would leave it out on a newer one."""
