@@ -11,5 +11,6 @@ python3 -m venv "$scratch/venv"
 {
     echo "# Exact versions for every environment of this project; written by \`make lock\`."
     # A local version label (+cpu) would exclude builds for other hardware.
-    "$scratch/venv/bin/python" -m pip freeze --exclude luminary | grep -v '@' | sed 's/+cpu$//'
+    # --all: torch requires setuptools, which pip would leave out; pip itself is not part of an environment
+    "$scratch/venv/bin/python" -m pip freeze --all --exclude luminary --exclude pip | grep -v '@' | sed 's/+cpu$//'
 } >"$target"
