@@ -30,6 +30,8 @@ from services.api.operations import problem_pages as problems
 from services.api.operations import reference
 from services.api.problems.codes import ProblemCode
 from services.api.process.gateway import open_gateway
+from services.api.sdapi import endpoints as sdapi
+from services.api.sdapi.previews import Previews
 from services.api.sessions import endpoints as sessions
 from services.api.sessions import head_endpoints as session_heads
 from services.api.sessions import import_endpoints as session_imports
@@ -64,7 +66,11 @@ def create_app(settings: GatewayProcessSettings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         async with open_gateway(settings, metrics) as gateway, open_feed(gateway) as feed:
             app.state.gateway, app.state.feed = gateway, feed
-            yield
+            app.state.previews = Previews(feed)
+            try:
+                yield
+            finally:
+                app.state.previews.close()
 
     app = FastAPI(
         title="Luminary",
@@ -84,6 +90,7 @@ def create_app(settings: GatewayProcessSettings | None = None) -> FastAPI:
         *(events, jobs, session_imports, sessions, session_turns, session_heads),
         *(images, models, webhooks, deliveries),
         *(openai_images, openai_models, openai_pictures),
+        sdapi,
     )
     for routes in (*resources, problems, health, reference):
         app.include_router(routes.router)

@@ -14,6 +14,8 @@ from services.api.images.schemas import ImageResponse
 from services.api.openai.images.requests import GenerationRequest
 from services.api.problems.codes import ProblemCode
 from services.api.problems.documents import example_document, problem_response
+from services.api.sdapi.requests import ImageToImage, Options, TextToImage
+from services.api.sdapi.responses import Progress, SdModel
 from services.api.sessions.requests import (
     HeadChange,
     SessionChange,
@@ -50,6 +52,9 @@ BODIES: tuple[type[BaseModel], ...] = (
     TurnChange,
     HeadChange,
     GenerationRequest,
+    TextToImage,
+    ImageToImage,
+    Options,
 )
 """Request bodies that the gateway reads itself, so that FastAPI does not know them."""
 WITH_NULLS: tuple[type[BaseModel], ...] = (
@@ -66,6 +71,8 @@ WITH_NULLS: tuple[type[BaseModel], ...] = (
     DeliveryDetails,
     RedeliveryResponse,
     EventBody,
+    Progress,
+    SdModel,
 )
 """Models whose examples contain null, which FastAPI drops from the document."""
 

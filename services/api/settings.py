@@ -76,7 +76,8 @@ class GatewaySettings(PublicAddress):
     """Names of models below /openai/v1 that stand for any model, or as gpt-image-*=tiny for one, separated by
     commas; * in a name is any text. The first that fits counts."""
     openai_wait_seconds: float = Field(default=3600.0, gt=0)
-    """Maximum seconds that a request below /openai/v1 waits for its picture; the job goes on afterwards."""
+    """Maximum seconds that a request below /openai/v1 or /sdapi/v1 waits for its picture; the job
+    goes on afterwards."""
     replica_url: SecretStr | None = None
     """URL of a streaming replica of the database, from which lists, session trees and exports are read. A
     replica that is behind, or does not answer, is passed over."""

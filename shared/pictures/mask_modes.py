@@ -4,10 +4,11 @@ from enum import StrEnum
 
 
 class MaskReading(StrEnum):
-    """Reading of a mask: white or transparent pixels mark the part that may change."""
+    """Reading of a mask: white, black or transparent pixels mark the part that may change."""
 
     WHITE_EDITS = "white_edits"
     TRANSPARENT_EDITS = "transparent_edits"
+    BLACK_EDITS = "black_edits"
 
 
 class MaskMode(StrEnum):
@@ -16,3 +17,5 @@ class MaskMode(StrEnum):
     AUTO = "auto"
     WHITE_EDITS = "white_edits"
     TRANSPARENT_EDITS = "transparent_edits"
+    BLACK_EDITS = "black_edits"
+    """The opposite of `white_edits`; auto never chooses it."""

@@ -75,6 +75,8 @@ def marked_pixels(mask: Image.Image, mode: MaskMode) -> tuple[MaskReading, Pixel
             return reading, white & opaque
         case MaskReading.TRANSPARENT_EDITS:
             return reading, ~opaque
+        case MaskReading.BLACK_EDITS:
+            return reading, ~white & opaque
 
 
 def choose_reading(opaque: Pixels, white: Pixels) -> MaskReading:

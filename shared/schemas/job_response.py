@@ -81,7 +81,7 @@ class JobMask(DescribedModel):
     """The mask of an edit in cells."""
 
     reading: MaskReading
-    """Whether white or transparent pixels mark the part that may change."""
+    """Whether white, black or transparent pixels mark the part that may change."""
     size: str
     """WIDTHxHEIGHT of the picture in pixels; a cell has 8x8 pixels."""
     cells_free: int

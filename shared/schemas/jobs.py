@@ -158,7 +158,7 @@ class JobFields(TokenControls, frozen=True):
     mask: ImageSource | None = None
     """Marks the part of the canvas that may change: in white, or transparent as in OpenAI's masks."""
     mask_mode: MaskMode | None = None
-    """Reading of the mask. Default: auto, which chooses the reading by the mask's content."""
+    """Reading of the mask. Default: auto, which chooses white or transparent by the mask's content."""
     control: Control | None = None
     target: Target | None = None
     output_format: OutputFormat | None = None

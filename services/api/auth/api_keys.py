@@ -55,13 +55,13 @@ def find_caller(session: Session, token: str) -> Caller:
     return Caller(project.id, project.max_queued_jobs)
 
 
-def unauthenticated(detail: str) -> Problem:
-    """Problem of a request without a valid key."""
+def unauthenticated(detail: str, challenge: str = "Bearer") -> Problem:
+    """Problem of a request without a valid key. challenge: the way of authentication that the path takes."""
     return Problem(
         ProblemCode.UNAUTHENTICATED,
         detail,
         param="Authorization",
-        headers={"WWW-Authenticate": "Bearer"},
+        headers={"WWW-Authenticate": challenge},
     )
 
 

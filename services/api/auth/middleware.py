@@ -6,7 +6,8 @@ from uuid import UUID
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.api.auth.api_keys import Caller, find_caller, unauthenticated
+from services.api.auth.api_keys import Caller, find_caller
+from services.api.auth.credentials import credentials
 from shared.ids import IdKind, format_id
 from shared.links import LINKED_PICTURES, OPENAI_PATH
 from shared.telemetry import log_context
@@ -14,12 +15,14 @@ from shared.telemetry import log_context
 if TYPE_CHECKING:
     from services.api.process.gateway import Gateway
 
-CLOSED_PREFIXES = ("/v1", OPENAI_PATH)
+A1111_PREFIX = "/sdapi/v1"
+"""Paths whose clients send the key as the password of Basic authentication."""
+CLOSED_PREFIXES = ("/v1", OPENAI_PATH, A1111_PREFIX)
 """Every path below them needs an API key; the other paths show nothing of any project."""
 SIGNED = b"signature="
 """Parameter of a picture's address that makes a key unnecessary: `services.api.openai.pictures.links`."""
 CALLER = "luminary.caller"
-LONGEST_TOKEN = 200
+USER = "luminary.user"
 
 
 class Authentication:
@@ -34,10 +37,12 @@ class Authentication:
             await self._app(scope, receive, send)
             return
         gateway: Gateway = scope["app"].state.gateway
-        token = bearer_token(Headers(scope=scope).get("authorization"))
+        sent = credentials(
+            Headers(scope=scope).get("authorization"), basic=is_below(scope["path"], A1111_PREFIX)
+        )
         async with gateway.database.transaction() as session:
-            caller = await session.run_sync(find_caller, token)
-        scope[CALLER] = caller
+            caller = await session.run_sync(find_caller, sent.token)
+        scope[CALLER], scope[USER] = caller, sent.user
         with log_context(project_id=format_id(IdKind.PROJECT, caller.project_id)):
             await self._app(scope, receive, send)
 
@@ -62,7 +67,7 @@ class PrivateAnswers:
 
 def is_closed(path: str) -> bool:
     """Whether the path needs a key."""
-    return any(path == prefix or path.startswith(f"{prefix}/") for prefix in CLOSED_PREFIXES)
+    return any(is_below(path, prefix) for prefix in CLOSED_PREFIXES)
 
 
 def is_signed(scope: Scope) -> bool:
@@ -70,15 +75,9 @@ def is_signed(scope: Scope) -> bool:
     return scope["path"].startswith(f"{LINKED_PICTURES}/") and SIGNED in scope["query_string"]
 
 
-def bearer_token(authorization: str | None) -> str:
-    """The token of `Authorization: Bearer ...`. Raises Problem."""
-    scheme, _, token = (authorization or "").partition(" ")
-    token = token.strip()
-    if scheme.lower() != "bearer" or not token:
-        raise unauthenticated("Send an API key as `Authorization: Bearer lum_...`.")
-    if len(token) > LONGEST_TOKEN:
-        raise unauthenticated("The API key is unknown, revoked or expired.")
-    return token
+def is_below(path: str, prefix: str) -> bool:
+    """Whether the path is the prefix or below it."""
+    return path == prefix or path.startswith(f"{prefix}/")
 
 
 def caller_of(scope: Scope) -> Caller | None:
@@ -90,3 +89,8 @@ def project_of(scope: Scope) -> UUID | None:
     """The project that the request belongs to; None on a path that needs no key."""
     caller = caller_of(scope)
     return caller.project_id if caller else None
+
+
+def user_of(scope: Scope) -> str:
+    """The user name that the client sent with Basic authentication; empty without one. It proves nothing."""
+    return scope.get(USER, "")

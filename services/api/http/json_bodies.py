@@ -24,7 +24,7 @@ MOST_TEXT_BYTES = 1024 * 1024
 
 
 async def read_json(request: Request, model: type[Model], pictures: Sequence[str]) -> Model:
-    """Read the body as the model. `pictures`: names of fields that may hold a picture in base64.
+    """Read the body as the model. `pictures`: names of fields that may hold pictures in base64.
 
     Raises Problem. A long body is parsed in a thread, so that other requests are answered meanwhile.
     """
@@ -91,18 +91,27 @@ def parse(text: bytearray, model: type[Model], pictures: Sequence[str]) -> Model
 
 def with_long_strings(value: Model, cut: CutText, pictures: Sequence[str]) -> Model:
     """Put the cut pictures back into the model. Raises Problem for a long string in any other field."""
-    found: dict[str, str] = {}
+    found: dict[str, str | list[str]] = {}
     for name in pictures:
-        given = getattr(value, name)
-        string = cut.take(given) if isinstance(given, str) else None
-        if string is not None:
-            found[name] = checked_source(name, string)
+        match getattr(value, name):
+            case str() as given if (string := cut.take(given)) is not None:
+                found[name] = checked_source(name, string)
+            case list() as given:
+                found[name] = [restored(name, one, cut) for one in given]
+            case _:
+                pass
     for stand_in in cut.strings:
         place = next((path for path, text in texts(json.loads(cut.text)) if text == stand_in), "body")
         detail = f"{place}: Only pictures may be longer than {LONG_BYTES} bytes."
         error = FieldError(param=place[:100], code="string_too_long", message=detail)
         raise Problem(ProblemCode.INVALID_REQUEST, detail, param=error.param, errors=[error])
     return value.model_copy(update=found)
+
+
+def restored(name: str, given: str, cut: CutText) -> str:
+    """A picture in a list: the long string behind a placeholder, or the text itself. Raises Problem."""
+    string = cut.take(given)
+    return given if string is None else checked_source(name, string)
 
 
 def checked_source(name: str, string: str) -> str:

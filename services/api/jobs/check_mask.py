@@ -28,6 +28,7 @@ USUAL_SIZE = ImageSize(512, 512)
 MARKS = {
     MaskReading.WHITE_EDITS: "no pixel that is white",
     MaskReading.TRANSPARENT_EDITS: "no pixel that is transparent",
+    MaskReading.BLACK_EDITS: "no pixel that is dark",
 }
 
 

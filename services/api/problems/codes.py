@@ -218,8 +218,8 @@ PROBLEMS: dict[ProblemCode, ProblemKind] = {
     ProblemCode.JOB_NOT_ENDED: ProblemKind(
         409,
         "Job not ended",
-        "The job is waiting or running, so it cannot be deleted; or a request below `/openai/v1` has waited "
-        "for it as long as it may.",
+        "The job is waiting or running, so it cannot be deleted; or a request below `/openai/v1` or "
+        "`/sdapi/v1` has waited for it as long as it may.",
         "Cancel the job with `POST /v1/jobs/{id}/cancel`, and delete it when it is `canceled`. For its "
         "pictures, read `/v1/jobs/{id}` until it has ended.",
     ),
@@ -271,7 +271,7 @@ PROBLEMS: dict[ProblemCode, ProblemKind] = {
     ProblemCode.JOB_FAILED: ProblemKind(
         502,
         "Job failed",
-        "Below `/openai/v1`: the job of this request failed in a worker.",
+        "Below `/openai/v1` or `/sdapi/v1`: the job of this request failed in a worker.",
         "Read the job at `/v1/jobs/{id}`: its error has a hint. `POST /v1/jobs/{id}/retry` repeats it.",
     ),
     ProblemCode.MODEL_NOT_FOUND: ProblemKind(

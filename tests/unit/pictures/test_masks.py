@@ -61,6 +61,7 @@ def test_a_mask_is_read_by_its_content(name: str, reading: MaskReading, expected
         ("openai_picture_with_hole", MaskMode.WHITE_EDITS, 30),
         ("black_on_transparent", MaskMode.WHITE_EDITS, 0),
         ("white_on_black", MaskMode.TRANSPARENT_EDITS, 0),
+        ("white_on_black", MaskMode.BLACK_EDITS, 48),
     ],
 )
 def test_a_request_may_insist_on_a_reading(name: str, mode: MaskMode, free: int) -> None:

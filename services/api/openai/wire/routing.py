@@ -19,8 +19,6 @@ from services.api.problems.validation import validation_problem
 
 STATUSES = {422: 400}
 """Statuses that OpenAI's API does not use, and what its clients expect instead."""
-NO_RETRY = {"x-should-retry": "false"}
-"""Header of an answer after which a client must not send its request again."""
 
 
 class OpenAIRoute(APIRoute):

@@ -8,29 +8,15 @@ from starlette.requests import ClientDisconnect
 
 from services.api.http.body_limits import body_of
 from services.api.jobs.cancel import cancel_job
+from services.api.jobs.finished import succeeded
 from services.api.jobs.wait import read_after_wait
-from services.api.openai.wire.routing import NO_RETRY
-from services.api.problems.codes import Problem, ProblemCode
 from services.api.process.background_tasks import end_tasks
 from services.api.process.gateway import Gateway
-from shared.ids import IdKind, format_id
-from shared.job_errors import JobErrorCode
 from shared.job_view.view import JobRows
-from shared.jobs import FINAL_STATES, JobState
 
 CANCEL_ON_DISCONNECT = "x-luminary-cancel-on-disconnect"
 """Header of a client that wants no picture any more when its connection ends. Without it the job goes on,
 because proxies cut long requests, and the client sends the same request again."""
-
-FAULTS_OF_REQUESTS = frozenset(
-    {
-        JobErrorCode.INVALID_REQUEST,
-        JobErrorCode.IMAGE_UNREADABLE,
-        JobErrorCode.IMAGE_UNAVAILABLE,
-        JobErrorCode.REQUEST_TOO_LARGE,
-    }
-)
-"""Errors of jobs that the client can mend; the others are the platform's."""
 
 
 async def drawn_job(request: Request, gateway: Gateway, project_id: UUID, job_id: UUID) -> JobRows:
@@ -59,17 +45,3 @@ async def disconnected(request: Request) -> None:
     """Return when the client has closed its connection."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
-
-
-def succeeded(rows: JobRows) -> JobRows:
-    """The job. Raises Problem if it has not succeeded; the client must not send its request again then."""
-    state, name = JobState(rows.job.state), format_id(IdKind.JOB, rows.job.id)
-    if state not in FINAL_STATES:
-        detail = f"The job {name} has not ended yet; read it at /v1/jobs/{name}."
-        raise Problem(ProblemCode.JOB_NOT_ENDED, detail, param="job", headers=NO_RETRY)
-    if state is not JobState.SUCCEEDED:
-        is_clients = state is JobState.CANCELED or rows.job.error_code in FAULTS_OF_REQUESTS
-        code = ProblemCode.INVALID_REQUEST if is_clients else ProblemCode.JOB_FAILED
-        detail = f"The job {name} is {state}: {rows.job.error_message or 'a client has canceled it.'}"
-        raise Problem(code, detail, param="job", headers=NO_RETRY)
-    return rows

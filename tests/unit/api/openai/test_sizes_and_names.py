@@ -2,9 +2,10 @@
 
 import pytest
 
+from services.api.jobs.nearest_size import nearest_size
 from services.api.openai.models.view import list_models
 from services.api.openai.wire.model_names import aliases, resolve
-from services.api.openai.wire.sizes import nearest_size, size_fields
+from services.api.openai.wire.sizes import size_fields
 from services.api.problems.codes import Problem, ProblemCode
 from shared.tables import WorkerRow
 from shared.tasks import Task
