@@ -29,6 +29,8 @@ class IdKind(StrEnum):
     CANDIDATE = "cnd"
     WEBHOOK_ENDPOINT = "whe"
     DELIVERY = "dlv"
+    RESPONSE = "resp"
+    CONVERSATION = "conv"
 
 
 def id_pattern(kind: IdKind) -> str:

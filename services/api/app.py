@@ -21,9 +21,12 @@ from services.api.http.request_metrics import RequestMetrics
 from services.api.images import endpoints as images
 from services.api.jobs import endpoints as jobs
 from services.api.models import endpoints as models
+from services.api.openai.chat import endpoints as openai_chat
 from services.api.openai.images import endpoints as openai_images
 from services.api.openai.models import endpoints as openai_models
 from services.api.openai.pictures import endpoints as openai_pictures
+from services.api.openai.responses import conversation_endpoints as openai_conversations
+from services.api.openai.responses import endpoints as openai_responses
 from services.api.openapi import REFUSALS, describe_api
 from services.api.operations import endpoints as health
 from services.api.operations import problem_pages as problems
@@ -91,6 +94,7 @@ def create_app(settings: GatewayProcessSettings | None = None) -> FastAPI:
         *(images, models, webhooks, deliveries),
         *(openai_images, openai_models, openai_pictures),
         sdapi,
+        *(openai_chat, openai_responses, openai_conversations),
     )
     for routes in (*resources, problems, health, reference):
         app.include_router(routes.router)

@@ -11,7 +11,12 @@ from pydantic.json_schema import JsonSchemaMode
 
 from services.api.events.schemas import EventBody, PartialBody, ProgressBody
 from services.api.images.schemas import ImageResponse
+from services.api.openai.chat.answers import ChatCompletion
+from services.api.openai.chat.requests import ChatRequest
 from services.api.openai.images.requests import GenerationRequest
+from services.api.openai.responses.conversations import ConversationChange, ConversationRequest
+from services.api.openai.responses.objects import ResponseObject
+from services.api.openai.responses.requests import ResponseRequest
 from services.api.problems.codes import ProblemCode
 from services.api.problems.documents import example_document, problem_response
 from services.api.sdapi.requests import ImageToImage, Options, TextToImage
@@ -55,6 +60,10 @@ BODIES: tuple[type[BaseModel], ...] = (
     TextToImage,
     ImageToImage,
     Options,
+    ChatRequest,
+    ResponseRequest,
+    ConversationRequest,
+    ConversationChange,
 )
 """Request bodies that the gateway reads itself, so that FastAPI does not know them."""
 WITH_NULLS: tuple[type[BaseModel], ...] = (
@@ -73,6 +82,8 @@ WITH_NULLS: tuple[type[BaseModel], ...] = (
     EventBody,
     Progress,
     SdModel,
+    ChatCompletion,
+    ResponseObject,
 )
 """Models whose examples contain null, which FastAPI drops from the document."""
 

@@ -7,6 +7,7 @@ from shared.tables.jobs import Checkpoint, Job, JobEventRow, JobRequestRow, Usag
 from shared.tables.lines import WaitingLine
 from shared.tables.operations import IdempotencyRecord, LinkKey, Search, WorkerRow
 from shared.tables.projects import ApiKey, Project
+from shared.tables.responses import ResponseRow
 from shared.tables.sessions import SessionRow, Turn
 from shared.tables.undecoded import UndecodedPicture
 from shared.tables.webhooks import Delivery, DeliveryState, DeliveryTry, DisabledReason, WebhookEndpoint
@@ -33,6 +34,7 @@ __all__ = [
     "LinkKey",
     "PictureRestore",
     "Project",
+    "ResponseRow",
     "Search",
     "SessionRow",
     "Turn",

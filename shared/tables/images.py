@@ -64,6 +64,7 @@ class Image(Base):
         Index("ix_images_removing", "removing_until", postgresql_where=text("deleted_at IS NULL")),
         Index("ix_images_thumbnails", "project_id", "thumbnail_at", postgresql_where=text(KEPT)),
         Index(None, "storage_key"),
+        Index(None, "project_id", "sha256"),
     )
 
     @property
@@ -94,6 +95,7 @@ class ImageTokens(Base):
     __table_args__ = (
         CheckConstraint("octet_length(sha256) = 32", name="sha256_length"),
         CheckConstraint("octet_length(grid) > 8", name="grid_not_empty"),
+        Index(None, "sha256"),
         CheckConstraint("octet_length(certainty) = octet_length(grid) - 8", name="certainty_of_each_cell"),
     )
 

@@ -44,6 +44,7 @@ class SessionRow(Base):
 
     __table_args__ = (
         Index(None, "project_id", "id"),
+        Index(None, "root_image_id", postgresql_where=text("root_image_id IS NOT NULL")),
         CheckConstraint("head_version > 0 AND last_number >= 0", name="counters_not_negative"),
     )
 

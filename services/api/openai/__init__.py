@@ -4,6 +4,9 @@ wire      how these clients write requests and read answers: bodies, errors, ret
 pictures  pictures in requests (data URLs, ids, URLs, files) and in answers (`b64_json`, signed `url`)
 models    the models that clients can choose
 images    generations and edits
+turns     a drawing that a conversation asks for becomes a turn of a session
+chat      chat completions with pictures
+responses responses with the tool `image_generation`, and conversations
 
 The routes have no rules of their own: what a job may be is decided by `jobs`.
 """

@@ -1,6 +1,6 @@
 """Create a session: empty, from a picture, or with its first turn."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from uuid import UUID
 
 from sqlalchemy import insert
@@ -18,11 +18,11 @@ from services.api.process.gateway import Gateway
 from services.api.sessions.parents import Parent
 from services.api.sessions.repository import read_tree
 from services.api.sessions.requests import SessionRequest
-from services.api.sessions.turns import TurnTexts, add_turn
+from services.api.sessions.turns import TurnAnswer, TurnTexts, add_turn
 from services.api.sessions.view import view_tree
 from shared.ids import IdKind, parse_id
 from shared.links import session_url
-from shared.tables import Job, JobRequestRow, SessionRow
+from shared.tables import Job, JobRequestRow, SessionRow, Turn
 
 CREATED = 201
 
@@ -46,14 +46,29 @@ async def create_session(
         return await do_once(gateway, caller, key, fingerprint, create)
     public_url = gateway.settings.gateway.public_url
 
+    def answer(session: Session, turn: Turn) -> RecordedAnswer:
+        row = session.get_one(SessionRow, turn.session_id)
+        return answer_with_session(session, row, public_url, ACCEPTED, turn.job_id)
+
+    order = order_session(caller, resolved, fingerprint=fingerprint, answer=answer)
+    return await submit(gateway, caller, order, key)
+
+
+def order_session(
+    caller: Caller, asked: SessionRequest, *, fingerprint: Callable[[], bytes], answer: TurnAnswer
+) -> Order:
+    """The order of a new session with its first turn. Raises Problem.
+
+    asked: its image must be a picture, and not a candidate or a job.
+    """
+
     def receipt(session: Session, job: Job) -> RecordedAnswer:
         given = session.get_one(JobRequestRow, job.id).request.get("image")
         root = None if given is None else parse_id(IdKind.IMAGE, given)
         row = insert_session(session, caller.project_id, asked, root)
-        add_turn(session, row, job, Parent(source_image_id=root), TurnTexts())
-        return answer_with_session(session, row, public_url, ACCEPTED, job.id)
+        return answer(session, add_turn(session, row, job, Parent(source_image_id=root), TurnTexts()))
 
-    return await submit(gateway, caller, Order(resolved.job(), fingerprint, receipt), key)
+    return Order(asked.job(), fingerprint, receipt)
 
 
 def resolve_picture(session: Session, project_id: UUID, given: str | None) -> str | None:

@@ -1,9 +1,7 @@
 """Check the pictures and codes of an import, then store the pictures provisionally, one at a time."""
 
 import asyncio
-import json
-import struct
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -17,14 +15,12 @@ from services.api.sessions.import_archive import Archive, invalid
 from services.api.sessions.import_check import CheckedSession
 from services.api.sessions.manifest import ExportedGrid, ExportedPicture, certainty_name
 from shared.job_store.clock import database_time, time_after
+from shared.png_text import recipe_hash
 from shared.storage import content_key, upload_folder
 from shared.tables import Image
 from shared.token_grid import HEADER, TokenGrid, TokenGridError
 
 PNG = "image/png"
-SIGNATURE_BYTES, LENGTH_BYTES, CHECKSUM_BYTES = 8, 8, 4
-RECIPE = b"luminary\0\0\0\0\0"
-"""Start of the text chunk with a picture's recipe: keyword, not compressed, no language (PNG, 11.3.3.4)."""
 STORING_SECONDS = 7200.0
 """Expiry of the pictures' rows until the session is there; an import that takes longer fails."""
 REFUSALS = frozenset(
@@ -47,7 +43,7 @@ async def check_pictures(
         data = await asyncio.to_thread(archive.read, picture.file)
         await check_picture(gateway, project_id, picture, data)
         if image in session.outputs and picture.media_type == PNG:
-            recipe = await asyncio.to_thread(recipe_of, data)
+            recipe = await asyncio.to_thread(recipe_hash, data)
             if recipe is not None and recipe != session.outputs[image].tokens_sha256:
                 raise invalid(picture.file, "The recipe in the picture has another hash of codes.")
 
@@ -78,28 +74,6 @@ def check_grid(archive: Archive, described: ExportedGrid) -> None:
     cell, rest = divmod(described.width, grid.width)
     if rest or (grid.width * cell, grid.height * cell) != (described.width, described.height):
         raise invalid(described.file, "The codes do not fill the size that codes.json says.")
-
-
-def recipe_of(png: bytes) -> str | None:
-    """The hash of codes in the recipe of a picture; None if it has none."""
-    for kind, data in chunks(png):
-        if kind == b"iTXt" and data.startswith(RECIPE):
-            try:
-                found = json.loads(data[len(RECIPE) :])["tokens_sha256"]
-            except (ValueError, KeyError, TypeError, RecursionError):
-                return ""
-            return found if isinstance(found, str) else ""
-    return None
-
-
-def chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Type and data of each chunk of a PNG (PNG, 5.3)."""
-    place = SIGNATURE_BYTES
-    while place + LENGTH_BYTES <= len(png):
-        length, kind = struct.unpack_from(">I4s", png, place)
-        place += LENGTH_BYTES
-        yield kind, png[place : place + length]
-        place += length + CHECKSUM_BYTES
 
 
 def insert_provisional(session: Session, project_id: UUID, checked: CheckedSession) -> Mapping[UUID, Image]:

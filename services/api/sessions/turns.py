@@ -1,6 +1,6 @@
 """Post a turn: queue its job, and give it its place in the tree in the same transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -34,6 +34,18 @@ class TurnTexts:
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
+@dataclass(frozen=True)
+class TurnPlace:
+    """The session of a new turn. if_head: version that its head must have; None for any."""
+
+    session_id: UUID
+    if_head: int | None = None
+
+
+TurnAnswer = Callable[[Session, Turn], RecordedAnswer]
+"""Writes what belongs to a new turn into its transaction, and returns the answer to the client."""
+
+
 async def post_turn(
     gateway: Gateway,
     caller: Caller,
@@ -47,28 +59,46 @@ async def post_turn(
 
     if_head: version that the head must have; None for any.
     """
-    async with gateway.database.transaction() as session:
-        row = await session.run_sync(find_session, caller.project_id, session_id)
-        parent = await session.run_sync(find_parent, row, asked.origin)
-    request = asked.job(parent.image)
-    check_parent(asked, request, parent)
-    place = parent if request.task.takes_image else Parent()
-    texts = TurnTexts(asked.name, asked.note, asked.metadata)
     public_url = gateway.settings.gateway.public_url
-
-    def receipt(session: Session, job: Job) -> RecordedAnswer:
-        row = find_session(session, caller.project_id, session_id, lock=True)
-        if if_head is not None and row.head_version != if_head:
-            raise head_moved(row.head_version)
-        check_undeleted(session, session_id, parent)
-        turn = add_turn(session, row, job, place, texts)
-        return answer_with_turn(session, turn, public_url)
 
     def fingerprint() -> bytes:
         path = f"/v1/sessions/{format_id(IdKind.SESSION, session_id)}/turns"
         return request_fingerprint("POST", path, asked.model_dump(mode="json"))
 
-    return await submit(gateway, caller, Order(request, fingerprint, receipt), key)
+    def answer(session: Session, turn: Turn) -> RecordedAnswer:
+        return answer_with_turn(session, turn, public_url)
+
+    place = TurnPlace(session_id, if_head)
+    order = await order_turn(gateway, caller, place, asked, fingerprint=fingerprint, answer=answer)
+    return await submit(gateway, caller, order, key)
+
+
+async def order_turn(
+    gateway: Gateway,
+    caller: Caller,
+    place: TurnPlace,
+    asked: TurnRequest,
+    *,
+    fingerprint: Callable[[], bytes],
+    answer: TurnAnswer,
+) -> Order:
+    """The order of a turn; nothing is written before it is submitted. Raises Problem."""
+    async with gateway.database.transaction() as session:
+        row = await session.run_sync(find_session, caller.project_id, place.session_id)
+        parent = await session.run_sync(find_parent, row, asked.origin)
+    request = asked.job(parent.image)
+    check_parent(asked, request, parent)
+    below = parent if request.task.takes_image else Parent()
+    texts = TurnTexts(asked.name, asked.note, asked.metadata)
+
+    def receipt(session: Session, job: Job) -> RecordedAnswer:
+        row = find_session(session, caller.project_id, place.session_id, lock=True)
+        if place.if_head is not None and row.head_version != place.if_head:
+            raise head_moved(row.head_version)
+        check_undeleted(session, place.session_id, parent)
+        return answer(session, add_turn(session, row, job, below, texts))
+
+    return Order(request, fingerprint, receipt)
 
 
 def answer_with_turn(session: Session, turn: Turn, public_url: str) -> RecordedAnswer:
