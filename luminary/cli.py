@@ -58,6 +58,11 @@ COMMANDS = {
         "command",
         "Draw with the running platform, save and open the picture.",
     ),
+    "verify": LazyCommand(
+        "luminary.remote.verify_command",
+        "command",
+        "Ask the running platform whether it drew a picture; the exit status is 0 if it did.",
+    ),
     "keys": LazyCommand(
         "infra.local.key_commands", "keys", "List, create and revoke API keys.", extra="local"
     ),

@@ -312,7 +312,7 @@ TokenizerSecret = Annotated[SecretStr | None, AfterValidator(long_enough)]
 
 
 class TokenizerAddress(BaseSettings):
-    """Address of the tokenizer service, for GPU workers and io workers."""
+    """Address of the tokenizer service, for gateway, GPU workers and io workers."""
 
     model_config = SettingsConfigDict(env_prefix="TOKENIZER_", use_attribute_docstrings=True)
 
@@ -324,6 +324,15 @@ class TokenizerAddress(BaseSettings):
     """File with the authority of the service's certificate, for https://; the system's by default."""
     client_certificate: FilePath | None = None
     """File with the certificate and key that workers show to the service (mutual TLS)."""
+
+
+class ProvenanceSettings(BaseSettings):
+    """Settings of what is kept and written to recognise drawn pictures, for GPU workers."""
+
+    model_config = SettingsConfigDict(env_prefix="PROVENANCE_", use_attribute_docstrings=True)
+
+    fingerprints: bool = True
+    """Whether drawn pictures are added to the registry, unless their project opts out."""
 
 
 class ProcessSettings(BaseModel):

@@ -17,6 +17,7 @@ from shared.settings import (
     DatabaseSettings,
     JobSettings,
     LogSettings,
+    ProvenanceSettings,
     RetentionSettings,
     StorageSettings,
     TokenizerAddress,
@@ -33,7 +34,8 @@ SECTIONS: dict[str, type[BaseSettings]] = {
     "Gateway": GatewaySettings,
     "GPU worker": GpuWorkerSettings,
     "GPU worker and io worker: probes": HealthSettings,
-    "GPU worker and io worker: address of the tokenizer service": TokenizerAddress,
+    "GPU worker: provenance": ProvenanceSettings,
+    "Gateway and workers: address of the tokenizer service": TokenizerAddress,
     "Tokenizer service": TokenizerServiceSettings,
     "Every process: logs": LogSettings,
 }

@@ -1,5 +1,6 @@
 """HTTP client for a running platform: post a job, read its progress, fetch its pictures."""
 
+import base64
 import json
 import urllib.error
 import urllib.parse
@@ -11,6 +12,8 @@ from typing import Any
 import click
 
 SHORT_SECONDS = 30.0
+CHECK_SECONDS = 300.0
+"""Limit for a check of provenance, for which the picture may be encoded several times."""
 NOT_READY = 503
 WAIT_SECONDS = 20
 """Time for which the gateway keeps the submission open, in case the job ends soon."""
@@ -34,6 +37,12 @@ class Platform:
     def job(self, job_id: str) -> Json:
         """The current state of the job."""
         return self._json(f"/v1/jobs/{job_id}")
+
+    def check(self, picture: bytes) -> Json:
+        """What the platform says about the provenance of a picture."""
+        body = json.dumps({"image": base64.b64encode(picture).decode()}).encode()
+        headers = {"Content-Type": "application/json"}
+        return self._json("/v1/provenance/check", "POST", body, headers, CHECK_SECONDS)
 
     def cancel(self, job_id: str) -> None:
         """Request cancellation of the job."""

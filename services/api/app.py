@@ -33,6 +33,8 @@ from services.api.operations import problem_pages as problems
 from services.api.operations import reference
 from services.api.problems.codes import ProblemCode
 from services.api.process.gateway import open_gateway
+from services.api.provenance import endpoints as provenance
+from services.api.provenance.pace import CheckPace
 from services.api.sdapi import endpoints as sdapi
 from services.api.sdapi.previews import Previews
 from services.api.sessions import endpoints as sessions
@@ -87,11 +89,12 @@ def create_app(settings: GatewayProcessSettings | None = None) -> FastAPI:
         redoc_url=None,
         telemetry=request_spans(),
     )
+    app.state.check_pace = CheckPace(settings.gateway.checks_per_minute)
     app.openapi = lambda: describe_api(app)
     install_middleware(app, settings.gateway, metrics)
     resources = (
         *(events, jobs, session_imports, sessions, session_turns, session_heads),
-        *(images, models, webhooks, deliveries),
+        *(images, models, provenance, webhooks, deliveries),
         *(openai_images, openai_models, openai_pictures),
         sdapi,
         *(openai_chat, openai_responses, openai_conversations),

@@ -16,6 +16,7 @@ from shared.settings import (
     PublicAddress,
     RetentionSettings,
     StorageSettings,
+    TokenizerAddress,
     WebhookSettings,
     listed,
 )
@@ -78,6 +79,11 @@ class GatewaySettings(PublicAddress):
     openai_wait_seconds: float = Field(default=3600.0, gt=0)
     """Maximum seconds that a request below /openai/v1 or /sdapi/v1 waits for its picture; the job
     goes on afterwards."""
+    public_checks: bool = False
+    """Lets everybody check without a key whether this installation drew a picture."""
+    checks_per_minute: int = Field(default=30, ge=1)
+    """Maximum number of checked pictures in a minute of one project, or of one address without a key, and of
+    one gateway process."""
     replica_url: SecretStr | None = None
     """URL of a streaming replica of the database, from which lists, session trees and exports are read. A
     replica that is behind, or does not answer, is passed over."""
@@ -93,3 +99,4 @@ class GatewayProcessSettings(ProcessSettings):
     gateway: GatewaySettings
     webhooks: WebhookSettings = Field(default_factory=WebhookSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
+    tokenizer: TokenizerAddress = Field(default_factory=TokenizerAddress)

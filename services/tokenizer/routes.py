@@ -16,8 +16,10 @@ from services.tokenizer.service import TokenizerService
 from services.tokenizer.settings import TokenizerServiceSettings
 from services.tokenizer.wire import (
     GRID_TYPE,
+    CellSizeQuery,
     GridBody,
     SizeQuery,
+    cells_of,
     pixels_of,
     read_body,
     read_grid,
@@ -98,6 +100,19 @@ async def encode(
         work_id("encode", repr(target).encode(), data), lambda started: service.encode(data, target, started)
     )
     return await answer_when_done(request, work, one, wait, service.name)
+
+
+@router.post("/v1/inspect", openapi_extra=PICTURE_BODY)
+async def inspect(
+    request: Request, service: Service, limits: Limits, work: Work, *, size: CellSizeQuery
+) -> Response:
+    """Encode a picture of unknown origin, fitted to `size`, which may be any number of whole cells."""
+    data = await read_body(request, limits.max_upload_bytes)
+    target = cells_of(size, service.cell)
+    one = work.join(
+        work_id("encode", repr(target).encode(), data), lambda started: service.encode(data, target, started)
+    )
+    return await answer_when_done(request, work, one, None, service.name)
 
 
 @router.post("/v1/decode", openapi_extra=GRID_BODY)

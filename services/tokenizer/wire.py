@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from services.tokenizer.errors import BodyTooLargeError, RequestInvalidError
 from shared.field_errors import explain_faults
 from shared.schemas.fields import ImageSize, Size
+from shared.sizes import LARGEST_SIDE
 from shared.token_grid import TokenGrid, TokenGridError
 
 GRID_TYPE = "application/vnd.luminary.token-grid"
@@ -17,6 +18,20 @@ TOKENIZER_HEADER = "Luminary-Tokenizer"
 """Response header with the fingerprint of the image tokenizer."""
 
 SizeQuery = Annotated[Size, Query(description="WIDTHxHEIGHT in pixels, multiples of 32.")]
+
+
+CellSizeQuery = Annotated[
+    str,
+    Query(pattern=r"^[1-9][0-9]{0,3}x[1-9][0-9]{0,3}$", description="WIDTHxHEIGHT in pixels, whole cells."),
+]
+
+
+def cells_of(size: str, cell: int) -> tuple[int, int]:
+    """(width, height) of a size in whole cells. Raises RequestInvalidError."""
+    width, height = (int(side) for side in size.split("x"))
+    if width % cell or height % cell or max(width, height) > LARGEST_SIDE:
+        raise RequestInvalidError(f"size: each side must be a multiple of {cell}, at most {LARGEST_SIDE}")
+    return width, height
 
 
 class GridBody(BaseModel):

@@ -89,7 +89,12 @@ class GpuWorker:
         self._host = EngineHost(loaded)
         show_engine(loaded, self._described)
         self._events = EventPublisher(settings.redis_url)
-        results = ResultStore(self._tokenizer, storage, lambda: self._identity.known)
+        results = ResultStore(
+            self._tokenizer,
+            storage,
+            lambda: self._identity.known,
+            fingerprints=settings.provenance.fingerprints,
+        )
         self._late_pictures = LatePictures(
             DatabasePictures(self._database), results.finish, self._events.publish, self._lease_seconds
         )

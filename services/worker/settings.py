@@ -10,6 +10,7 @@ from shared.settings import (
     DatabaseSettings,
     JobSettings,
     ProcessSettings,
+    ProvenanceSettings,
     PublicAddress,
     RetentionSettings,
     StorageSettings,
@@ -120,3 +121,4 @@ class GpuWorkerProcessSettings(WorkerProcessSettings):
 
     worker: GpuWorkerSettings
     tokenizer: TokenizerAddress
+    provenance: ProvenanceSettings = Field(default_factory=ProvenanceSettings)

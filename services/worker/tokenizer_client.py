@@ -10,7 +10,6 @@ with an address, which the client asks about once a second. A retry after a lost
 progress, because its id is a hash of the request.
 """
 
-import ssl
 from collections.abc import Callable
 from functools import cached_property
 from http import HTTPStatus
@@ -24,6 +23,7 @@ from shared.pictures.mask_modes import MaskMode
 from shared.problem_documents import ProblemDocument
 from shared.schemas.image_tokenizer import ImageTokenizerModel
 from shared.settings import TokenizerAddress, secret_list
+from shared.tls import tls_context
 from shared.token_grid import TokenGrid
 from shared.tracing.contexts import current_headers
 
@@ -202,16 +202,6 @@ class TokenizerClient:
         if answer.is_server_error:
             raise TokenizerFailedError(f"the tokenizer service answers {answer.status_code}")
         raise refusal(answer)
-
-
-def tls_context(address: TokenizerAddress) -> ssl.SSLContext | bool:
-    """How the service's certificate is checked, and the certificate that the worker shows."""
-    if address.ca_certificate is None and address.client_certificate is None:
-        return True
-    context = ssl.create_default_context(cafile=address.ca_certificate)
-    if address.client_certificate is not None:
-        context.load_cert_chain(address.client_certificate)
-    return context
 
 
 def refusal(answer: httpx2.Response) -> TokenizerRefusedError:

@@ -19,6 +19,8 @@ from shared.tables import (
     ImageOrigin,
     ImageTokens,
     Job,
+    PictureFingerprint,
+    Project,
     UndecodedPicture,
     UsageRecord,
 )
@@ -130,6 +132,16 @@ def store_output(session: Session, project_id: UUID, job_id: UUID, position: int
             certainty=output.certainty,
         )
     )
+    if output.fingerprint is not None and registers_pictures(session, project_id):
+        session.add(
+            PictureFingerprint(
+                image_id=image.id,
+                tokenizer=output.tokenizer,
+                pixels_sha256=output.fingerprint.pixels_sha256,
+                tokens_sha256=bytes.fromhex(output.grid.sha256()),
+                runs=output.fingerprint.runs,
+            )
+        )
     session.add(
         Candidate(
             job_id=job_id,
@@ -141,3 +153,8 @@ def store_output(session: Session, project_id: UUID, job_id: UUID, position: int
             changed_cells=output.changed_cells,
         )
     )
+
+
+def registers_pictures(session: Session, project_id: UUID) -> bool:
+    """Whether the project's pictures are added to the registry."""
+    return bool(session.scalar(select(Project.fingerprints).where(Project.id == project_id)))

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from shared.fingerprints import Fingerprint
 from shared.jobs import JobState, Phase, Priority, Queue
 from shared.token_grid import TokenGrid
 
@@ -129,6 +130,8 @@ class Output:
     certainty: bytes | None = None
     """Certainty of each cell, see `ImageTokens.certainty`; None for a partly drawn picture."""
     canvas: UsedCanvas | None = None
+    fingerprint: Fingerprint | None = None
+    """None to leave the picture out of the registry."""
     changed_cells: int | None = None
     """See `Candidate.changed_cells`."""
 

@@ -7,6 +7,7 @@ from shared.tables.jobs import Checkpoint, Job, JobEventRow, JobRequestRow, Usag
 from shared.tables.lines import WaitingLine
 from shared.tables.operations import IdempotencyRecord, LinkKey, Search, WorkerRow
 from shared.tables.projects import ApiKey, Project
+from shared.tables.provenance import PictureFingerprint
 from shared.tables.responses import ResponseRow
 from shared.tables.sessions import SessionRow, Turn
 from shared.tables.undecoded import UndecodedPicture
@@ -32,6 +33,7 @@ __all__ = [
     "JobEventRow",
     "JobRequestRow",
     "LinkKey",
+    "PictureFingerprint",
     "PictureRestore",
     "Project",
     "ResponseRow",

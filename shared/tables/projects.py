@@ -37,6 +37,8 @@ class Project(Base):
     """Share of the slots while several projects wait: with weight 3, three times as much as with weight 1."""
     max_running_jobs: Mapped[int | None]
     """Jobs that may run at the same time; null for any number."""
+    fingerprints: Mapped[bool] = mapped_column(server_default=text("true"))
+    """Whether its pictures are added to the registry, if PROVENANCE_FINGERPRINTS is on."""
 
     __table_args__ = (
         CheckConstraint("octet_length(webhook_secret) BETWEEN 24 AND 64", name="webhook_secret_length"),

@@ -22,6 +22,11 @@ async def authenticated_caller(request: Request, _: Annotated[object, Depends(be
     return caller
 
 
+async def optional_caller(request: Request, _: Annotated[object, Depends(bearer)]) -> Caller | None:
+    """The caller of this request; None where the path needs no key and none was sent."""
+    return caller_of(request.scope)
+
+
 CallerDep = Annotated[Caller, Depends(authenticated_caller)]
 """A route with this parameter works for a project; its path must be below one of CLOSED_PREFIXES."""
 

@@ -21,6 +21,8 @@ CLOSED_PREFIXES = ("/v1", OPENAI_PATH, A1111_PREFIX)
 """Every path below them needs an API key; the other paths show nothing of any project."""
 SIGNED = b"signature="
 """Parameter of a picture's address that makes a key unnecessary: `services.api.openai.pictures.links`."""
+CHECK_PATH = "/v1/provenance/check"
+"""The path that needs no key if GATEWAY_PUBLIC_CHECKS is set; a key that is sent must be valid there, too."""
 CALLER = "luminary.caller"
 USER = "luminary.user"
 
@@ -37,9 +39,11 @@ class Authentication:
             await self._app(scope, receive, send)
             return
         gateway: Gateway = scope["app"].state.gateway
-        sent = credentials(
-            Headers(scope=scope).get("authorization"), basic=is_below(scope["path"], A1111_PREFIX)
-        )
+        authorization = Headers(scope=scope).get("authorization")
+        if authorization is None and scope["path"] == CHECK_PATH and gateway.settings.gateway.public_checks:
+            await self._app(scope, receive, send)
+            return
+        sent = credentials(authorization, basic=is_below(scope["path"], A1111_PREFIX))
         async with gateway.database.transaction() as session:
             caller = await session.run_sync(find_caller, sent.token)
         scope[CALLER], scope[USER] = caller, sent.user

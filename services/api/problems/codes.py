@@ -53,6 +53,7 @@ class ProblemCode(StrEnum):
     NUMERICS_UNAVAILABLE = "numerics_unavailable"
     TOO_MANY_QUEUED_JOBS = "too_many_queued_jobs"
     TOO_MANY_STREAMS = "too_many_streams"
+    TOO_MANY_CHECKS = "too_many_checks"
     EVENT_ID_UNKNOWN = "event_id_unknown"
     EVENTS_UNAVAILABLE = "events_unavailable"
     GATEWAY_BUSY = "gateway_busy"
@@ -305,6 +306,13 @@ PROBLEMS: dict[ProblemCode, ProblemKind] = {
         "Too many streams",
         "The project has as many open event streams as it may have (`GATEWAY_MAX_STREAMS_PER_PROJECT`).",
         "Close some of them; one stream of `GET /v1/events` has the events of all jobs.",
+    ),
+    ProblemCode.TOO_MANY_CHECKS: ProblemKind(
+        429,
+        "Too many checks",
+        "The project, or the address of a caller without a key, has had more pictures checked than "
+        "`GATEWAY_CHECKS_PER_MINUTE`.",
+        "Repeat the request after `Retry-After` seconds.",
     ),
     ProblemCode.EVENT_ID_UNKNOWN: ProblemKind(
         410,

@@ -13,6 +13,7 @@ from services.api.http.metrics import Metrics
 from services.api.process.doorbell import Doorbells
 from services.api.process.fleet import FleetMetrics
 from services.api.process.image_fetching import ImageFetcher
+from services.api.process.image_tokenizer import ImageTokenizer
 from services.api.process.readiness import BROKER, POSTGRES, STORAGE, Probe
 from services.api.process.reads import Reads, replica_of
 from services.api.process.storage_calls import StorageCalls
@@ -54,6 +55,8 @@ class Gateway:
     fleet: FleetMetrics
     decoders: Decoders
     """Child processes that decode clients' pictures, shared fairly between projects."""
+    image_tokenizer: ImageTokenizer
+    """Encodes pictures whose provenance is checked."""
 
 
 @asynccontextmanager
@@ -83,6 +86,8 @@ async def open_gateway(settings: GatewayProcessSettings, metrics: Metrics) -> As
         stack.push_async_callback(fetcher.close)
         decoders = make_decoders(settings.gateway)
         stack.push_async_callback(decoders.close)
+        image_tokenizer = ImageTokenizer(settings.tokenizer)
+        stack.push_async_callback(image_tokenizer.close)
         probing = ThreadPoolExecutor(PROBES_IN_THREADS, "readiness")
         stack.callback(probing.shutdown, wait=False, cancel_futures=True)
         probes = make_probes(database, doorbell, storage, probing)
@@ -103,6 +108,7 @@ async def open_gateway(settings: GatewayProcessSettings, metrics: Metrics) -> As
             webhook_guard=guard_of(settings.webhooks),
             fleet=FleetMetrics(database, metrics, settings.jobs.lease_seconds),
             decoders=decoders,
+            image_tokenizer=image_tokenizer,
         )
 
 

@@ -15,6 +15,7 @@ from services.worker.job.provenance import add_text, add_to_recipe, describe, pn
 from services.worker.job.token_checkpoint import CandidateTokens
 from services.worker.model.identity import ModelIdentity
 from services.worker.tokenizer_client import go_on
+from shared.fingerprints import fingerprint
 from shared.job_store import (
     Answer,
     ClaimedJob,
@@ -69,12 +70,21 @@ class ResultStore:
     """
 
     def __init__(
-        self, tokenizer: PictureDecoder, storage: PictureStorage, identity: Callable[[], ModelIdentity | None]
+        self,
+        tokenizer: PictureDecoder,
+        storage: PictureStorage,
+        identity: Callable[[], ModelIdentity | None],
+        *,
+        fingerprints: bool = True,
     ) -> None:
-        """identity: written into every picture, to show which model drew it."""
+        """identity: written into every picture, to show which model drew it.
+
+        fingerprints: whether pictures are added to the registry.
+        """
         self._tokenizer = tokenizer
         self._storage = storage
         self._identity = identity
+        self._fingerprints = fingerprints
         self._seconds_per_code: float | None = None
 
     def decode(
@@ -129,6 +139,7 @@ class ResultStore:
             self._tokenizer.model.tokenizer,
             score=picture.score,
             partial=picture.partial,
+            fingerprint=fingerprint(picture.png, picture.grid) if self._fingerprints else None,
         )
 
     def undecoded(self, job: PreparedJob, index: int, drawn: CandidateTokens) -> UndecodedOutput | None:

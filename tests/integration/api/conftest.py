@@ -15,8 +15,9 @@ from shared.settings import (
     DatabaseSettings,
     JobSettings,
     StorageSettings,
+    TokenizerAddress,
 )
-from tests.support.gateway.clients import NO_BROKER, Project
+from tests.support.gateway.clients import NO_BROKER, NO_SERVER, Project
 from tests.support.gateway.running import admit, running_gateway
 from tests.support.gateway.sessions import Json, create, draw, tree
 
@@ -37,6 +38,7 @@ def gateway_settings(stack: EmbeddedStack, settings: DatabaseSettings) -> Gatewa
         ),
         jobs=JobSettings(),
         gateway=GatewaySettings(public_url="http://testserver", max_body_bytes=2_000_000),
+        tokenizer=TokenizerAddress(url=NO_SERVER),
     )
 
 

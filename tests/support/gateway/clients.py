@@ -16,6 +16,8 @@ from shared.field_errors import MOST_ERRORS
 NO_BROKER = "redis://127.0.0.1:1/0"
 """An address without a server: no program uses port 1 (tcpmux) today."""
 
+NO_SERVER = "http://127.0.0.1:1"
+
 
 @dataclass(frozen=True)
 class Project:
@@ -62,6 +64,7 @@ WITHOUT_A_FIELD = {
     ProblemCode.NOTHING_TO_UNDO,
     ProblemCode.NOTHING_TO_REDO,
     ProblemCode.TOO_MANY_QUEUED_JOBS,
+    ProblemCode.TOO_MANY_CHECKS,
     ProblemCode.TOO_MANY_WEBHOOK_ENDPOINTS,
     ProblemCode.WEBHOOK_ENDPOINT_DISABLED,
     ProblemCode.GATEWAY_BUSY,
