@@ -63,13 +63,16 @@ COMMANDS = {
         "command",
         "Ask the running platform whether it drew a picture; the exit status is 0 if it did.",
     ),
-    "keys": LazyCommand(
-        "infra.local.key_commands", "keys", "List, create and revoke API keys.", extra="local"
-    ),
+    "keys": LazyCommand("luminary.remote.key_commands", "keys", "List, create, rotate and revoke API keys."),
     "projects": LazyCommand(
-        "infra.local.project_commands",
+        "luminary.remote.project_commands",
         "projects",
-        "Show and set how long projects keep pictures, events and saved codes.",
+        "List, create and change projects: limits, weights, retention.",
+    ),
+    "admin": LazyCommand(
+        "infra.local.admin_commands",
+        "admin",
+        "Create an administrator's API key in the database, without another key.",
         extra="local",
     ),
     "logs": LazyCommand(

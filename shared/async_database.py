@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from psycopg.errors import QueryCanceled
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError  # noqa: A004  (the pool's)
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import Session
 
 from shared.database import engine_options, sqlalchemy_url
 from shared.error_words import words_of
@@ -40,12 +41,18 @@ class AsyncDatabase:
     """The database for asynchronous code, which is the gateway's."""
 
     def __init__(
-        self, settings: DatabaseSettings, announce: Announce | None = None, *, name: str = "the database"
+        self,
+        settings: DatabaseSettings,
+        announce: Announce | None = None,
+        *,
+        before_commit: Callable[[Session], object] | None = None,
+        name: str = "the database",
     ) -> None:
         """announce: called after each commit with the jobs whose state it has changed; must not block.
 
-        name: the server as log lines name it.
+        before_commit: called in each transaction before it is committed. name: the server in log lines.
         """
+        self._before_commit = before_commit
         self._announce = announce
         self.engine: AsyncEngine = create_async_engine(sqlalchemy_url(settings), **engine_options(settings))
         self._outage = Outage(logger, name)
@@ -58,6 +65,8 @@ class AsyncDatabase:
         try:
             async with self._sessions.begin() as session:
                 yield session
+                if self._before_commit is not None:
+                    await session.run_sync(self._before_commit)
                 changes: Sequence[JobChange] = session.info.pop(CHANGED_JOBS, ())
                 spans: Sequence[EndedSpan] = session.info.pop(ENDED_SPANS, ())
         except DATABASE_FAULTS as error:

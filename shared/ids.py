@@ -31,6 +31,7 @@ class IdKind(StrEnum):
     DELIVERY = "dlv"
     RESPONSE = "resp"
     CONVERSATION = "conv"
+    AUDIT_ENTRY = "adt"
 
 
 def id_pattern(kind: IdKind) -> str:

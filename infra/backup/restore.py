@@ -17,7 +17,7 @@ from infra.backup.places import Installation, driver_connection
 from infra.backup.tables import empty_tables, filled_tables, load_rows, read_tables, table_of, triggers_off
 from migrations import runner
 
-NEW_INSTALLATION = frozenset({"projects", "api_keys", "workers", "searches"})
+NEW_INSTALLATION = frozenset({"projects", "api_keys", "audit_log", "workers", "searches"})
 """Tables with rows as soon as a platform has been started; they do not stand in the way of a backup."""
 OTHERS = """
 SELECT count(*) FROM pg_stat_activity

@@ -1,12 +1,11 @@
 """The supervisor's database access: schema migrations, API keys, and heartbeats of workers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TypeVar
 
 from pydantic import SecretStr
-from sqlalchemy import and_, create_engine, exists, func, or_, select
+from sqlalchemy import and_, create_engine, exists, func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.orm import Session
@@ -14,12 +13,14 @@ from sqlalchemy.pool import NullPool
 
 from infra.local.process import ProcessError
 from migrations import runner
+from services.api.audit.record import record
 from services.api.auth.api_keys import FIRST_PROJECT, create_first_key, create_key
+from services.api.auth.scopes import USUAL_SCOPES, Scope
 from shared.database import Database, sqlalchemy_url
-from shared.errors import LuminaryError
-from shared.security import HINT_LENGTH, hash_api_key
+from shared.ids import IdKind, format_id
+from shared.security import hash_api_key
 from shared.settings import DatabaseSettings
-from shared.tables import ApiKey, Project, WorkerRow
+from shared.tables import ApiKey, WorkerRow
 
 Value = TypeVar("Value")
 
@@ -78,11 +79,9 @@ def keep_api_key(database_url: str, kept: str | None) -> ApiKeyOfFolder:
     """
 
     def find_or_make(session: Session) -> ApiKeyOfFolder:
-        if kept is not None:
-            mine = ApiKey.sha256 == hash_api_key(kept)
-            if session.scalar(select(exists().where(mine, ApiKey.revoked_at.is_(None)))):
-                return ApiKeyOfFolder(kept, is_new=False)
-        token = create_first_key(session) or create_key(session, FIRST_PROJECT, "kept in the data folder")
+        if kept is not None and is_valid(session, kept):
+            return ApiKeyOfFolder(kept, is_new=False)
+        token = create_first_key(session) or make_key(session, FIRST_PROJECT, "kept in the data folder")
         return ApiKeyOfFolder(token, is_new=True)
 
     try:
@@ -91,72 +90,44 @@ def keep_api_key(database_url: str, kept: str | None) -> ApiKeyOfFolder:
         raise does_not_answer(database_url, error) from error
 
 
-def another_api_key(database_url: str, project: str, name: str) -> str:
+def keep_admin_key(database_url: str, kept: str | None) -> ApiKeyOfFolder:
+    """Return the administrator's key stored in the folder if it is still valid; otherwise create one.
+
+    Raises ProcessError when the database does not answer.
+    """
+
+    def find_or_make(session: Session) -> ApiKeyOfFolder:
+        if kept is not None and is_valid(session, kept):
+            return ApiKeyOfFolder(kept, is_new=False)
+        name = "administrator's, kept in the data folder"
+        return ApiKeyOfFolder(make_key(session, FIRST_PROJECT, name, [Scope.ADMIN]), is_new=True)
+
+    try:
+        return in_transaction(database_url, find_or_make)
+    except OperationalError as error:
+        raise does_not_answer(database_url, error) from error
+
+
+def is_valid(session: Session, token: str) -> bool:
+    """Whether the token is that of a key that is not revoked."""
+    mine = ApiKey.sha256 == hash_api_key(token)
+    return bool(session.scalar(select(exists().where(mine, ApiKey.revoked_at.is_(None)))))
+
+
+def make_key(session: Session, project: str, name: str, scopes: Sequence[Scope] = USUAL_SCOPES) -> str:
+    """Create a key as an operator at the machine does; the audit log tells of it. Returns the token."""
+    token = create_key(session, project, name, scopes)
+    key = session.scalars(select(ApiKey).where(ApiKey.sha256 == hash_api_key(token))).one()
+    details = {"name": name, "hint": key.hint, "scopes": key.scopes}
+    record(session, "api_key.created", format_id(IdKind.API_KEY, key.id), key.project_id, details)
+    return token
+
+
+def another_api_key(
+    database_url: str, project: str, name: str, scopes: Sequence[Scope] = USUAL_SCOPES
+) -> str:
     """Create one more key for a project; the project is created if it does not exist."""
-    return in_transaction(database_url, lambda session: create_key(session, project, name))
-
-
-@dataclass(frozen=True)
-class ListedKey:
-    """A key as `luminary keys list` shows it; times are in UTC, to the minute."""
-
-    hint: str
-    project: str
-    name: str
-    created: str
-    last_used: str
-    state: str
-
-
-class KeyNotFoundError(LuminaryError, LookupError):
-    """No key, or more than one, begins with the given characters."""
-
-    code = "key_not_found"
-    hint = "Copy the first characters of a key from `luminary keys list`."
-
-
-def api_keys(database_url: str) -> list[ListedKey]:
-    """Every key, oldest first."""
-
-    def look(session: Session) -> list[ListedKey]:
-        statement = select(ApiKey, Project.name).join(Project, Project.id == ApiKey.project_id)
-        expired = select(ApiKey.id).where(ApiKey.expires_at <= func.clock_timestamp())
-        old = frozenset(session.scalars(expired))
-        return [
-            ListedKey(
-                key.hint,
-                project,
-                key.name,
-                shown(key.created_at),
-                shown(key.last_used_at),
-                "revoked" if key.revoked_at else "expired" if key.id in old else "active",
-            )
-            for key, project in session.execute(statement.order_by(ApiKey.created_at, ApiKey.id))
-        ]
-
-    return in_transaction(database_url, look)
-
-
-def shown(moment: datetime | None) -> str:
-    """The time as `2026-01-01 12:00`, or `never`."""
-    return "never" if moment is None else f"{moment:%Y-%m-%d %H:%M}"
-
-
-def revoke_api_key(database_url: str, key: str) -> str:
-    """Revoke a key, given in full or by its first characters; return these. Raises KeyNotFoundError."""
-
-    def revoke(session: Session) -> str:
-        mine = or_(ApiKey.sha256 == hash_api_key(key), ApiKey.hint == key)
-        found = session.scalars(select(ApiKey).where(mine, ApiKey.revoked_at.is_(None))).all()
-        if len(found) != 1:
-            raise KeyNotFoundError(
-                f"{len(found)} active keys begin with {key[:HINT_LENGTH]}; "
-                + ("give the full key" if found else "`luminary keys list` shows all keys")
-            )
-        found[0].revoked_at = session.scalars(select(func.clock_timestamp())).one()
-        return found[0].hint
-
-    return in_transaction(database_url, revoke)
+    return in_transaction(database_url, lambda session: make_key(session, project, name, scopes))
 
 
 def has_registered(database_url: str, pid: int) -> bool:

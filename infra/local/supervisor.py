@@ -10,9 +10,9 @@ from types import FrameType
 
 from infra.local.disk import DiskWatch, check_disk
 from infra.local.health import questions_for, watched_environment
-from infra.local.installation import keep_api_key, migrate
+from infra.local.installation import keep_admin_key, keep_api_key, migrate
 from infra.local.introduction import introduce
-from infra.local.kept_key import read_kept_key
+from infra.local.kept_key import ADMIN_FILE, keep_key, read_kept_key
 from infra.local.logs import LogFollower, LogPrinter
 from infra.local.ports import PortReservations
 from infra.local.process import ManagedProcess
@@ -100,6 +100,8 @@ class Supervisor:
         database_url = self._stack.environment.get("DATABASE_URL") or os.environ["DATABASE_URL"]
         migrate(self._stack.postgres.owner_url() if self._stack.postgres else database_url)
         key = keep_api_key(database_url, read_kept_key(self._folder))
+        admin = keep_admin_key(database_url, read_kept_key(self._folder, ADMIN_FILE))
+        keep_key(self._folder, admin.token, ADMIN_FILE)
         self._report(f"starting {', '.join(service.spec.name for service in platform.services)}")
         self._start(platform, database_url, running)
         while any(service.state is ProcessState.STARTING for service in self._services):

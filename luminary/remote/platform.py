@@ -48,6 +48,11 @@ class Platform:
         """Request cancellation of the job."""
         self._json(f"/v1/jobs/{job_id}/cancel", "POST", b"")
 
+    def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Json:
+        """Send a request, with a body in JSON if there is one, and return the answer."""
+        content = None if body is None else json.dumps(dict(body)).encode()
+        return self._json(path, method, content, {} if body is None else {"Content-Type": "application/json"})
+
     def picture(self, address: str) -> bytes:
         """Fetch a picture. Only path and query of `address` are used: its host may be the public name."""
         parts = urllib.parse.urlsplit(address)

@@ -6,7 +6,10 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from services.api.audit import endpoints as audit
+from services.api.audit.requests import record_request
 from services.api.auth.middleware import Authentication, PrivateAnswers, project_of
 from services.api.events import endpoints as events
 from services.api.events.feed import open_feed
@@ -33,6 +36,8 @@ from services.api.operations import problem_pages as problems
 from services.api.operations import reference
 from services.api.problems.codes import ProblemCode
 from services.api.process.gateway import open_gateway
+from services.api.projects import endpoints as projects
+from services.api.projects import key_endpoints as api_keys
 from services.api.provenance import endpoints as provenance
 from services.api.provenance.pace import CheckPace
 from services.api.sdapi import endpoints as sdapi
@@ -69,7 +74,7 @@ def create_app(settings: GatewayProcessSettings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        async with open_gateway(settings, metrics) as gateway, open_feed(gateway) as feed:
+        async with open_gateway(settings, metrics, record_request) as gateway, open_feed(gateway) as feed:
             app.state.gateway, app.state.feed = gateway, feed
             app.state.previews = Previews(feed)
             try:
@@ -98,6 +103,7 @@ def create_app(settings: GatewayProcessSettings | None = None) -> FastAPI:
         *(openai_images, openai_models, openai_pictures),
         sdapi,
         *(openai_chat, openai_responses, openai_conversations),
+        *(projects, api_keys, audit),
     )
     for routes in (*resources, problems, health, reference):
         app.include_router(routes.router)
@@ -134,4 +140,8 @@ def install_middleware(app: FastAPI, settings: GatewaySettings, metrics: Metrics
     if settings.cors_origins:
         app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, **CORS)
     app.add_middleware(SecurityHeaders, public_url=settings.public_url)
+    if settings.trusted_proxies:
+        app.add_middleware(
+            ProxyHeadersMiddleware, trusted_hosts=[str(one) for one in settings.trusted_proxies]
+        )
     leave_exceptions_to_problem_answers(app)

@@ -1,6 +1,7 @@
 """FastAPI dependencies of all routes: the gateway, ids from the path, and parsed headers."""
 
 import re
+from collections.abc import Callable
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -94,6 +95,33 @@ def get_session_cursor(
 
 SessionCursor = Annotated[UUID | None, Depends(get_session_cursor)]
 
+
+def cursor_of(kind: IdKind) -> Callable[[str | None], UUID | None]:
+    """A dependency: the last item of the previous page; this page starts with the next older one."""
+
+    def get_cursor(
+        after: Annotated[
+            str | None,
+            Query(pattern=f"^{id_pattern(kind)}$", description="`next_cursor` of the previous page."),
+        ] = None,
+    ) -> UUID | None:
+        return None if after is None else parse_id(kind, after)
+
+    return get_cursor
+
+
+def id_filter(name: str, kind: IdKind) -> Callable[[str | None], UUID | None]:
+    """A dependency: the id in the query parameter of this name; None without it."""
+
+    def get_filter(
+        given: Annotated[str | None, Query(alias=name, pattern=f"^{id_pattern(kind)}$")] = None,
+    ) -> UUID | None:
+        return None if given is None else parse_id(kind, given)
+
+    return get_filter
+
+
+Limit = Annotated[int, Query(ge=1, le=100)]
 
 NO_HEAD = 0
 """A version that no head has."""

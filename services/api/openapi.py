@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode
 
+from services.api.audit.schemas import AuditLogEntry
 from services.api.events.schemas import EventBody, PartialBody, ProgressBody
 from services.api.images.schemas import ImageResponse
 from services.api.openai.chat.answers import ChatCompletion
@@ -19,6 +20,8 @@ from services.api.openai.responses.objects import ResponseObject
 from services.api.openai.responses.requests import ResponseRequest
 from services.api.problems.codes import ProblemCode
 from services.api.problems.documents import example_document, problem_response
+from services.api.projects.key_schemas import ApiKeyResponse, ApiKeyWithSecret
+from services.api.projects.schemas import ProjectResponse
 from services.api.sdapi.requests import ImageToImage, Options, TextToImage
 from services.api.sdapi.responses import Progress, SdModel
 from services.api.sessions.requests import (
@@ -84,6 +87,10 @@ WITH_NULLS: tuple[type[BaseModel], ...] = (
     SdModel,
     ChatCompletion,
     ResponseObject,
+    ProjectResponse,
+    ApiKeyResponse,
+    ApiKeyWithSecret,
+    AuditLogEntry,
 )
 """Models whose examples contain null, which FastAPI drops from the document."""
 

@@ -84,6 +84,9 @@ class GatewaySettings(PublicAddress):
     checks_per_minute: int = Field(default=30, ge=1)
     """Maximum number of checked pictures in a minute of one project, or of one address without a key, and of
     one gateway process."""
+    trusted_proxies: Networks = Field(default=[])
+    """Networks of proxies in front of the gateway, separated by commas: from their connections, the client's
+    address is taken from `X-Forwarded-For`. It decides where keys with `allowed_networks` may be used."""
     replica_url: SecretStr | None = None
     """URL of a streaming replica of the database, from which lists, session trees and exports are read. A
     replica that is behind, or does not answer, is passed over."""

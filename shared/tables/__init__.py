@@ -1,5 +1,6 @@
 """Every table of the database, one module for each resource; migrations/ creates exactly these tables."""
 
+from shared.tables.audit import AuditEntry
 from shared.tables.base import Base
 from shared.tables.estimates import JobEstimate
 from shared.tables.images import Candidate, Image, ImageOrigin, ImageTokens, PictureRestore
@@ -17,6 +18,7 @@ from shared.tables.work import QUEUE_WORK
 __all__ = [
     "QUEUE_WORK",
     "ApiKey",
+    "AuditEntry",
     "Base",
     "Candidate",
     "Checkpoint",

@@ -39,6 +39,10 @@ class Project(Base):
     """Jobs that may run at the same time; null for any number."""
     fingerprints: Mapped[bool] = mapped_column(server_default=text("true"))
     """Whether its pictures are added to the registry, if PROVENANCE_FINGERPRINTS is on."""
+    max_storage_bytes: Mapped[int | None]
+    """Bytes of kept pictures; null for any number."""
+    pictures_per_day: Mapped[int | None]
+    """Pictures that jobs of one day (UTC) may ask for; null for any number."""
 
     __table_args__ = (
         CheckConstraint("octet_length(webhook_secret) BETWEEN 24 AND 64", name="webhook_secret_length"),
@@ -53,6 +57,8 @@ class Project(Base):
         CheckConstraint("requests_per_minute > 0", name="requests_per_minute_positive"),
         CheckConstraint("weight BETWEEN 1 AND 1000", name="weight_in_range"),
         CheckConstraint("max_running_jobs > 0", name="max_running_jobs_positive"),
+        CheckConstraint("max_storage_bytes > 0", name="max_storage_bytes_positive"),
+        CheckConstraint("pictures_per_day > 0", name="pictures_per_day_positive"),
         Index(
             "ix_projects_special",
             "id",
@@ -79,11 +85,18 @@ class ApiKey(Base):
     hint: Mapped[str]
     """First characters of the token, to distinguish keys in a list."""
     sha256: Mapped[bytes] = mapped_column(unique=True)
-    scopes: Mapped[list[str]] = mapped_column(ARRAY(TEXT), server_default=text("'{}'::text[]"))
+    scopes: Mapped[list[str]] = mapped_column(
+        ARRAY(TEXT), server_default=text("'{read,write,webhooks}'::text[]")
+    )
+    """What the key may do: `services.api.auth.scopes.Scope`."""
     created_at: Mapped[CreatedAt]
     last_used_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+    allowed_networks: Mapped[list[str]] = mapped_column(ARRAY(TEXT), server_default=text("'{}'::text[]"))
+    """Networks in CIDR notation from which the key may be used; empty for any."""
+    replaces: Mapped[UUID | None] = mapped_column(ForeignKey("api_keys.id", ondelete="SET NULL"), unique=True)
+    """The key that a rotation replaced with this one."""
 
     __table_args__ = (
         CheckConstraint("octet_length(sha256) = 32", name="sha256_length"),

@@ -24,12 +24,14 @@ def variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, st
     if missing:
         pytest.skip(f"the guides need {', '.join(missing)}")
     allowed = {"WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8"}
-    with up(tmp_path_factory.mktemp("guides") / "data", ROOT / "models/tiny", variables=allowed) as process:
+    data = tmp_path_factory.mktemp("guides") / "data"
+    with up(data, ROOT / "models/tiny", variables=allowed) as process:
         url = found(r"is ready after \d+ s: (http://\S+)", process)
         key = found(r"API key.*: (lum_\S+)", process)
+        admin = (data / "admin_key").read_text().strip()
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         receiver = f"http://127.0.0.1:{free_ports(1)[0]}/hook"
-        yield {"PATH": path, "URL": url, "KEY": key, "RECEIVER": receiver}
+        yield {"PATH": path, "URL": url, "KEY": key, "ADMIN": admin, "RECEIVER": receiver}
 
 
 @pytest.fixture

@@ -1,22 +1,33 @@
-"""API keys in the database: find the project of a token, and create keys."""
+"""API keys in the database: find the caller that a token belongs to, and create keys."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import exists, func, or_, select, update
+from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import Session
 
+from services.api.auth.scopes import USUAL_SCOPES, Scope
 from services.api.problems.codes import Problem, ProblemCode
-from shared.job_store.clock import database_time, time_after
+from services.api.process.last_uses import is_stale
+from shared.job_store.clock import database_time
 from shared.security import generate_api_key, generate_webhook_secret, hash_api_key
 from shared.tables import ApiKey, Project
 
 FIRST_PROJECT = "default"
 FIRST_KEY = "first key"
-USE_RECORDED_SECONDS = 60.0
-"""`last_used_at` is written at most once in this time, however busy the key is."""
 BOOTSTRAP_LOCK = 0x6C756D01
 """Number of the advisory lock that lets one process at a time look for the first key."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """A project's own limits. None: that of the settings for waiting jobs, no limit for the others."""
+
+    queued_jobs: int | None
+    requests_per_minute: int | None
+    storage_bytes: int | None
+    pictures_per_day: int | None
 
 
 @dataclass(frozen=True)
@@ -24,8 +35,41 @@ class Caller:
     """The project that a request belongs to, and the key it was made with."""
 
     project_id: UUID
-    max_queued_jobs: int | None
-    """The project's own limit; None means GATEWAY_MAX_QUEUED_JOBS."""
+    key_id: UUID
+    key_name: str
+    scopes: frozenset[Scope]
+    networks: Sequence[str]
+    limits: Limits
+    use_is_due: bool
+    """Whether the key's last use was written so long ago that it is to be written again."""
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether the key may read and change all projects."""
+        return Scope.ADMIN in self.scopes
+
+
+FIND = (
+    select(
+        ApiKey.project_id,
+        ApiKey.id,
+        ApiKey.name,
+        ApiKey.scopes,
+        ApiKey.allowed_networks,
+        Project.max_queued_jobs,
+        Project.requests_per_minute,
+        Project.max_storage_bytes,
+        Project.pictures_per_day,
+        is_stale(ApiKey.last_used_at),
+        Project.disabled_at,
+    )
+    .join(Project, Project.id == ApiKey.project_id)
+    .where(
+        ApiKey.revoked_at.is_(None),
+        or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > database_time()),
+    )
+)
+"""Built once: it is the first statement of every request."""
 
 
 def find_caller(session: Session, token: str) -> Caller:
@@ -34,25 +78,17 @@ def find_caller(session: Session, token: str) -> Caller:
     Raises Problem when the token is unknown, revoked or expired, or its project is disabled. The token's hash
     is looked up in an index, so response times reveal nothing about valid tokens.
     """
-    statement = (
-        select(ApiKey, Project)
-        .join(Project, Project.id == ApiKey.project_id)
-        .where(
-            ApiKey.sha256 == hash_api_key(token),
-            ApiKey.revoked_at.is_(None),
-            or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > database_time()),
-        )
-    )
-    row = session.execute(statement).first()
+    row = session.execute(FIND.where(ApiKey.sha256 == hash_api_key(token))).first()
     if row is None:
         raise unauthenticated("The API key is unknown, revoked or expired.")
-    key, project = row
-    if project.disabled_at is not None:
+    project_id, key_id, name, scopes, networks, queued, requests, storage, pictures, is_due, disabled = row
+    if disabled is not None:
         raise Problem(
             ProblemCode.PROJECT_DISABLED, "The project of this API key is disabled.", "Authorization"
         )
-    record_use(session, key.id)
-    return Caller(project.id, project.max_queued_jobs)
+    known = frozenset(scope for scope in Scope if scope in scopes)
+    limits = Limits(queued, requests, storage, pictures)
+    return Caller(project_id, key_id, name, known, networks, limits, is_due)
 
 
 def unauthenticated(detail: str, challenge: str = "Bearer") -> Problem:
@@ -65,19 +101,8 @@ def unauthenticated(detail: str, challenge: str = "Bearer") -> Problem:
     )
 
 
-def record_use(session: Session, key_id: UUID) -> None:
-    """Write `last_used_at`, unless it was written within the last USE_RECORDED_SECONDS."""
-    stale = or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < time_after(-USE_RECORDED_SECONDS))
-    session.execute(
-        update(ApiKey)
-        .where(ApiKey.id == key_id, stale)
-        .values(last_used_at=database_time())
-        .execution_options(synchronize_session=False)
-    )
-
-
 def create_first_key(session: Session) -> str | None:
-    """Create the first project and key of an empty installation.
+    """Create the first project and key of an empty installation; it has the usual scopes.
 
     Returns the token, or None when a key exists already; the token is not stored and cannot be read later.
     Two processes that start at the same time create one key.
@@ -88,7 +113,9 @@ def create_first_key(session: Session) -> str | None:
     return create_key(session, FIRST_PROJECT, FIRST_KEY)
 
 
-def create_key(session: Session, project_name: str, key_name: str) -> str:
+def create_key(
+    session: Session, project_name: str, key_name: str, scopes: Sequence[Scope] = USUAL_SCOPES
+) -> str:
     """Create a key, and its project if none has this name. Returns the token."""
     project = session.scalars(select(Project).where(Project.name == project_name)).first()
     if project is None:
@@ -96,6 +123,14 @@ def create_key(session: Session, project_name: str, key_name: str) -> str:
         session.add(project)
         session.flush()
     key = generate_api_key()
-    session.add(ApiKey(project_id=project.id, name=key_name, hint=key.hint, sha256=key.sha256))
+    session.add(
+        ApiKey(
+            project_id=project.id,
+            name=key_name,
+            hint=key.hint,
+            sha256=key.sha256,
+            scopes=[scope.value for scope in scopes],
+        )
+    )
     session.flush()
     return key.token

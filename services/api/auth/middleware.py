@@ -6,8 +6,11 @@ from uuid import UUID
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.api.auth.actor import acting
 from services.api.auth.api_keys import Caller, find_caller
 from services.api.auth.credentials import credentials
+from services.api.auth.networks import check_network
+from services.api.auth.scopes import check_scopes, is_below
 from shared.ids import IdKind, format_id
 from shared.links import LINKED_PICTURES, OPENAI_PATH
 from shared.telemetry import log_context
@@ -46,8 +49,12 @@ class Authentication:
         sent = credentials(authorization, basic=is_below(scope["path"], A1111_PREFIX))
         async with gateway.database.transaction() as session:
             caller = await session.run_sync(find_caller, sent.token)
+        check_network(caller.networks, scope)
+        check_scopes(caller.scopes, scope["method"], scope["path"])
+        if caller.use_is_due:
+            gateway.last_uses.note(caller.key_id)
         scope[CALLER], scope[USER] = caller, sent.user
-        with log_context(project_id=format_id(IdKind.PROJECT, caller.project_id)):
+        with log_context(project_id=format_id(IdKind.PROJECT, caller.project_id)), acting(caller, scope):
             await self._app(scope, receive, send)
 
 
@@ -77,11 +84,6 @@ def is_closed(path: str) -> bool:
 def is_signed(scope: Scope) -> bool:
     """Whether the route itself checks a signature in the address of a picture."""
     return scope["path"].startswith(f"{LINKED_PICTURES}/") and SIGNED in scope["query_string"]
-
-
-def is_below(path: str, prefix: str) -> bool:
-    """Whether the path is the prefix or below it."""
-    return path == prefix or path.startswith(f"{prefix}/")
 
 
 def caller_of(scope: Scope) -> Caller | None:

@@ -179,4 +179,4 @@ def guarded_by(settings: GatewaySettings) -> type[GatewayConnection]:
 
 def server_options(settings: GatewaySettings) -> dict[str, Any]:
     """Arguments for `uvicorn.run`."""
-    return {"http": guarded_by(settings), "ws": "none", "server_header": False}
+    return {"http": guarded_by(settings), "ws": "none", "server_header": False, "proxy_headers": False}

@@ -35,10 +35,24 @@ async def read_json(request: Request, model: type[Model], pictures: Sequence[str
     return await asyncio.to_thread(parse, text, model, pictures)
 
 
+async def read_optional_json(request: Request, model: type[Model]) -> Model:
+    """The body as the model, or the model's defaults if the request has no body. Raises Problem."""
+    has_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+    return await read_json(request, model, ()) if has_body else model()
+
+
 def body_schema(model: type[BaseModel]) -> dict[str, Any]:
     """OpenAPI description of a body that `read_json` reads instead of FastAPI."""
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
     return {"requestBody": {"required": True, "content": {JSON: {"schema": schema}}}}
+
+
+def described_body(
+    model: type[BaseModel], example: dict[str, Any], *, required: bool = True
+) -> dict[str, Any]:
+    """OpenAPI description of a body that `read_json` reads, with its schema and an example."""
+    content = {"schema": model.model_json_schema(), "examples": {"usual": {"value": example}}}
+    return {"requestBody": {"required": required, "content": {JSON: content}}}
 
 
 def media_type_of(request: Request) -> str:

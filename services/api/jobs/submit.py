@@ -73,7 +73,7 @@ async def submit(gateway: Gateway, caller: Caller, order: Order, key: str | None
 
 async def queue(gateway: Gateway, caller: Caller, order: Order, claim: Claim | None) -> RecordedAnswer:
     """Check the request, store its images, insert the job, then ring the doorbell. Raises Problem."""
-    limit = caller.max_queued_jobs or gateway.settings.gateway.max_queued_jobs
+    limit = caller.limits.queued_jobs or gateway.settings.gateway.max_queued_jobs
     if order.retry_of is None and order.replay_of is None:
         check_shape(order.request)
     request = complete_request(order.request, choose_seed())

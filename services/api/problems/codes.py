@@ -19,6 +19,10 @@ class ProblemCode(StrEnum):
     INVALID_REQUEST = "invalid_request"
     UNAUTHENTICATED = "unauthenticated"
     PROJECT_DISABLED = "project_disabled"
+    INSUFFICIENT_SCOPE = "insufficient_scope"
+    ADDRESS_NOT_ALLOWED = "address_not_allowed"
+    API_KEY_ENDED = "api_key_ended"
+    PROJECT_NAME_TAKEN = "project_name_taken"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     REQUEST_TIMEOUT = "request_timeout"
@@ -87,6 +91,30 @@ PROBLEMS: dict[ProblemCode, ProblemKind] = {
         "Project disabled",
         "The API key is valid, but its project has been disabled.",
         "Ask the operator to enable the project.",
+    ),
+    ProblemCode.INSUFFICIENT_SCOPE: ProblemKind(
+        403,
+        "Insufficient scope",
+        "The API key is valid, but has none of the scopes that this request needs.",
+        "Use a key with the scope that `detail` names; an operator can add scopes to a key.",
+    ),
+    ProblemCode.ADDRESS_NOT_ALLOWED: ProblemKind(
+        403,
+        "Address not allowed",
+        "The API key may be used from some networks only (`allowed_networks`), and the client is in none.",
+        "Call from an allowed network. Behind a proxy, the operator sets `GATEWAY_TRUSTED_PROXIES`.",
+    ),
+    ProblemCode.API_KEY_ENDED: ProblemKind(
+        409,
+        "API key ended",
+        "The API key to be changed or rotated is revoked or expired.",
+        "Create a new key.",
+    ),
+    ProblemCode.PROJECT_NAME_TAKEN: ProblemKind(
+        409,
+        "Project name taken",
+        "Another project has this name.",
+        "Choose another name.",
     ),
     ProblemCode.NOT_FOUND: ProblemKind(
         404,

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from services.api.http.metrics import Metrics
 from services.api.process.doorbell import Doorbells
 from services.api.process.fleet import FleetMetrics
 from services.api.process.image_fetching import ImageFetcher
 from services.api.process.image_tokenizer import ImageTokenizer
+from services.api.process.last_uses import LastUses
 from services.api.process.readiness import BROKER, POSTGRES, STORAGE, Probe
 from services.api.process.reads import Reads, replica_of
 from services.api.process.storage_calls import StorageCalls
@@ -57,18 +59,28 @@ class Gateway:
     """Child processes that decode clients' pictures, shared fairly between projects."""
     image_tokenizer: ImageTokenizer
     """Encodes pictures whose provenance is checked."""
+    last_uses: LastUses
 
 
 @asynccontextmanager
-async def open_gateway(settings: GatewayProcessSettings, metrics: Metrics) -> AsyncGenerator[Gateway]:
-    """Create the clients. None connects yet, so the gateway starts even while a server is unreachable."""
+async def open_gateway(
+    settings: GatewayProcessSettings, metrics: Metrics, before_commit: Callable[[Session], object]
+) -> AsyncGenerator[Gateway]:
+    """Create the clients. None connects yet, so the gateway starts even while a server is unreachable.
+
+    before_commit: called in each transaction before it is committed.
+    """
     async with AsyncExitStack() as stack:
         redis_url = settings.broker.redis_url
         publisher = None if redis_url is None else EventPublisher(redis_url.get_secret_value())
         if publisher is not None:
             stack.push_async_callback(asyncio.to_thread, publisher.close)
-        database = AsyncDatabase(settings.database, publisher and publisher.announce)
+        database = AsyncDatabase(
+            settings.database, publisher and publisher.announce, before_commit=before_commit
+        )
         stack.push_async_callback(database.dispose)
+        last_uses = LastUses(database)
+        stack.push_async_callback(last_uses.close)
         reads = Reads(database, replica_of(settings.database, settings.gateway.replica_url), metrics)
         stack.push_async_callback(reads.dispose)
         storage = StorageCalls(settings.storage)
@@ -109,6 +121,7 @@ async def open_gateway(settings: GatewayProcessSettings, metrics: Metrics) -> As
             fleet=FleetMetrics(database, metrics, settings.jobs.lease_seconds),
             decoders=decoders,
             image_tokenizer=image_tokenizer,
+            last_uses=last_uses,
         )
 
 

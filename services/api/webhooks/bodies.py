@@ -1,18 +1,8 @@
 """OpenAPI descriptions of the bodies that `json_bodies` reads instead of FastAPI."""
 
-from typing import Any
-
-from pydantic import BaseModel
-
+from services.api.http.json_bodies import described_body as body
 from services.api.webhooks.delivery_schemas import Redelivery
 from services.api.webhooks.schemas import SecretRotation, WebhookEndpointChange, WebhookEndpointCreate
-
-
-def body(model: type[BaseModel], example: dict[str, Any], *, required: bool = True) -> dict[str, Any]:
-    """The description of one body, with an example."""
-    content = {"schema": model.model_json_schema(), "examples": {"usual": {"value": example}}}
-    return {"requestBody": {"required": required, "content": {"application/json": content}}}
-
 
 CREATE_BODY = body(
     WebhookEndpointCreate, {"url": "https://example.org/hook", "event_types": ["job.*"], "payload": "full"}

@@ -5,10 +5,12 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from services.api.audit.record import record
 from services.api.problems.codes import Problem, ProblemCode
 from services.api.webhooks.repository import time_of
 from services.api.webhooks.schemas import WebhookEndpointCreate, WebhookEndpointWithSecret
 from services.api.webhooks.view import view_with_secret
+from shared.ids import IdKind, format_id
 from shared.security import generate_webhook_secret
 from shared.tables import Project, WebhookEndpoint
 
@@ -40,4 +42,5 @@ def create_endpoint(
     session.add(endpoint)
     session.flush()
     session.refresh(endpoint)
+    record(session, "webhook_endpoint.created", format_id(IdKind.WEBHOOK_ENDPOINT, endpoint.id))
     return view_with_secret(endpoint, time_of(session))

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 
 from services.api.auth.bearer import CallerDep
-from services.api.dependencies import GatewayDep
+from services.api.dependencies import GatewayDep, Limit
 from services.api.http.json_bodies import read_json
 from services.api.http.query_rules import refuse_unknown_query
 from services.api.problems.codes import ProblemCode
@@ -18,7 +18,7 @@ from services.api.webhooks.delivery_schemas import (
     Redelivery,
     RedeliveryResponse,
 )
-from services.api.webhooks.parameters import DeliveryCursor, DeliveryId, EndpointId, Limit
+from services.api.webhooks.parameters import DeliveryCursor, DeliveryId, EndpointId
 from services.api.webhooks.redeliver import redeliver_one, redeliver_since, send_test
 from services.api.webhooks.repository import find_endpoint, list_deliveries, read_details
 from shared.tables import DeliveryState

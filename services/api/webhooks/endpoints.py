@@ -4,8 +4,8 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from services.api.auth.bearer import CallerDep
-from services.api.dependencies import GatewayDep
-from services.api.http.json_bodies import read_json
+from services.api.dependencies import GatewayDep, Limit
+from services.api.http.json_bodies import read_json, read_optional_json
 from services.api.http.query_rules import refuse_unknown_query
 from services.api.problems.codes import ProblemCode
 from services.api.problems.documents import problem_responses
@@ -17,8 +17,6 @@ from services.api.webhooks.parameters import (
     EndpointCursor,
     EndpointId,
     JobFilter,
-    Limit,
-    read_optional_json,
 )
 from services.api.webhooks.repository import list_endpoints, read_default_secret, read_endpoint
 from services.api.webhooks.rotate import rotate_default_secret, rotate_secret

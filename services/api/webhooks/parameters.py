@@ -1,17 +1,12 @@
-"""Ids and cursors in requests about webhooks, and optional bodies."""
+"""Ids and cursors in requests about webhooks."""
 
-from collections.abc import Callable
-from typing import Annotated, TypeVar
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Path, Query, Request
-from pydantic import BaseModel
+from fastapi import Depends, Path, Query
 
-from services.api.dependencies import id_in_path
-from services.api.http.json_bodies import read_json
+from services.api.dependencies import cursor_of, id_in_path
 from shared.ids import IdKind, id_pattern, parse_id
-
-Model = TypeVar("Model", bound=BaseModel)
 
 
 def get_endpoint_id(
@@ -32,23 +27,8 @@ EndpointId = Annotated[UUID, Depends(get_endpoint_id)]
 DeliveryId = Annotated[UUID, Depends(get_delivery_id)]
 
 
-def cursor_of(kind: IdKind) -> Callable[[str | None], UUID | None]:
-    """A dependency: the last item of the previous page; this page starts with the next older one."""
-
-    def get_cursor(
-        after: Annotated[
-            str | None,
-            Query(pattern=f"^{id_pattern(kind)}$", description="`next_cursor` of the previous page."),
-        ] = None,
-    ) -> UUID | None:
-        return None if after is None else parse_id(kind, after)
-
-    return get_cursor
-
-
 EndpointCursor = Annotated[UUID | None, Depends(cursor_of(IdKind.WEBHOOK_ENDPOINT))]
 DeliveryCursor = Annotated[UUID | None, Depends(cursor_of(IdKind.DELIVERY))]
-Limit = Annotated[int, Query(ge=1, le=100)]
 
 
 def get_job_filter(
@@ -62,9 +42,3 @@ def get_job_filter(
 
 
 JobFilter = Annotated[UUID | None, Depends(get_job_filter)]
-
-
-async def read_optional_json(request: Request, model: type[Model]) -> Model:
-    """The body as the model, or the model's defaults if the request has no body. Raises Problem."""
-    has_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
-    return await read_json(request, model, ()) if has_body else model()

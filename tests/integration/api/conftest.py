@@ -62,6 +62,12 @@ def bob(database: Database, client: TestClient) -> Project:
 
 
 @pytest.fixture
+def admin(database: Database, client: TestClient) -> Project:
+    """The operator's project, with a key that only administers."""
+    return admit(database, client, "operator", scopes=["admin"])
+
+
+@pytest.fixture
 def drawn(alice: Project, database: Database) -> Json:
     """A session whose first turn is drawn."""
     session = create(alice, title="House", prompt="a red house", seed=7)

@@ -7,13 +7,14 @@ from uuid import uuid4
 
 import pyrage
 import pytest
+from sqlalchemy import func, update
 
 from infra.backup.errors import BackupFileError, BackupKeyError, RestoreRefusedError
 from infra.local.stack import EmbeddedStack
 from services.api.settings import GatewayProcessSettings
 from shared.database import Database
 from shared.storage import ObjectStorage
-from shared.tables import Image
+from shared.tables import ApiKey, Image
 from tests.support.backups import Drill
 from tests.support.gateway.clients import Project, png
 from tests.support.gateway.running import running_gateway
@@ -55,6 +56,8 @@ def drill(
 def session(alice: Project, drill: Drill) -> Json:
     """A session with a given picture and two drawn turns, all with files; one job waits."""
     storage = ObjectStorage(drill.storage)
+    with drill.database.transaction() as database:  # so that the gateway writes it no more
+        database.execute(update(ApiKey).values(last_used_at=func.now()))
     picture = alice.upload(png(64, 48)).json()
     session = create(alice, title="Shapes", image=picture["id"])
     for prompt in ("add a tree", "make it blue"):

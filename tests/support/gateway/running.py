@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Any
 from uuid import UUID
 
 from starlette.testclient import TestClient
@@ -23,15 +24,19 @@ def running_gateway(settings: GatewayProcessSettings) -> Generator[TestClient]:
         yield client
 
 
-def admit(database: Database, client: TestClient, name: str) -> Project:
-    """Create a project with a key."""
+def admit(database: Database, client: TestClient, name: str, **key: Any) -> Project:
+    """Create a project with a key. key: columns of the key's row that are not the usual ones."""
     project_id = make_project(database, name)
-    return Project(client, project_id, make_key(database, project_id))
+    return Project(client, project_id, make_key(database, project_id, **key))
 
 
-def make_key(database: Database, project_id: UUID) -> str:
+def make_key(database: Database, project_id: UUID, **columns: Any) -> str:
     """Create a key and return its token."""
     key = generate_api_key()
     with database.transaction() as session:
-        session.add(ApiKey(project_id=project_id, name="test", hint=key.hint, sha256=key.sha256))
+        session.add(
+            ApiKey(
+                **{"project_id": project_id, "name": "test", "hint": key.hint, **columns}, sha256=key.sha256
+            )
+        )
     return key.token

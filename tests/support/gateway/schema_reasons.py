@@ -39,6 +39,7 @@ REASONS = {
     "time_invalid": "a time that does not exist, such as a leap second",
     "url_parsing": "a URI that is not a web URL",
     "url_scheme": "",
+    "network_invalid": "a network with bits behind its prefix",
     "url_too_long": "a URL that gets too long once its host is written in ASCII",
 }
 

@@ -1,0 +1,36 @@
+"""Who makes the current request: known to everything that runs for it, without being passed on."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from starlette.types import Scope
+
+from services.api.auth.api_keys import Caller
+
+
+@dataclass(frozen=True)
+class Actor:
+    """The caller of a request, and the request."""
+
+    caller: Caller
+    scope: Scope
+
+
+CURRENT: ContextVar[Actor | None] = ContextVar("actor", default=None)
+
+
+@contextmanager
+def acting(caller: Caller, scope: Scope) -> Generator[None]:
+    """The caller makes the request that the block answers."""
+    token = CURRENT.set(Actor(caller, scope))
+    try:
+        yield
+    finally:
+        CURRENT.reset(token)
+
+
+def current_actor() -> Actor | None:
+    """Who makes the current request; None outside of requests with a key."""
+    return CURRENT.get()
