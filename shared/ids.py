@@ -32,6 +32,8 @@ class IdKind(StrEnum):
     RESPONSE = "resp"
     CONVERSATION = "conv"
     AUDIT_ENTRY = "adt"
+    FILE = "file"
+    BATCH = "batch"
 
 
 def id_pattern(kind: IdKind) -> str:

@@ -85,7 +85,7 @@ PRIORITY_RANK = {Priority.NORMAL: 0, Priority.LOW: 10}
 ACTIVE_STATES = frozenset({JobState.RUNNING, JobState.CANCELING})
 """States in which a worker holds a lease."""
 
-MOST_CANDIDATES = 8
+MOST_CANDIDATES = 12
 """Maximum number of candidates of one job."""
 
 FINAL_STATES = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELED, JobState.EXPIRED})

@@ -18,13 +18,13 @@ INVALID_EXAMPLE: dict[str, Any] = {
     "type": f"{EXAMPLE_URL}/problems/invalid_request",
     "title": "Invalid request",
     "status": 422,
-    "detail": "n: Input should be less than or equal to 8",
+    "detail": "n: Input should be less than or equal to 12",
     "request_id": EXAMPLE_REQUEST,
     "errors": [
-        {"param": "n", "code": "less_than_equal", "message": "Input should be less than or equal to 8"}
+        {"param": "n", "code": "less_than_equal", "message": "Input should be less than or equal to 12"}
     ],
     "error": {
-        "message": "n: Input should be less than or equal to 8",
+        "message": "n: Input should be less than or equal to 12",
         "type": "invalid_request_error",
         "param": "n",
         "code": "invalid_request",

@@ -66,6 +66,11 @@ def answer_folder(project_id: UUID, job_id: UUID, index: int) -> str:
     return f"{format_id(IdKind.PROJECT, project_id)}/{format_id(IdKind.JOB, job_id)}/{index}"
 
 
+def file_folder(project_id: UUID) -> str:
+    """A new folder for a file that is no picture; searches for pictures do not look into it."""
+    return f"files/{format_id(IdKind.PROJECT, project_id)}/{uuid4().hex}"
+
+
 def content_key(folder: str, sha256: bytes, media_type: str) -> str:
     """The key of a picture in its folder; attempts that draw the same bytes get the same key."""
     return f"{folder}/{sha256.hex()}.{EXTENSIONS.get(media_type, 'bin')}"
@@ -109,7 +114,11 @@ class ObjectStorage:
 
     def get_start(self, key: str, size: int) -> bytes:
         """The first bytes of the object, `size` at most. Raises ObjectMissingError or StorageError."""
-        return self._first(lambda bucket: bucket.get(key, Range=f"bytes=0-{size - 1}"))
+        return self.get_range(key, 0, size)
+
+    def get_range(self, key: str, start: int, size: int) -> bytes:
+        """Bytes of the object from an offset, `size` at most. Raises ObjectMissingError or StorageError."""
+        return self._first(lambda bucket: bucket.get(key, Range=f"bytes={start}-{start + size - 1}"))
 
     def exists(self, key: str) -> bool:
         """Whether there is an object under this key. Raises StorageError."""

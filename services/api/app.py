@@ -24,7 +24,10 @@ from services.api.http.request_metrics import RequestMetrics
 from services.api.images import endpoints as images
 from services.api.jobs import endpoints as jobs
 from services.api.models import endpoints as models
+from services.api.openai.batches import endpoints as openai_batches
+from services.api.openai.batches.runner import open_batches
 from services.api.openai.chat import endpoints as openai_chat
+from services.api.openai.files import endpoints as openai_files
 from services.api.openai.images import endpoints as openai_images
 from services.api.openai.models import endpoints as openai_models
 from services.api.openai.pictures import endpoints as openai_pictures
@@ -74,7 +77,11 @@ def create_app(settings: GatewayProcessSettings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        async with open_gateway(settings, metrics, record_request) as gateway, open_feed(gateway) as feed:
+        async with (
+            open_gateway(settings, metrics, record_request) as gateway,
+            open_feed(gateway) as feed,
+            open_batches(gateway),
+        ):
             app.state.gateway, app.state.feed = gateway, feed
             app.state.previews = Previews(feed)
             try:
@@ -100,7 +107,7 @@ def create_app(settings: GatewayProcessSettings | None = None) -> FastAPI:
     resources = (
         *(events, jobs, session_imports, sessions, session_turns, session_heads),
         *(images, models, provenance, webhooks, deliveries),
-        *(openai_images, openai_models, openai_pictures),
+        *(openai_batches, openai_files, openai_images, openai_models, openai_pictures),
         sdapi,
         *(openai_chat, openai_responses, openai_conversations),
         *(projects, api_keys, audit),

@@ -12,9 +12,11 @@ from pydantic.json_schema import JsonSchemaMode
 from services.api.audit.schemas import AuditLogEntry
 from services.api.events.schemas import EventBody, PartialBody, ProgressBody
 from services.api.images.schemas import ImageResponse
+from services.api.openai.batches.schemas import BatchRequest, BatchResponse
 from services.api.openai.chat.answers import ChatCompletion
 from services.api.openai.chat.requests import ChatRequest
-from services.api.openai.images.requests import GenerationRequest
+from services.api.openai.files.schemas import FileResponse
+from services.api.openai.images.requests import EditRequest, GenerationRequest
 from services.api.openai.responses.conversations import ConversationChange, ConversationRequest
 from services.api.openai.responses.objects import ResponseObject
 from services.api.openai.responses.requests import ResponseRequest
@@ -67,6 +69,8 @@ BODIES: tuple[type[BaseModel], ...] = (
     ResponseRequest,
     ConversationRequest,
     ConversationChange,
+    EditRequest,
+    BatchRequest,
 )
 """Request bodies that the gateway reads itself, so that FastAPI does not know them."""
 WITH_NULLS: tuple[type[BaseModel], ...] = (
@@ -91,6 +95,8 @@ WITH_NULLS: tuple[type[BaseModel], ...] = (
     ApiKeyResponse,
     ApiKeyWithSecret,
     AuditLogEntry,
+    FileResponse,
+    BatchResponse,
 )
 """Models whose examples contain null, which FastAPI drops from the document."""
 

@@ -10,6 +10,7 @@ crop_sizes sizes that the published models were trained for, and the best one fo
 fitting    scale and crop a picture to a size of the model
 masks      find the cells of the token grid that a mask frees
 converting encode a picture in another format, or as a thumbnail
+cutting_out make the background transparent by a segmentation map
 decoders   the same work in child processes, which can be killed: `work` is what they do, `wire` the protocol,
            `decoder` the child process, `fair_turns` shares them between projects
 

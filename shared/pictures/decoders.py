@@ -28,7 +28,7 @@ from shared.pictures.mask_modes import MaskMode
 from shared.pictures.masks import CellMask
 from shared.pictures.opening import PictureFacts
 from shared.pictures.wire import LENGTHS, Frame
-from shared.pictures.work import Convert, Fit, Inspect, Panel, ReadMask, Work, question
+from shared.pictures.work import Convert, CutOut, Fit, Inspect, Panel, ReadMask, Work, question
 
 ROOT = Path(__file__).parents[2]
 KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ", "PYTHONHOME")
@@ -86,6 +86,13 @@ class Decoders:
         """The picture in another format or size; see `converting.convert`."""
         work = Convert(max_pixels, conversion.media_type, conversion.quality, conversion.side)
         return Convert.result(await self._run(work, data, key))
+
+    async def cut_out(
+        self, data: bytes, segmentation: bytes, max_pixels: int, conversion: Conversion, key: Hashable = None
+    ) -> tuple[bytes, float]:
+        """The picture with a transparent background, and the share that is left: `cutting_out.cut_out`."""
+        work = CutOut(max_pixels, conversion.media_type, conversion.quality, len(data))
+        return CutOut.result(await self._run(work, data + segmentation, key))
 
     async def close(self) -> None:
         """End the idle processes. There are no others if no caller waits."""

@@ -1,4 +1,4 @@
-"""The kinds of work of a decoder: inspect a picture, fit it to a panel, read it as a mask, convert it.
+"""The kinds of work of a decoder: inspect a picture, fit it, read it as a mask, convert it, cut it out.
 
 Each kind is a frozen object that runs on the bytes of a file, in this process or in a child process.
 """
@@ -8,6 +8,7 @@ from typing import Any
 
 from shared.pictures.converting import Conversion, convert
 from shared.pictures.crop_sizes import Size
+from shared.pictures.cutting_out import cut_out
 from shared.pictures.fitting import fit_to
 from shared.pictures.mask_modes import MaskMode, MaskReading
 from shared.pictures.masks import CellMask, read_mask
@@ -101,7 +102,32 @@ class Convert:
         return frame.body
 
 
-Work = Inspect | Fit | ReadMask | Convert
+@dataclass(frozen=True)
+class CutOut:
+    """Make the background transparent; see `cutting_out.cut_out`.
+
+    The body is the picture's file of `picture_bytes` bytes, followed by that of its segmentation map.
+    """
+
+    max_pixels: int
+    media_type: str
+    quality: int
+    picture_bytes: int
+
+    def run(self, data: bytes) -> Frame:
+        """The file as a frame. Raises ImageError."""
+        picture, segmentation = data[: self.picture_bytes], data[self.picture_bytes :]
+        conversion = Conversion(self.media_type, self.quality)
+        file, kept = cut_out(picture, segmentation, self.max_pixels, conversion)
+        return Frame({"kept": kept}, file)
+
+    @staticmethod
+    def result(frame: Frame) -> tuple[bytes, float]:
+        """The file in the frame of `run`, and the share of pixels that are left."""
+        return frame.body, frame.head["kept"]
+
+
+Work = Inspect | Fit | ReadMask | Convert | CutOut
 
 
 def question(work: Work, data: bytes, cpu_seconds: float) -> Frame:
@@ -122,5 +148,7 @@ def work_of(head: dict[str, Any]) -> Work:
             return ReadMask(most, (width, height), cell, MaskMode(mode))
         case {"work": "Convert", "max_pixels": most, "media_type": kind, "quality": quality, "side": side}:
             return Convert(most, kind, quality, side)
+        case {"work": "CutOut", "max_pixels": most, "media_type": kind, "quality": quality, **rest}:
+            return CutOut(most, kind, quality, rest["picture_bytes"])
         case _:
             raise ValueError(f"no such work: {head}")

@@ -6,6 +6,7 @@ from shared.tables.estimates import JobEstimate
 from shared.tables.images import Candidate, Image, ImageOrigin, ImageTokens, PictureRestore
 from shared.tables.jobs import Checkpoint, Job, JobEventRow, JobRequestRow, UsageRecord
 from shared.tables.lines import WaitingLine
+from shared.tables.openai import BatchState, LineState, OpenAIBatch, OpenAIBatchLine, OpenAIFile
 from shared.tables.operations import IdempotencyRecord, LinkKey, Search, WorkerRow
 from shared.tables.projects import ApiKey, Project
 from shared.tables.provenance import PictureFingerprint
@@ -20,6 +21,7 @@ __all__ = [
     "ApiKey",
     "AuditEntry",
     "Base",
+    "BatchState",
     "Candidate",
     "Checkpoint",
     "Delivery",
@@ -34,7 +36,11 @@ __all__ = [
     "JobEstimate",
     "JobEventRow",
     "JobRequestRow",
+    "LineState",
     "LinkKey",
+    "OpenAIBatch",
+    "OpenAIBatchLine",
+    "OpenAIFile",
     "PictureFingerprint",
     "PictureRestore",
     "Project",

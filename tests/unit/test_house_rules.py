@@ -60,6 +60,7 @@ NO_USER_MEETS = {
     "LeaseLostError": "ends an attempt whose job another worker has",
     "AttemptStoppedError": "ends an attempt that is to drain or whose job is canceled",
     "LeftToOthersError": "ends the work on a late picture when the worker stops",
+    "BatchLostError": "ends a step of a batch that another gateway has taken over",
     "RestoreStoppedError": "ends a restore when the io worker stops, or another one has taken it",
     "NotShownError": "drops a partial picture whose drawing has ended",
     "CheckpointFormatError": "the attempt draws from the start instead",

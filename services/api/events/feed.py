@@ -152,7 +152,7 @@ class Feed:
         if wanting:
             text = partial_message(partial, session_id)
             for subscription in wanting:
-                subscription.offer_latest(partial.job_id, partial.index, text)
+                subscription.offer_partial(partial, text)
 
     def leave(self) -> None:
         """End every stream and accept no further one, because the process stops."""

@@ -66,6 +66,10 @@ class Subscription:
             self.subject.has(partial.project_id, session_id, partial.job_id)
         )
 
+    def offer_partial(self, partial: PartialPicture, text: bytes) -> None:
+        """Replace the partial picture of a candidate that was not sent yet. text: its message."""
+        self.offer_latest(partial.job_id, partial.index, text)
+
     def offer_latest(self, job_id: UUID, kind: Hashable, text: bytes) -> None:
         """Replace the progress of a job, or the partial picture of a candidate, that was not sent yet."""
         key = (job_id, kind)

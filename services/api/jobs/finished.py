@@ -9,6 +9,7 @@ from shared.ids import IdKind, format_id
 from shared.job_errors import JobErrorCode
 from shared.job_view.view import JobRows
 from shared.jobs import FINAL_STATES, JobState
+from shared.tables import Job
 
 NO_RETRY = {"x-should-retry": "false"}
 """Header of an answer after which a client must not send its request again."""
@@ -25,16 +26,21 @@ FAULTS_OF_REQUESTS = frozenset(
 
 def succeeded(rows: JobRows) -> JobRows:
     """The job. Raises Problem if it has not succeeded; the client must not send its request again then."""
-    state, name = JobState(rows.job.state), format_id(IdKind.JOB, rows.job.id)
+    if JobState(rows.job.state) is not JobState.SUCCEEDED:
+        raise problem_of_job(rows.job)
+    return rows
+
+
+def problem_of_job(job: Job) -> Problem:
+    """The problem of a job that has not succeeded."""
+    state, name = JobState(job.state), format_id(IdKind.JOB, job.id)
     if state not in FINAL_STATES:
         detail = f"The job {name} has not ended yet; read it at /v1/jobs/{name}."
-        raise Problem(ProblemCode.JOB_NOT_ENDED, detail, param="job", headers=NO_RETRY)
-    if state is not JobState.SUCCEEDED:
-        is_clients = state is JobState.CANCELED or rows.job.error_code in FAULTS_OF_REQUESTS
-        code = ProblemCode.INVALID_REQUEST if is_clients else ProblemCode.JOB_FAILED
-        detail = f"The job {name} is {state}: {rows.job.error_message or 'a client has canceled it.'}"
-        raise Problem(code, detail, param="job", headers=NO_RETRY)
-    return rows
+        return Problem(ProblemCode.JOB_NOT_ENDED, detail, param="job", headers=NO_RETRY)
+    is_clients = state is JobState.CANCELED or job.error_code in FAULTS_OF_REQUESTS
+    code = ProblemCode.INVALID_REQUEST if is_clients else ProblemCode.JOB_FAILED
+    detail = f"The job {name} is {state}: {job.error_message or 'a client has canceled it.'}"
+    return Problem(code, detail, param="job", headers=NO_RETRY)
 
 
 async def read_files(gateway: Gateway, rows: JobRows) -> Sequence[bytes]:

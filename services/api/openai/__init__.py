@@ -7,6 +7,8 @@ images    generations and edits
 turns     a drawing that a conversation asks for becomes a turn of a session
 chat      chat completions with pictures
 responses responses with the tool `image_generation`, and conversations
+files     files that clients upload
+batches   requests of a file as jobs of low priority
 
 The routes have no rules of their own: what a job may be is decided by `jobs`.
 """

@@ -62,6 +62,10 @@ class StorageCalls:
         """The object's bytes. Raises ObjectMissingError if there is no such object."""
         return await self._call(lambda: self._storage.get(key), though_away=self._storage.has_copies)
 
+    async def get_range(self, key: str, start: int, size: int) -> bytes:
+        """Bytes of the object from an offset, `size` at most. Raises ObjectMissingError."""
+        return await self._call(lambda: self._storage.get_range(key, start, size))
+
     async def delete(self, key: str) -> None:
         """Delete the object; a missing object is no error."""
         await self._call(lambda: self._storage.delete(key))

@@ -2,19 +2,41 @@
 
 import base64
 import io
+import json
 from collections.abc import Iterator
+from typing import cast
 from urllib.parse import urlsplit
 
+import httpx2
+import numpy as np
 import pytest
+from fastapi import FastAPI
 from PIL import Image
 
+from services.api.events.feed import Feed
+from services.api.events.subscription import Subscription
 from services.api.problems.codes import ProblemCode
 from services.api.settings import GatewayProcessSettings
 from shared.database import Database
+from shared.job_store import ClaimedJob
+from shared.partial_pictures import PartialChannel, PartialPicture
 from shared.storage import ObjectStorage
-from tests.support.gateway.clients import Project
+from tests.support.gateway.clients import RED, Project, png
 from tests.support.gateway.openai import FAILING, LOST, Json, Painter, add_worker, error_of
+from tests.support.platforms.platform import eventually
 
+
+def encoded_mask() -> bytes:
+    """A mask as OpenAI's clients send it: transparent where the picture may change."""
+    mask = Image.new("RGBA", (256, 256), "red")
+    mask.paste((0, 0, 0, 0), (0, 0, 128, 128))
+    buffer = io.BytesIO()
+    mask.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+EDITS = "/openai/v1/images/edits"
+FILES = "/openai/v1/files"
 GENERATIONS = "/openai/v1/images/generations"
 
 
@@ -145,3 +167,173 @@ def test_every_route_needs_a_key(alice: Project) -> None:
     for path in ("/openai/v1/models", "/openai/v1/nothing"):
         answer = alice.client.get(path)
         assert (answer.status_code, error_of(answer)["type"]) == (401, "authentication_error")
+
+
+def test_an_edit_as_a_form_has_its_picture_and_its_mask(alice: Project, painter: Painter) -> None:
+    files = [
+        ("image", ("upload", png(256, 256), "application/octet-stream")),
+        ("mask", ("m.png", encoded_mask())),
+    ]
+    answer = alice.post(EDITS, data={"prompt": "make it blue", "n": "2", "seed": "3"}, files=files)
+    assert answer.status_code == 200, answer.text
+    body, request = answer.json(), painter.requests[0]
+    assert (request["task"], request["n"], request["seed"]) == ("edit", 2, 3)
+    assert len(body["data"]) == 2
+    job = alice.get(f"/v1/jobs/{body['luminary']['job_id']}").json()
+    assert job["mask"]["reading"] == "transparent_edits"
+    assert body["usage"]["input_tokens_details"]["image_tokens"] == 32 * 32
+
+
+def test_of_several_pictures_the_first_is_edited_and_a_warning_says_so(
+    alice: Project, painter: Painter
+) -> None:
+    first, second = png(256, 256, RED), png(256, 256, (0, 0, 255))
+    files = [("image[]", ("a.png", first)), ("image[]", ("b.png", second))]
+    body = alice.post(EDITS, data={"prompt": "make it blue"}, files=files).json()
+    assert [warning["code"] for warning in body["warnings"]] == ["pictures_unused"]
+    assert alice.get(f"/v1/images/{painter.requests[0]['image']}/content").content == first
+
+
+def test_an_edit_in_json_takes_files_pictures_and_data_urls(alice: Project, painter: Painter) -> None:
+    file = alice.post(FILES, data={"purpose": "vision"}, files={"file": png(256, 256)}).json()
+    first = alice.post(EDITS, json={"prompt": "bluer", "images": [{"file_id": file["id"]}]}).json()
+    [picture] = first["luminary"]["image_ids"]
+    data_url = f"data:image/png;base64,{base64.b64encode(png(256, 256)).decode()}"
+    for given in ({"images": [{"file_id": picture}]}, {"image": data_url}, {"image": [data_url]}):
+        answer = alice.post(EDITS, json={"prompt": "bluer still", **given})
+        assert answer.status_code == 200, answer.text
+    assert painter.requests[1]["image"] == picture
+
+
+def test_an_edit_needs_a_picture_that_is_there(alice: Project, bob: Project) -> None:
+    theirs = bob.post(FILES, data={"purpose": "vision"}, files={"file": png()}).json()["id"]
+    for given in ({}, {"images": [{"file_id": theirs}]}, {"image": "hello"}):
+        answer = alice.post(EDITS, json={"prompt": "bluer", **given})
+        assert (answer.status_code, error_of(answer)["param"]) == (400, "image"), answer.text
+
+
+def events_of(answer: httpx2.Response) -> list[tuple[str, Json]]:
+    """The events of a stream, which has no `id:` and no `retry:`."""
+    found: list[tuple[str, Json]] = []
+    for block in answer.text.strip().split("\n\n"):
+        lines = dict(line.split(": ", 1) for line in block.split("\n") if not line.startswith(":"))
+        assert lines.keys() <= {"event", "data"}
+        if lines:
+            found.append((lines["event"], json.loads(lines["data"])))
+    return found
+
+
+def partial_picture(claimed: ClaimedJob, rows: int) -> PartialPicture:
+    return PartialPicture(
+        job_id=claimed.lease.job_id,
+        project_id=claimed.project_id,
+        attempt=1,
+        index=0,
+        rows_done=rows,
+        rows_total=8,
+        media_type="image/png",
+        picture=png(),
+        is_among_few=True,
+    )
+
+
+def has_a_partial(watch: Subscription) -> bool:
+    return bool(vars(watch)["_partials"] or vars(watch)["_sent"])
+
+
+def test_a_stream_has_partial_pictures_and_then_each_picture(
+    alice: Project, database: Database, gateway_settings: GatewayProcessSettings
+) -> None:
+    add_worker(database)
+    redis_url = gateway_settings.broker.redis_url
+    assert redis_url is not None
+    channel = PartialChannel(redis_url.get_secret_value())
+    feed: Feed = cast("FastAPI", alice.client.app).state.feed
+
+    def show(claimed: ClaimedJob) -> None:
+        watched = [(claimed.lease.job_id, claimed.project_id)]
+        eventually(lambda: channel.watched(watched), "a client watches the job")
+        for rows in (1, 5, 7):
+            channel.send(partial_picture(claimed, rows))
+        eventually(
+            lambda: any(vars(watch)["_partials"] or vars(watch)["_sent"] for watch in feed.streams.all()),
+            "it has arrived",
+        )
+
+    with Painter(database, ObjectStorage(gateway_settings.storage), before=show):
+        body = {"prompt": "a red circle", "n": 2, "stream": True, "partial_images": 1}
+        events = events_of(alice.post(GENERATIONS, json={**body, "output_format": "webp"}))
+    assert [kind for kind, _ in events] == [
+        "image_generation.partial_image",
+        "image_generation.completed",
+        "image_generation.completed",
+    ]
+    assert all(kind == data["type"] for kind, data in events)
+    assert events[0][1]["partial_image_index"] == 0
+    assert [data["image_index"] for _, data in events] == [0, 0, 1]
+    assert {opened(data).format for _, data in events} == {"WEBP"}
+    assert {"b64_json", "created_at", "size", "usage"} <= events[-1][1].keys()
+
+
+def test_a_failure_in_a_stream_is_an_event_with_an_error(alice: Project, painter: Painter) -> None:
+    [(kind, data)] = events_of(alice.post(GENERATIONS, json={"prompt": FAILING, "stream": True}))
+    assert (kind, data["error"]["code"]) == ("error", "invalid_request")
+
+
+def drawn_scene(request: Json, width: int, height: int) -> bytes:
+    """A picture with a thing on white, or its segmentation map on black."""
+    is_map = request["task"] == "dense"
+    scene = Image.new("RGB", (width, height), "black" if is_map else "white")
+    scene.paste((60, 180, 75), (width // 4, height // 4, width // 2, height // 2))
+    buffer = io.BytesIO()
+    scene.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_a_transparent_background_is_cut_out_by_the_models_segmentation(
+    alice: Project, database: Database, gateway_settings: GatewayProcessSettings
+) -> None:
+    add_worker(database)
+    with Painter(database, ObjectStorage(gateway_settings.storage), drawn_scene) as painter:
+        body = generate(alice, background="transparent", n=2)
+        url = generate(alice, background="transparent", output_format="webp", response_format="url")
+    alpha = np.asarray(opened(body["data"][0]).convert("RGBA"))[:, :, 3]
+    assert (alpha[0, 0], alpha[100, 100], body["background"]) == (0, 255, "transparent")
+    assert [request["task"] for request in painter.requests[:3]] == ["text_to_image", "dense", "dense"]
+    address = urlsplit(url["data"][0]["url"])
+    file = alice.client.get(f"{address.path}?{address.query}").content
+    assert Image.open(io.BytesIO(file)).mode == "RGBA"
+
+
+def test_a_picture_of_which_nothing_would_be_left_stays_opaque(alice: Project, painter: Painter) -> None:
+    body = generate(alice, background="transparent")
+    assert [warning["code"] for warning in body["warnings"]] == ["nothing_cut_out"]
+    assert opened(body["data"][0]).mode == "RGB"
+
+
+def test_transparency_is_refused_where_it_cannot_be(alice: Project, database: Database) -> None:
+    add_worker(database, tasks=["text_to_image"])
+    for more in ({}, {"output_format": "jpeg"}):
+        answer = alice.post(GENERATIONS, json={"prompt": "a", "background": "transparent", **more})
+        assert (answer.status_code, error_of(answer)["param"]) == (400, "background")
+
+
+def test_files_are_listed_read_and_deleted(alice: Project, bob: Project) -> None:
+    lines = b'{"custom_id": "a"}\n' * 80_000
+    picture, batch = (
+        alice.post(FILES, data={"purpose": purpose}, files={"file": (name, data)}).json()
+        for purpose, name, data in (("vision", "a.png", png()), ("batch", "a.jsonl", lines))
+    )
+    listed = alice.get(FILES).json()
+    assert [file["id"] for file in listed["data"]] == [batch["id"], picture["id"]]
+    assert alice.get(f"{FILES}?purpose=batch&order=asc&limit=1").json()["last_id"] == batch["id"]
+    assert alice.get(f"{FILES}/{batch['id']}").json() == batch
+    assert alice.get(f"{FILES}/{batch['id']}/content").content == lines
+    assert alice.get(f"{FILES}/{picture['id']}/content").content == png()
+    assert bob.get(f"{FILES}/{batch['id']}").status_code == 404
+    assert bob.delete(f"{FILES}/{batch['id']}").status_code == 404
+    for file in (picture, batch):
+        assert alice.delete(f"{FILES}/{file['id']}").json()["deleted"]
+        assert alice.get(f"{FILES}/{file['id']}/content").status_code == 404
+    refused = alice.post(FILES, data={"purpose": "vision"}, files={"file": b"hello"})
+    assert (refused.status_code, error_of(refused)["param"]) == (400, "file")

@@ -86,7 +86,7 @@ def test_the_job_of_another_project_does_not_answer_an_idempotency_key(alice: Pr
 @pytest.mark.parametrize(
     ("fields", "param"),
     [
-        ({"n": 9}, "n"),
+        ({"n": 13}, "n"),
         ({"size": "770x768"}, "size"),
         ({"webhook": {"url": "ftp://example.org"}}, "webhook.url"),
         ({"metadata": {"key": 5}}, "metadata.key"),

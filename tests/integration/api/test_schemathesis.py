@@ -23,7 +23,7 @@ from tests.support.gateway.served import served
 CONFIGURATION = """
 [checks.positive_data_acceptance]
 # 422 is judged by our own check, by its reason: tests/support/gateway/schema_reasons.py
-expected-statuses = ["2xx", "3xx", "401", "403", "404", "409", "410", "412", "422", "429"]
+expected-statuses = ["2xx", "3xx", "400", "401", "403", "404", "409", "410", "412", "422", "429"]
 """
 
 

@@ -66,7 +66,7 @@ def test_a_session_with_a_picture_and_a_prompt_edits_the_picture_at_once(alice: 
         ({"task": "dense"}, "target"),
         ({"task": "control"}, "control"),
         ({"prompt": " "}, "prompt"),
-        ({"n": 9}, "n"),
+        ({"n": 13}, "n"),
         ({"size": "63x64"}, "size"),
         ({"promt": "a"}, "promt"),
         ({"image": "img_00t8bh6ef7f1pv4b2d6m9qzs8x"}, "image"),

@@ -46,9 +46,11 @@ class Painter:
         database: Database,
         storage: ObjectStorage,
         picture: Callable[[Json, int, int], bytes] = lambda _, width, height: png(width, height),
+        before: Callable[[ClaimedJob], object] = lambda _: None,
     ) -> None:
-        """picture: makes a file for the request of a job, of this width and height."""
+        """picture: makes a file for the request of a job, of this width and height. before: called first."""
         self._database, self._storage, self._picture = database, storage, picture
+        self._before = before
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self.requests: list[Json] = []
@@ -70,6 +72,7 @@ class Painter:
     def _draw(self, claimed: ClaimedJob) -> None:
         request = dict(claimed.request)
         self.requests.append(request)
+        self._before(claimed)
         fault = {FAILING: JobErrorCode.INVALID_REQUEST, LOST: JobErrorCode.WORKER_LOST}.get(
             str(request["prompt"])
         )

@@ -1,41 +1,71 @@
-"""Queue the job of a request for pictures, once for all repetitions of the request."""
+"""Draw the pictures of a request: queue its job once, wait for the end or stream, answer."""
 
 from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from fastapi import Request
-from sqlalchemy.orm import Session
+from starlette.responses import Response
 
 from services.api.auth.api_keys import Caller
-from services.api.jobs.idempotency import RecordedAnswer
-from services.api.jobs.submit import ACCEPTED, Order, submit
+from services.api.jobs.submit import Order, submit
+from services.api.openai.images.edit_body import EditBody
+from services.api.openai.images.receipt import job_of, receipt
+from services.api.openai.images.responses import ImagesResponse, images_response
+from services.api.openai.images.stream import PictureStream, StreamedPictures
+from services.api.openai.images.wanted import Wanted
+from services.api.openai.pictures.sources import picture_source
 from services.api.openai.wire.retries import retry_key
+from services.api.openai.wire.waiting import drawn_job
 from services.api.process.gateway import Gateway
+from shared.schemas.job_response import JobWarning
 from shared.schemas.jobs import JobRequest
-from shared.tables import Job
+
+if TYPE_CHECKING:
+    from services.api.events.feed import Feed
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A request of a client: what makes it the same as a repeated one."""
+    """A request of a client that is connected."""
 
     request: Request
-    caller: Caller
+    wanted: Wanted
     digest: bytes
-    """`retries.body_digest` of the body."""
+    """`retries.body_digest` of the body: what makes a repeated request the same."""
     key: str | None
     """The Idempotency-Key, which few of these clients send."""
 
 
-async def queue_once(gateway: Gateway, asked: Asked, job: JobRequest) -> UUID:
-    """Queue the job, or find the one that an earlier try of the request has queued. Raises Problem."""
-    key = await retry_key(gateway, asked.caller, asked.request, asked.digest, asked.key)
-    first = await submit(gateway, asked.caller, Order(job, lambda: asked.digest, receipt), key)
-    if first.answer.job_id is None:
-        raise RuntimeError("the answer of a submission names no job")
-    return first.answer.job_id
+async def draw(gateway: Gateway, asked: Asked, job: JobRequest) -> Response:
+    """The answer with the pictures, or the stream that they come in. Raises Problem."""
+    caller = asked.wanted.caller
+    key = await retry_key(gateway, caller, asked.request, asked.digest, asked.key)
+    job_id = job_of(await submit(gateway, caller, Order(job, lambda: asked.digest, receipt), key))
+    if asked.wanted.fields.stream:
+        feed: Feed = asked.request.app.state.feed
+        return PictureStream(feed, StreamedPictures(gateway, feed, asked.wanted, job_id))
+    answer = await drawn(gateway, asked, job_id)
+    return Response(answer.model_dump_json(), media_type="application/json")
 
 
-def receipt(_: Session, job: Job) -> RecordedAnswer:
-    """The recorded answer names the job alone: the pictures are read when it has ended."""
-    return RecordedAnswer(ACCEPTED, {}, {}, job.id)
+async def drawn(gateway: Gateway, asked: Asked, job_id: UUID) -> ImagesResponse:
+    """The answer when the job has ended. Raises Problem, or ClientDisconnect."""
+    wait = partial(drawn_job, asked.request, gateway, asked.wanted.caller.project_id)
+    return await images_response(gateway, asked.wanted, await wait(job_id), wait)
+
+
+async def sources_of(gateway: Gateway, caller: Caller, body: EditBody) -> dict[str, str]:
+    """`image` and `mask` of the job. Raises Problem."""
+    sources = {"image": await picture_source(gateway, caller, body.pictures[0], "image")}
+    if body.mask is not None:
+        sources["mask"] = await picture_source(gateway, caller, body.mask, "mask")
+    return sources
+
+
+def unused_pictures(body: EditBody) -> list[JobWarning]:
+    """The warning that the model takes one picture, if there are more."""
+    more = len(body.pictures) - 1
+    words = f"The model edits one picture: the first one is used, {more} more are not."
+    return [JobWarning(code="pictures_unused", param="image", message=words)] if more else []

@@ -1,12 +1,13 @@
 """Bodies of requests for pictures. What only OpenAI knows (`user`, `style`, `moderation`) is ignored."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from services.api.openai.pictures.answers import ResponseFormat
 from services.api.openai.wire.fields import OpenAIFields
 from shared.jobs import MOST_CANDIDATES
+from shared.schemas.faults import fault
 from shared.schemas.fields import LONGEST_PROMPT, whole
 
 Quality = Literal["auto", "low", "medium", "high", "xhigh", "max", "standard", "hd"]
@@ -58,6 +59,27 @@ class PictureFields(OpenAIFields):
     temperature: float | None = None
     negative_prompt: Annotated[str | None, BeforeValidator(without_blank)] = None
 
+    @model_validator(mode="after")
+    def _transparency_needs_a_format_that_has_it(self) -> Self:
+        if self.background == "transparent" and self.output_format in {"jpeg", "jpg"}:
+            words = "a transparent background needs the output_format png or webp"
+            raise fault("format_without_transparency", words, "background")
+        return self
+
+
+class PictureReference(OpenAIFields):
+    """A picture in JSON."""
+
+    image_url: str | None = None
+    """A URL, or a data URL."""
+    file_id: str | None = None
+    """Id of an uploaded file, or of a picture (`img_...`)."""
+
+    @property
+    def given(self) -> str | None:
+        """The one of both that is there."""
+        return self.image_url or self.file_id
+
 
 class GenerationRequest(PictureFields):
     """The body of `POST /openai/v1/images/generations`."""
@@ -67,3 +89,45 @@ class GenerationRequest(PictureFields):
             "examples": [{"prompt": "a red circle", "model": "gpt-image-1", "size": "1024x1024", "seed": 7}]
         }
     )
+
+
+MOST_IMAGES = 16
+
+
+class EditRequest(PictureFields):
+    """The body of `POST /openai/v1/images/edits` in JSON."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"prompt": "make it blue", "images": [{"file_id": "img_06bq5w3t8wxk9f4m2r7n1c0d5e"}]}
+            ]
+        }
+    )
+
+    images: Annotated[list[PictureReference], Field(max_length=MOST_IMAGES)] = Field(
+        default_factory=list[PictureReference]
+    )
+    """The picture to edit. The model takes one: a warning in the answer says that others are not used."""
+    image: str | Annotated[list[str], Field(max_length=MOST_IMAGES)] | PictureReference | None = None
+    """The same in the words of older clients."""
+    mask: str | PictureReference | None = None
+    """Transparent pixels, or white ones of an opaque picture, may change."""
+
+    def pictures(self) -> list[str]:
+        """The given pictures."""
+        given = [reference.given for reference in self.images]
+        match self.image:
+            case str():
+                given.append(self.image)
+            case list():
+                given += self.image
+            case PictureReference():
+                given.append(self.image.given)
+            case None:
+                pass
+        return [picture for picture in given if picture]
+
+    def mask_picture(self) -> str | None:
+        """The given mask."""
+        return self.mask.given if isinstance(self.mask, PictureReference) else self.mask or None

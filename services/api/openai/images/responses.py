@@ -4,12 +4,17 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.api.images.repository import store_picture
+from services.api.openai.images.cut_out import Wait, cut_out_all
 from services.api.openai.images.requests import Background, PictureFields, Quality
-from services.api.openai.pictures.answers import picture_texts
+from services.api.openai.images.wanted import Wanted
+from services.api.openai.pictures.answers import base64_of, file_of, format_of, link_to, picture_texts
+from services.api.openai.pictures.links import LinkedPicture
 from services.api.openai.wire.usage import Usage, usage_of
 from services.api.process.gateway import Gateway
 from shared.ids import IdKind, format_id
 from shared.job_view.view import JobRows
+from shared.schemas.job_response import JobWarning
 from shared.sizes import CELL_PIXELS
 from shared.tasks import Task
 
@@ -72,8 +77,8 @@ class ImagesResponse(BaseModel):
     """The true size of the first picture."""
     usage: Usage
     luminary: Recipe
-    warnings: list[str] = Field(default_factory=list[str])
-    """What the platform did otherwise than the request says."""
+    warnings: list[JobWarning] = Field(default_factory=list[JobWarning])
+    """What may spoil the pictures, or was done otherwise than the request says."""
 
 
 def size_of(rows: JobRows) -> str:
@@ -94,15 +99,30 @@ def given_cells(rows: JobRows) -> int:
     return cells if Task(rows.job.task).takes_image else 0
 
 
-async def images_response(
-    gateway: Gateway, asked: PictureFields, rows: JobRows, warnings: list[str]
-) -> ImagesResponse:
-    """The answer with all pictures of a succeeded job. Raises Problem or StorageError."""
-    texts = await picture_texts(gateway, rows, rows.outputs, asked.response_format)
+NOTHING_LEFT = JobWarning(
+    code="nothing_cut_out",
+    param="background",
+    message="The model sees nothing in front of a background, so the picture is opaque.",
+)
+
+
+async def images_response(gateway: Gateway, wanted: Wanted, rows: JobRows, wait: Wait) -> ImagesResponse:
+    """The answer with all pictures of a succeeded job. Raises Problem or StorageError.
+
+    wait: for the segmentation maps that a transparent background needs.
+    """
+    asked = wanted.fields
+    warnings = [*wanted.warnings, *(JobWarning.model_validate(warning) for warning in rows.warnings)]
+    if asked.background == "transparent":
+        data, is_cut = await transparent_data(gateway, wanted, rows, wait)
+        warnings += [] if is_cut else [NOTHING_LEFT]
+    else:
+        texts = await picture_texts(gateway, rows, rows.outputs, asked.response_format)
+        data = [PictureData.model_validate(text) for text in texts]
     finished = rows.job.finished_at or rows.job.created_at
     return ImagesResponse(
         created=int(finished.timestamp()),
-        data=[PictureData.model_validate(text) for text in texts],
+        data=data,
         background=background_of(asked),
         output_format=rows.request.get("output_format") or "png",
         quality=asked.quality,
@@ -116,3 +136,24 @@ async def images_response(
         ),
         warnings=warnings,
     )
+
+
+async def transparent_data(
+    gateway: Gateway, wanted: Wanted, rows: JobRows, wait: Wait
+) -> tuple[list[PictureData], bool]:
+    """The pictures without their backgrounds, and whether something is left of each of them.
+
+    A picture of which nothing would be left stays opaque. Raises Problem or StorageError.
+    """
+    cut = await cut_out_all(gateway, wanted.caller, rows, wait)
+    file_format, quality = format_of(rows)
+    data: list[PictureData] = []
+    for output, picture in zip(rows.outputs, cut, strict=True):
+        file = picture.data if picture.kept else await file_of(gateway, output.image, file_format, quality)
+        if wanted.fields.response_format == "b64_json":
+            data.append(PictureData(b64_json=await base64_of(file)))
+        else:
+            stored = await store_picture(gateway, wanted.caller.project_id, file)
+            link = LinkedPicture(wanted.caller.project_id, stored.id, file_format)
+            data.append(PictureData(url=await link_to(gateway, link)))
+    return data, all(picture.kept for picture in cut)

@@ -43,9 +43,13 @@ async def picture_texts(
     if response_format == "b64_json":
         files = [await file_of(gateway, output.image, file_format, quality) for output in outputs]
         return [{"b64_json": await base64_of(data)} for data in files]
-    public_url = gateway.settings.gateway.public_url
     pictures = [
         LinkedPicture(rows.job.project_id, output.image.id, file_format, quality) for output in outputs
     ]
+    return [{"url": await link_to(gateway, picture)} for picture in pictures]
+
+
+async def link_to(gateway: Gateway, picture: LinkedPicture) -> str:
+    """A signed address of the picture."""
     async with gateway.database.transaction() as session:
-        return [{"url": await session.run_sync(sign_link, public_url, picture)} for picture in pictures]
+        return await session.run_sync(sign_link, gateway.settings.gateway.public_url, picture)

@@ -8,17 +8,29 @@ import base64
 import binascii
 import re
 
+from services.api.auth.api_keys import Caller
 from services.api.images.base64_pictures import SLICE
+from services.api.openai.files.repository import picture_of_file
 from services.api.problems.codes import Problem, ProblemCode
+from services.api.process.gateway import Gateway
 from shared.ids import IdKind, id_pattern
 from shared.links import LINKED_PICTURES
 from shared.pictures.formats import FORMAT_NAMES, PictureFormat, find_format
 from shared.schemas.fields import GIVEN_KINDS, LARGEST_URL, scheme_of
 
 OWN_ID = re.compile("|".join(id_pattern(kind) for kind in GIVEN_KINDS))
+FILE_ID = re.compile(id_pattern(IdKind.FILE))
 SNIFFED = 64
 """Characters of base64 that are enough to recognize a format."""
 LONGEST_DATA_PREFIX = 200
+
+
+async def picture_source(gateway: Gateway, caller: Caller, given: str | bytes, param: str) -> str:
+    """The source of a picture, which may be an uploaded file. Raises Problem that names `param`."""
+    if isinstance(given, str) and FILE_ID.fullmatch(given.strip()):
+        async with gateway.database.transaction() as session:
+            return await session.run_sync(picture_of_file, caller.project_id, given.strip(), param)
+    return await source_of(given, param, gateway.settings.gateway.public_url)
 
 
 async def source_of(given: str | bytes, param: str, public_url: str) -> str:
