@@ -5,6 +5,7 @@ training can start at once with the untrained tokenizer, RUN/start. The trained 
 command resumes a run.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -14,7 +15,7 @@ from services.tokenizer.movqgan import MoVQGAN, MoVQGANConfig, load_movqgan, sav
 from training.errors import TrainingError
 from training.program import FOLDER, POSITIVE, SEED, THREADS, TrainingProgram, check_writable
 from training.scenes.cell_codes import alphabet
-from training.tokenizer.codebook import first_codebook
+from training.tokenizer.codebook import Meaning, first_codebook
 from training.tokenizer.measures import TokenizerFigures, measure
 from training.tokenizer.pictures import sample_pictures
 from training.tokenizer.trainer import (
@@ -45,8 +46,11 @@ def tiny_config(*, ch: int = 16, components: int = 32) -> MoVQGANConfig:
     )
 
 
-def begin(run: Path, config: MoVQGANConfig, *, seed: int) -> None:
-    """Write RUN/start if it does not exist. Raises TrainingError if it has another configuration."""
+def begin(run: Path, config: MoVQGANConfig, *, seed: int, meanings: Sequence[Meaning] | None = None) -> None:
+    """Write RUN/start if it does not exist. Raises TrainingError if it has another configuration.
+
+    meanings: see `first_codebook`.
+    """
     if (run / START).exists():
         if load_movqgan(run / START).config != config:
             raise TrainingError(f"{run} was started with other --channels; choose another run folder")
@@ -54,7 +58,7 @@ def begin(run: Path, config: MoVQGANConfig, *, seed: int) -> None:
     torch.manual_seed(seed)
     fresh = MoVQGAN(config)
     with torch.no_grad():
-        fresh.quantize.embedding.weight.copy_(first_codebook(config.embed_dim, seed))
+        fresh.quantize.embedding.weight.copy_(first_codebook(config.embed_dim, seed, meanings))
     save_movqgan(fresh, run / START)
 
 

@@ -15,7 +15,7 @@ from services.worker.engine.layout.prompts import PictureRequest
 from services.worker.engine.request import GenerationRequest
 from services.worker.engine.sampling.filters import SamplingParameters
 from shared.token_grid import TokenGrid
-from training.judging.generator import CodeGrid, Drawing, Question
+from training.judging.generator import CodeGrid, Drawing, PictureCodec, Question
 from training.scenes.rendering import Picture
 
 
@@ -43,10 +43,13 @@ class MoVQGANCodec:
 class EngineGenerator:
     """Draws questions with the engine, which batches them."""
 
-    def __init__(self, pipeline: LocalPipeline, sampling: SamplingParameters) -> None:
+    def __init__(
+        self, pipeline: LocalPipeline, sampling: SamplingParameters, codec: PictureCodec | None = None
+    ) -> None:
+        """codec: decodes and encodes instead of the model's own image tokenizer."""
         self.pipeline = pipeline
         self.sampling = sampling
-        self.codec = MoVQGANCodec(pipeline.movqgan)
+        self.codec: PictureCodec = codec or MoVQGANCodec(pipeline.movqgan)
 
     def generate(self, questions: Sequence[Question]) -> list[Drawing]:
         """One drawing per question, in order; the question's seed replaces that of `sampling`."""
@@ -71,10 +74,10 @@ class EngineGenerator:
             prompt=example.prompt,
             size=PictureSize(width, height * panels),
             map=example.control or example.target,
-            given_codes=self._given_codes(question),
+            given_codes=self.given_codes(question),
         )
 
-    def _given_codes(self, question: Question) -> tuple[int, ...] | None:
+    def given_codes(self, question: Question) -> tuple[int, ...] | None:
         """Codes of the given panel: as the model drew them in the turn before, or of the true picture."""
         if question.given is not None and question.given.codes is not None:
             return tuple(question.given.codes.reshape(-1).tolist())

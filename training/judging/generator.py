@@ -7,11 +7,35 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from training.scenes.examples import TrainingExample
-from training.scenes.rendering import Picture
+from shared.tasks import MapKind, Task
+
+Picture = NDArray[np.uint8]
+"""[height, width, 3], RGB."""
 
 CodeGrid = NDArray[np.int64]
 """[rows, columns] codes of the image tokenizer."""
+
+
+class Asked(Protocol):
+    """What a generator and a report need of an example of any world.
+
+    given: the upper panel, if a picture is given. partner: the lower panel of an image pair.
+    """
+
+    @property
+    def task(self) -> Task: ...
+    @property
+    def prompt(self) -> str: ...
+    @property
+    def control(self) -> MapKind | None: ...
+    @property
+    def target(self) -> MapKind | None: ...
+    @property
+    def result(self) -> Picture: ...
+    @property
+    def given(self) -> Picture | None: ...
+    @property
+    def partner(self) -> Picture | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +54,11 @@ class Drawing:
 class Question:
     """One picture to draw.
 
-    example: a generator may use its prompt and given picture, but not its result and scene.
+    example: a generator may use its prompt and given picture, but not its result.
     given:   the generator's drawing of the turn before, which replaces the example's given picture.
     """
 
-    example: TrainingExample
+    example: Asked
     seed: int
     given: Drawing | None = None
 

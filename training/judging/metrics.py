@@ -39,8 +39,8 @@ def ssim(picture: Picture, truth: Picture) -> float:
 
 def worst_cell(picture: Picture, truth: Picture, where: NDArray[np.bool_]) -> float:
     """Largest root mean square error of a cell, over its masked pixels, in grey levels."""
-    cells = picture.shape[0] // CELL
-    shape = (cells, CELL, cells, CELL)
+    height, width = where.shape
+    shape = (height // CELL, CELL, width // CELL, CELL)
     squares = (_squared_error(picture, truth) * where).reshape(shape).sum(axis=(1, 3))
     counts = where.reshape(shape).sum(axis=(1, 3))
     return float(np.sqrt(squares / np.maximum(counts, 1)).max())

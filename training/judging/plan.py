@@ -8,12 +8,13 @@ from typing import Final
 import numpy as np
 from numpy.random import Generator
 
-from training.judging.generator import Drawing, PictureGenerator, Question
+from training.judging.generator import Asked, Drawing, PictureGenerator, Question
 from training.judging.scores import Row, Score
 from training.scenes.examples import TrainingExample
 from training.scenes.rendering import Picture
 from training.scenes.scene import DEFAULT_CELLS
 from training.scenes.splits import Split
+from training.scenes.world import CELL
 
 SPLITS: Final[tuple[Split, ...]] = ("train", "held_out")
 
@@ -30,10 +31,14 @@ class EvaluationPlan:
     exhibits: int = 2
     cells: int = DEFAULT_CELLS
 
+    @property
+    def size(self) -> str:
+        """Size of the pictures, for people."""
+        return f"{self.cells * CELL} pixels"
+
     def chance(self, row: Row) -> Generator:
         """The random generator of a row; it does not depend on other rows."""
-        name = f"{row.section}/{row.name}/{row.split}"
-        return np.random.default_rng([self.seed, zlib.crc32(name.encode())])
+        return chance_of(self.seed, row)
 
     def ask(
         self, generator: PictureGenerator, row: Row, sample: Callable[[Generator], TrainingExample]
@@ -43,6 +48,12 @@ class EvaluationPlan:
         examples = [sample(rng) for _ in range(self.per_row)]
         questions = [Question(example, self.seed + index) for index, example in enumerate(examples)]
         return examples, generator.generate(questions)
+
+
+def chance_of(seed: int, row: Row) -> Generator:
+    """The random generator of a row's questions; it does not depend on other rows."""
+    name = f"{row.section}/{row.name}/{row.split}"
+    return np.random.default_rng([seed, zlib.crc32(name.encode())])
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +71,7 @@ class SectionReport:
     scores: list[Score] = field(default_factory=list)
     exhibits: list[Exhibit] = field(default_factory=list)
 
-    def show(self, examples: Sequence[TrainingExample], drawings: Sequence[Drawing], most: int) -> None:
+    def show(self, examples: Sequence[Asked], drawings: Sequence[Drawing], most: int) -> None:
         """Add the first `most` examples with their given and drawn pictures."""
         for example, drawing in list(zip(examples, drawings, strict=True))[:most]:
             given = () if example.given is None else (example.given,)

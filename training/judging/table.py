@@ -3,16 +3,28 @@
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
-from training.judging.plan import SPLITS, EvaluationPlan
+from training.judging.plan import SPLITS
 from training.judging.scores import Row, Score
 from training.scenes.splits import Split
-from training.scenes.world import CELL
 
 Item = TypeVar("Item")
 
 _SPLIT_NAMES: dict[Split, str] = {"train": "seen", "held_out": "held out"}
+
+
+class Plan(Protocol):
+    """What the tables say about an evaluation; a frozen dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def per_row(self) -> int: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def size(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +35,7 @@ class Column:
     scores: list[Score]
 
 
-def as_json(plan: EvaluationPlan, settings: dict[str, str], columns: list[Column]) -> str:
+def as_json(plan: Plan, settings: dict[str, str], columns: list[Column]) -> str:
     """The plan, the model's settings and all scores; every score is one object."""
     document = {
         "plan": asdict(plan),
@@ -33,12 +45,12 @@ def as_json(plan: EvaluationPlan, settings: dict[str, str], columns: list[Column
     return json.dumps(document, indent=1) + "\n"
 
 
-def as_markdown(plan: EvaluationPlan, settings: dict[str, str], columns: list[Column]) -> str:
+def as_markdown(plan: Plan, settings: dict[str, str], columns: list[Column]) -> str:
     """One table per section, with the splits side by side."""
     lines = [
         "# Evaluation",
         "",
-        f"{plan.per_row} questions per row and split, seed {plan.seed}, {plan.cells * CELL} pixels.",
+        f"{plan.per_row} questions per row and split, seed {plan.seed}, {plan.size}.",
         "Brackets contain 95 % intervals (Wilson's for shares).",
         "",
         *(f"- {name}: {value}" for name, value in settings.items()),

@@ -1,6 +1,8 @@
 """A training run of the image tokenizer: state, step and checkpoints."""
 
+import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from training.checkpoints import check_unchanged, latest_checkpoint, read_checkp
 from training.progress import RunProgress
 from training.schedules import WarmupStableDecay
 from training.tokenizer.losses import code_loss, picture_loss, psnr_db
-from training.tokenizer.pictures import sample_pictures, to_pixels
+from training.tokenizer.pictures import LabelledPictures, sample_pictures, to_pixels
 
 START, CHECKPOINTS = "start", "checkpoints"
 """Subfolders of a run: the untrained tokenizer with its first codebook, and the checkpoints."""
@@ -45,9 +47,17 @@ class TokenizerTrainer:
     of the time in pictures that the decoder has just drawn.
     """
 
-    def __init__(self, model: MoVQGAN, options: TokenizerOptions) -> None:
+    def __init__(
+        self,
+        model: MoVQGAN,
+        options: TokenizerOptions,
+        pictures: Callable[[int], LabelledPictures] | None = None,
+    ) -> None:
+        """pictures: the pictures of a step, which depend only on its index; None draws scenes."""
         self.model = model.train()
         self.options = options
+        self._pictures = pictures or self._scenes
+        self._device = next(model.parameters()).device
         self.step = 0
         self.schedule = WarmupStableDecay(options.steps, min(50, options.steps // 10), decay=0.3)
         model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] (the stub lacks it)
@@ -62,11 +72,12 @@ class TokenizerTrainer:
     def train_step(self) -> dict[str, float]:
         """Take one step and return its figures."""
         model, options = self.model, self.options
-        labelled = sample_pictures(options.batch, options.seed, 1 + self.step, cells=options.cells)
-        pixels, codes = to_pixels(labelled.pictures), torch.from_numpy(labelled.codes)
+        labelled = self._pictures(self.step)
+        pixels, codes = to_pixels(labelled.pictures).to(self._device), torch.from_numpy(labelled.codes)
+        codes = codes.to(self._device)
         for group in self.optimizer.param_groups:
             group["lr"] = options.learning_rate * self.schedule.factor(self.step)
-        with torch.autocast("cpu", torch.bfloat16, enabled=options.bf16):
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=options.bf16):
             drawn = model.decode_latents(model.quantize.vectors_of(codes))
             latents = model.encode_latents(self._seen(pixels, drawn.detach().float()))
         reading = code_loss(latents.float(), model.quantize.embedding.weight, codes)
@@ -85,8 +96,15 @@ class TokenizerTrainer:
         half = len(pixels) // 2
         mixed = torch.cat([pixels[:half], drawn[half:].clamp(-1, 1)])
         generator = torch.Generator().manual_seed(self.options.seed * 1_000_003 + self.step)
+        # drawn on the CPU, so that every device sees the same noise
         level = NOISE * torch.rand(len(mixed), 1, 1, 1, generator=generator)
-        return mixed + level * torch.randn(mixed.shape, generator=generator)
+        noise = level * torch.randn(mixed.shape, generator=generator)
+        return mixed + noise.to(mixed.device)
+
+    def _scenes(self, step: int) -> LabelledPictures:
+        """Pictures of the scene world."""
+        options = self.options
+        return sample_pictures(options.batch, options.seed, 1 + step, cells=options.cells)
 
     def _unchanged(self) -> dict[str, int]:
         """Settings that decide the pictures of a step, and that a resumed run must not change."""
@@ -125,17 +143,22 @@ def latest_movqgan(run: Path) -> MoVQGAN:
     return model.to(memory_format=torch.contiguous_format)  # pyright: ignore[reportCallIssue] (the stub lacks it)
 
 
-def train_tokenizer(trainer: TokenizerTrainer, run: Path) -> None:
-    """Train to the last step, saving regularly; afterwards the model is in evaluation mode."""
+def train_tokenizer(trainer: TokenizerTrainer, run: Path, *, minutes: float = math.inf) -> None:
+    """Train to the last step or for some minutes, saving regularly and at the end.
+
+    Afterwards the model is in evaluation mode.
+    """
     options = trainer.options
     folder = run / CHECKPOINTS
     trainer.resume(folder)
     saved_at = time.monotonic()
+    ends_at = saved_at + 60 * minutes
     with RunProgress(folder, options.steps, trainer.step, unit="pictures", line_every=50) as progress:
-        while trainer.step < options.steps:
+        while trainer.step < options.steps and saved_at < ends_at:
             figures = trainer.train_step()
             progress.advance(trainer.step, options.batch, figures)
-            if time.monotonic() - saved_at > options.save_seconds or trainer.step == options.steps:
+            now = time.monotonic()
+            if now > min(saved_at + options.save_seconds, ends_at) or trainer.step == options.steps:
                 trainer.save(folder)
-                saved_at = time.monotonic()
+                saved_at = now
     trainer.model.eval()

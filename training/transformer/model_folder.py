@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import safetensors.torch
@@ -25,11 +25,17 @@ GENERATION_FILE = "generation_config.json"
 
 
 def write_model_folder(
-    folder: Path, model: Transformer, tokenizer: Tokenizer, movqgan: Path, *, image_size: str
+    folder: Path,
+    model: Transformer,
+    tokenizer: Tokenizer,
+    movqgan: Path,
+    *,
+    image_size: str,
+    other_sizes: Sequence[str] = (),
 ) -> None:
     """Write everything that the engine loads, and a copy of the image tokenizer `movqgan`.
 
-    image_size: "WxH" of the model's default picture size.
+    image_size: "WxH" of the model's default picture size. other_sizes: more sizes that it is trained for.
     """
     folder.mkdir(parents=True, exist_ok=True)
     begin, end = (tokenizer.token_to_id(name) for name in (DEFAULT_BEGIN_NAME, IMAGE_END_NAME))
@@ -41,8 +47,8 @@ def write_model_folder(
         "eos_token_id": end,
         "do_sample": True,
         "image_size": image_size,
-        "image_sizes": [image_size],
-        "panel_sizes": [image_size],
+        "image_sizes": [image_size, *other_sizes],
+        "panel_sizes": [image_size, *other_sizes],
         "guidance_scale": GUIDANCE,
     }
     _write_json(folder / GENERATION_FILE, settings)

@@ -5,12 +5,13 @@ from pathlib import Path
 import click
 
 from training.program import SEED, TrainingProgramGroup, check_writable
+from training.world.commands import evaluate_command, export, tokenizer, train
 from training.world.sheets import examples_sheet, settings_sheet, things_sheet
 
 
 @click.group(cls=TrainingProgramGroup)
 def main() -> None:
-    """Look at the larger world."""
+    """Look at the larger world, train its model, judge and export it."""
 
 
 @main.command()
@@ -33,6 +34,9 @@ def sheet(*, out: Path, show: str, count: int, seed: int) -> None:
     image.save(out)
     click.echo(str(out))
 
+
+for command in (tokenizer, train, evaluate_command, export):
+    main.add_command(command)
 
 if __name__ == "__main__":
     main()

@@ -61,6 +61,12 @@ class Change:
         """Whether the instruction leaves it open where the new thing stands."""
         return self.said is not None and self.said.place is None and self.beside is None
 
+    @property
+    def is_definite(self) -> bool:
+        """Whether there is one right result: the words leave neither place nor colour nor size open."""
+        said = self.said
+        return said is None or (not self.is_anywhere and said.colour is not None and said.size is not None)
+
     def apply(self, scene: Scene) -> Scene:
         """The scene after the change; everything else stays as it is."""
         things = [item for item in scene.things if item not in self.gone]

@@ -1,7 +1,6 @@
 """Training examples of every task, sampled from the larger world; pictures are drawn only when asked for."""
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Final, assert_never
 
 import numpy as np
@@ -86,12 +85,12 @@ class WorldExample:
         """Size of each panel."""
         return self.scene.canvas
 
-    @cached_property
+    @property
     def result(self) -> Picture:
         """The picture or map to draw."""
         return render(self.scene) if self.target is None else render_map(self.scene, self.target)
 
-    @cached_property
+    @property
     def given(self) -> Picture | None:
         """The upper panel, if one is given."""
         if self.given_scene is None:
@@ -100,7 +99,7 @@ class WorldExample:
             return render_map(self.given_scene, self.control)
         return render(self.given_scene)
 
-    @cached_property
+    @property
     def partner(self) -> Picture | None:
         """The lower panel of an image pair: the map of the result, which the model draws, too."""
         if self.task is Task.IMAGE_PAIR and self.control is not None:

@@ -14,18 +14,22 @@ from training.scenes.canvas import SAMPLES, Mask, coverage
 from training.scenes.filters import blur, canny
 from training.world.drawing import DRAWINGS, SKELETONS
 from training.world.drawing.sketch import NOTHING, Sketch, Tone
-from training.world.nouns import CELL, Colour, Kind, Pattern, Size
+from training.world.nouns import CELL, COLOURS, Colour, Kind, Pattern, Size
 from training.world.palette import DUSK, SEGMENTATION, SUNLIGHT, paint
 
 NEUTRAL_GROUND: Final = 205
 """Grey of the ground on which the edges of a drawing are detected."""
 _SHADOW_OPACITY: Final = 0.26
+_SHADOW_COLOUR: Final = (40, 30, 70)
 _STRIPE: Final = 3.4
 """Width of a stripe, in pixels along a row; stripes repeat every cell."""
 _DOT: Final = 1.5
 """Radius of a dot in pixels; every cell has two."""
 _LIMB_PIXELS: Final = 1.7
 _JOINT_PIXELS: Final = 2.7
+
+
+Floats = NDArray[np.floating]
 
 
 class Stamp(NamedTuple):
@@ -42,11 +46,20 @@ class Stamp(NamedTuple):
 @cache
 def colour_stamp(kind: Kind, colour: Colour, pattern: Pattern, size: Size) -> Stamp:
     """The stamp of a thing in its colour and pattern, with its shadow on the ground."""
+    ink, opacity = inks(kind, pattern, size)
+    return _stamp(ink[COLOURS.index(colour)], opacity)
+
+
+@cache
+def inks(kind: Kind, pattern: Pattern, size: Size) -> tuple[Floats, Floats]:
+    """A thing with its shadow in all colours: colour times opacity and opacity.
+
+    [colours, side, side, 3] in 0..255 and [side, side] in 0..1.
+    """
     parts = _parts(kind, size, pattern)
-    ink = _inked(parts, colour)
-    shaded = (parts.shadow * _SHADOW_OPACITY * (1 - parts.opacity))[..., None]
-    ink += shaded * np.array((40, 30, 70), np.float32)
-    return _stamp(ink, parts.opacity + shaded[..., 0])
+    shaded = parts.shadow * _SHADOW_OPACITY * (1 - parts.opacity)
+    ink = np.stack([_inked(parts, colour) for colour in COLOURS])
+    return ink + shaded[..., None] * np.array(_SHADOW_COLOUR, np.float32), parts.opacity + shaded
 
 
 @cache

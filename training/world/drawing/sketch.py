@@ -6,6 +6,7 @@ Every thing of the world is drawn by these strokes alone, so all of them look li
 import math
 from collections.abc import Sequence
 from enum import IntEnum, auto
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -69,6 +70,30 @@ class Sketch(Canvas):
         along = (self._x - x) * cosine + (self._y - y) * sine
         across = (self._y - y) * cosine - (self._x - x) * sine
         return (along / rx) ** 2 + (across / ry) ** 2 <= 1
+
+    def polygon(self, *points: Point) -> Mask:
+        """The inside of a closed polygon by the even-odd rule; only the part around it is computed."""
+        part = self._around(points, 0.0)
+        x, y = self._x[part], self._y[part]
+        inside = np.zeros_like(x, dtype=np.bool_)
+        for (x0, y0), (x1, y1) in pairwise((*points, points[0])):
+            if y0 != y1:
+                crosses = (y0 <= y) != (y1 <= y)
+                inside ^= crosses & (x < x0 + (y - y0) * (x1 - x0) / (y1 - y0))
+        return self._whole(part, inside)
+
+    def stroke(self, points: Sequence[Point], width: float) -> Mask:
+        """A line through the points with round ends, `width` wide; only the part around it is computed."""
+        drawn = np.zeros_like(self._x, dtype=np.bool_)
+        for (x0, y0), (x1, y1) in pairwise(points):
+            part = self._around(((x0, y0), (x1, y1)), width)
+            x, y = self._x[part], self._y[part]
+            along_x, along_y = x1 - x0, y1 - y0
+            share = ((x - x0) * along_x + (y - y0) * along_y) / (along_x**2 + along_y**2)
+            share = np.clip(share, 0, 1)
+            far = (x - x0 - share * along_x) ** 2 + (y - y0 - share * along_y) ** 2
+            drawn[part] |= far <= (width / 2) ** 2
+        return drawn
 
     def disc(self, x: float, y: float, r: float) -> Mask:
         return self.oval(x, y, r, r)
@@ -150,6 +175,24 @@ class Sketch(Canvas):
         """Cast a shadow on the ground, `half` wide to both sides of x."""
         shape = self.oval(x + 0.02, y, half, 0.05)
         self.shadow = shape if self.shadow is None else self.shadow | shape
+
+    def _around(self, points: Sequence[Point], margin: float) -> tuple[slice, slice]:
+        """The rows and columns of samples around some points."""
+        side = self._x.shape[0]
+        (left, right), (top, bottom) = (
+            (
+                max(0, math.floor((min(values) - margin) * side) - 1),
+                max(0, math.ceil((max(values) + margin) * side) + 1),
+            )
+            for values in zip(*points, strict=True)
+        )
+        return slice(top, bottom), slice(left, right)
+
+    def _whole(self, part: tuple[slice, slice], shape: Mask) -> Mask:
+        """A shape that was computed for a part of the canvas."""
+        whole = np.zeros_like(self._x, dtype=np.bool_)
+        whole[part] = shape
+        return whole
 
     def _bordered(self, shape: Mask, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Mask:
         """The shape with its outline. rows, columns: its samples; only the part around them is computed."""

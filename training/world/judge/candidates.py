@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from training.world.nouns import CELL, COLOURS, KINDS, PATTERNS, Kind, Pattern, Size
 from training.world.scene import Look, Thing
-from training.world.stamps import colour_stamp
+from training.world.stamps import inks
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating]
 
 _EXPLAINED: Final = 0.75
 """Share of the squared difference from the landscape that a thing must explain to be accepted."""
@@ -22,6 +22,8 @@ _NOISE: Final = 10.0
 """Root mean square difference from the landscape, per channel, up to which there is no thing."""
 _VISIBLE: Final = 0.3
 """Share of a thing that must be visible for it to be considered."""
+_CLEAR: Final = 0.998
+"""Share of the landscape that is seen through a pixel that a thing does not touch."""
 _FINALISTS: Final = 6
 """Pairs of box and kind that are compared in all patterns."""
 
@@ -96,11 +98,11 @@ def _final_look(
     looks = [Look(kind, colour, pattern, size) for colour in COLOURS for pattern in PATTERNS]
     ink, clear = _all_looks(kind, size)
     errors = ((ink + clear * empty - seen) ** 2 * weight).sum(axis=1)
-    energy = ((seen - empty) ** 2 * weight * (clear < 1)).sum()
-    outside = ((seen - empty) ** 2 * weight * (clear >= 1)).sum()
+    energy = ((seen - empty) ** 2 * weight * (clear < _CLEAR)).sum()
+    outside = ((seen - empty) ** 2 * weight * (clear >= _CLEAR)).sum()
     best = int(errors.argmin())
     gain = float(energy + outside - errors[best])
-    covered = (weight * (clear < 1)).sum()
+    covered = (weight * (clear < _CLEAR)).sum()
     if energy <= _NOISE**2 * covered or gain < _EXPLAINED * energy:
         return None, 0.0
     return looks[best], gain
@@ -114,16 +116,15 @@ def _piece(picture: Floats, box: tuple[int, int], size: Size) -> Floats:
 @cache
 def _all_looks(kind: Kind, size: Size) -> tuple[Floats, Floats]:
     """Ink of every colour and pattern, [looks, pixels * 3], and how clear a box with this kind is."""
-    stamps = [colour_stamp(kind, colour, pattern, size) for colour in COLOURS for pattern in PATTERNS]
-    ink = np.stack([stamp.ink.reshape(-1) for stamp in stamps]).astype(np.float32)
-    return ink, np.repeat(stamps[0].clear.reshape(-1), 3).astype(np.float32) / 255
+    made = [inks(kind, pattern, size) for pattern in PATTERNS]
+    ink = np.stack([ink for ink, _ in made], axis=1).reshape(len(COLOURS) * len(PATTERNS), -1)
+    return ink, 1 - np.repeat(made[0][1].reshape(-1), 3)
 
 
 @cache
 def _bank(size: Size) -> _Bank:
-    stamps = [[colour_stamp(kind, colour, Pattern.PLAIN, size) for colour in COLOURS] for kind in KINDS]
-    ink = np.stack([stamp.ink.reshape(-1) for row in stamps for stamp in row]).astype(np.float32)
-    clear = np.stack([np.repeat(row[0].clear.reshape(-1), 3) for row in stamps]).astype(np.float32)
-    opacity = 1 - clear / 255
+    made = [inks(kind, Pattern.PLAIN, size) for kind in KINDS]
+    ink = np.concatenate([ink.reshape(len(COLOURS), -1) for ink, _ in made])
+    opacity = np.stack([np.repeat(opacity.reshape(-1), 3) for _, opacity in made])
     repeated = np.repeat(opacity, len(COLOURS), axis=0)
     return _Bank(ink, opacity, ink**2, ink * repeated, opacity**2)

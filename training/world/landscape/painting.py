@@ -6,7 +6,16 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from training.world.landscape.easel import CELLS, HORIZON, Easel, Field, cell_samples, coverage, variant
+from training.world.landscape.easel import (
+    CELLS,
+    HORIZON,
+    PERIOD,
+    Easel,
+    Field,
+    cell_samples,
+    coverage,
+    variant,
+)
 from training.world.landscape.ground import paint_ground, textured
 from training.world.landscape.horizon import paint_horizon
 from training.world.landscape.light import indoors
@@ -15,8 +24,8 @@ from training.world.nouns import CELL, Scenery, Time, Weather
 from training.world.palette import Rgb, mix
 
 PLAIN_GREY: Final = 232
-_WINDOW: Final = (4, 8)
-"""First and last column of cells of a room's window, the last one excluded."""
+_WINDOW: Final = (3, 9)
+"""First and last column of cells of a room's window, the last one excluded. It is wider than a thing."""
 _DROPS: Final = (((2.4, 0.6), (6.0, 4.4)), ((4.2, 2.6),))
 """Upper ends of the rain's streaks within a cell, in two arrangements."""
 _FLAKES: Final = (((2.0, 2.2, 1.0), (6.2, 6.0, 0.75)), ((5.6, 2.6, 0.85),))
@@ -52,7 +61,9 @@ def _build_room(easel: Easel, time: Time) -> None:
     easel.lay((easel.x > left + 1) & (easel.x < right - 1) & (easel.y > 0.6) & (easel.y < 20.4), frame)
     easel.lay((easel.x > left) & (easel.x < right) & (easel.y > 19.6) & (easel.y < 21.4), frame)
     pane = (easel.x > left + 2.6) & (easel.x < right - 2.6) & (easel.y > 2) & (easel.y < 19)
-    pane &= (abs(easel.x - (left + right) / 2) > 0.7) & (abs(easel.y - 10.6) > 0.6)
+    for bar in (left + PERIOD // 2, right - PERIOD // 2):
+        pane &= abs(easel.x - bar) > 0.7
+    pane &= abs(easel.y - 10.6) > 0.6
     cover = coverage(pane)[..., None]
     sky = easel.picture[: HORIZON * CELL]
     sky[:] = sky * (1 - cover) + outside * cover
