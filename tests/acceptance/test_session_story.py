@@ -256,6 +256,7 @@ class Follower:
         return "job.succeeded" in reader.types
 
 
+@pytest.mark.long
 def test_an_imported_session_goes_on_with_the_same_tokens_while_the_gateway_dies(
     story: Story, tiny: Installation, client: httpx2.Client, calm: SessionClient
 ) -> None:

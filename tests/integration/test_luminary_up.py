@@ -37,31 +37,54 @@ def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+def program_of(pasted: str) -> str:
+    """The program of the printed command, by its whole path."""
+    program = pasted.split(maxsplit=1)[0]
+    return program if program.startswith("/") else str(ROOT / program)
+
+
 def test_the_printed_command_saves_a_picture_that_outlives_ctrl_c_and_no_process_does(
     tmp_path: Path, model: Path
 ) -> None:
     """Fixed bug: `luminary up` printed a curl command with an unset variable, which saved no picture."""
-    data = tmp_path / "data"
+    data, home = tmp_path / "data", tmp_path / "home"
+    home.mkdir()
     with up(data, model) as process:
         url = found(r"is ready after \d+ s: (http://\S+)", process)
         key = found(r"API key, stored in \S+: (lum_\S+)", process)
-        job = ask(f"{url}/v1/jobs", key, {"prompt": "a red ball", "seed": 7}).json()
-        assert job["status"] == "succeeded", job
-        content = ask(job["outputs"][0]["url"], key).content
         pasted = found(r"paste into another terminal: (.*)", process)
         assert stat.S_IMODE((data / "api_key").stat().st_mode) == 0o600
-        program = pasted.split()[0]
-        program = str(ROOT / program) if not program.startswith("/") else program
-        home = tmp_path / "home"
-        home.mkdir()
-
-        drawn = shell(f"{program}{pasted.removeprefix(pasted.split()[0])}", home)
+        drawn = shell(f"{program_of(pasted)}{pasted.removeprefix(pasted.split()[0])}", home)
         assert drawn.returncode == 0, drawn.stderr
         (picture,) = home.glob("*.png")
         assert drawn.stdout == f"{picture.name}\n"
         assert re.fullmatch(r"a-red-star-and-a-blue-ball-\d+-0\.png", picture.name)
-        assert picture.read_bytes().startswith(b"\x89PNG")
+        (job,) = ask(f"{url}/v1/jobs", key).json()["data"]
+        pids = children(data)
+        process.send_signal(signal.SIGINT)
+        wait_for_line(process, "stopped")
+        assert process.wait() == 0
+        wait_until_gone(pids)
 
+    with up(data, model) as second:
+        again = found(r"is ready after \d+ s: (http://\S+)", second)
+        assert str(data) in found(r"paste into another terminal: (.*)", second)
+        content = ask(again + job["outputs"][0]["url"].removeprefix(url), key).content
+        assert content == picture.read_bytes()
+        pids = children(data)
+        second.send_signal(signal.SIGTERM)
+        assert second.wait() == 0
+        wait_until_gone(pids)
+
+
+@pytest.mark.long
+def test_the_commands_of_a_platform_find_it_and_do_what_they_say(tmp_path: Path, model: Path) -> None:
+    data, home = tmp_path / "data", tmp_path / "home"
+    home.mkdir()
+    with up(data, model) as process:
+        url = found(r"is ready after \d+ s: (http://\S+)", process)
+        key = found(r"API key, stored in \S+: (lum_\S+)", process)
+        program = program_of(found(r"paste into another terminal: (.*)", process))
         option = f"--data {data} --size 64x64 --seed 7"
         names = [shell(f"{program} draw 'a ball' {option}", home).stdout.strip() for _ in range(2)]
         assert names == ["a-ball-7-0.png", "a-ball-7-0_2.png"]
@@ -92,21 +115,6 @@ def test_the_printed_command_saves_a_picture_that_outlives_ctrl_c_and_no_process
         elsewhere = shell(f"{program} status", home)
         assert elsewhere.returncode == 0, elsewhere.stderr
         assert str(data) in elsewhere.stdout
-        pids = children(data)
-        process.send_signal(signal.SIGINT)
-        wait_for_line(process, "stopped")
-        assert process.wait() == 0
-        wait_until_gone(pids)
-
-    with up(data, model) as second:
-        again = found(r"is ready after \d+ s: (http://\S+)", second)
-        pasted = found(r"paste into another terminal: (.*)", second)
-        assert str(data) in pasted
-        assert ask(again + job["outputs"][0]["url"].removeprefix(url), key).content == content
-        pids = children(data)
-        second.send_signal(signal.SIGTERM)
-        assert second.wait() == 0
-        wait_until_gone(pids)
 
 
 def test_a_missing_model_is_reported_in_one_line(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ def test_labels_never_overlap() -> None:
     assert min(np.diff(places)) >= LABEL_GAP
 
 
+@pytest.mark.long
 def test_a_short_run_writes_the_results_the_figure_and_the_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from benchmarks.webhooks import deliver_under_kills
 from infra.local.stack import EmbeddedStack
 from shared.database import Database
@@ -10,6 +12,7 @@ from shared.settings import DatabaseSettings
 DELIVERIES, KILLS = 150, 5
 
 
+@pytest.mark.long
 def test_every_message_arrives_although_the_io_worker_is_killed_again_and_again(
     stack: EmbeddedStack, settings: DatabaseSettings, database: Database, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 import io
 import json
 
+import pytest
 from PIL import Image as Picture
 
 from tests.support.platforms.platform import PlatformUnderTest
@@ -20,6 +21,7 @@ def test_a_negative_prompt_draws_another_picture_and_is_in_its_recipe(platform: 
     assert json.loads(opened.info["luminary"])["negative_prompt"] == "a blue square"
 
 
+@pytest.mark.long
 def test_a_job_with_a_negative_prompt_goes_on_where_its_worker_stopped(platform: PlatformUnderTest) -> None:
     asked = {**GUIDED, "negative_prompt": "a blue square", "size": "256x256"}
     with platform.working():

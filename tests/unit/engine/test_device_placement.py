@@ -143,7 +143,8 @@ def draw_all_tasks(loaded: LoadedModel) -> list[Status]:
 
 
 @pytest.mark.parametrize(
-    ("variation", "dtype"), [("plain", "fp32"), ("plain", "bf16"), ("everything", "fp16")]
+    ("variation", "dtype"),
+    [("plain", "fp32"), pytest.param("plain", "bf16", marks=pytest.mark.long), ("everything", "fp16")],
 )
 def test_a_picture_of_every_task_is_drawn_on_the_device(models: Models, variation: str, dtype: str):
     with fake_cuda(models(variation=variation), Precision.parse(dtype)) as (loaded, reads):

@@ -85,14 +85,17 @@ def assert_resumes_exactly(new_trainer: Callable[[], Trainer], folder: Path) -> 
         assert_equal(saved_state(resumed, folder / f"resumed-{step}"), expected)
 
 
-@pytest.mark.parametrize(("bf16", "muon"), [(False, True), (True, True), (False, False)])
+@pytest.mark.parametrize(
+    ("bf16", "muon"),
+    [(True, True), *(pytest.param(False, muon, marks=pytest.mark.long) for muon in (True, False))],
+)
 def test_a_resumed_transformer_run_has_the_same_losses_and_weights(
     smoke_run: Path, tmp_path: Path, bf16: bool, muon: bool
 ) -> None:
     assert_resumes_exactly(lambda: transformer_trainer(smoke_run, bf16=bf16, muon=muon), tmp_path)
 
 
-@pytest.mark.parametrize("bf16", [False, True])
+@pytest.mark.parametrize("bf16", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_a_resumed_tokenizer_run_has_the_same_losses_and_weights(
     smoke_run: Path, tmp_path: Path, bf16: bool
 ) -> None:

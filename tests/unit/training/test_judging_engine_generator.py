@@ -19,6 +19,9 @@ from training.scenes.examples import edit_example, sample_example
 GOLDEN = Path(__file__).parents[2] / "golden/public"
 
 
+QUICK = {Task.TEXT_TO_IMAGE, Task.DENSE}
+
+
 @pytest.fixture(scope="module")
 def generator() -> EngineGenerator:
     movqgan = load_movqgan(GOLDEN / "movqgan/movqgan_tiny.ckpt")
@@ -26,7 +29,14 @@ def generator() -> EngineGenerator:
     return EngineGenerator(pipeline, SamplingParameters(guidance_scale=2.0))
 
 
-@pytest.mark.parametrize("task", list(Task))
+@pytest.mark.parametrize(
+    "task",
+    [
+        Task.TEXT_TO_IMAGE,
+        Task.DENSE,
+        *(pytest.param(task, marks=pytest.mark.long) for task in Task if task not in QUICK),
+    ],
+)
 def test_every_task_is_answered_with_pictures_of_the_results_size(
     generator: EngineGenerator, task: Task
 ) -> None:

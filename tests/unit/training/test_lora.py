@@ -122,7 +122,7 @@ def test_recomputing_changes_no_bit(smoke_run: Path) -> None:
     assert losses(recompute=True) == losses(recompute=False)
 
 
-@pytest.mark.parametrize("bf16", [False, True])
+@pytest.mark.parametrize("bf16", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_an_interrupted_run_ends_in_the_same_adapter(smoke_run: Path, tmp_path: Path, bf16: bool) -> None:
     train(smoke_run, tmp_path / "whole", bf16=bf16)
     for steps in (3, STEPS):
