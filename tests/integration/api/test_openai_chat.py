@@ -260,7 +260,7 @@ def test_wishes_about_the_picture_are_honoured_and_those_about_texts_ignored(
         ({"messages": []}, "messages", ProblemCode.INVALID_REQUEST),
         ({"messages": [user("", "x")]}, "messages", ProblemCode.INVALID_REQUEST),
         ({"messages": [user("red", "no picture!")]}, "messages.0", ProblemCode.IMAGE_UNREADABLE),
-        ({"messages": [user("red", data_url(b"GIF89a..."))]}, "image", ProblemCode.IMAGE_UNREADABLE),
+        ({"messages": [user("red", data_url(b"GIF89a..."))]}, "messages.0", ProblemCode.IMAGE_UNREADABLE),
         ({"messages": [user("red")], "model": "gpt-9"}, "model", ProblemCode.MODEL_NOT_FOUND),
         (
             {"messages": [user("red")], "image_config": {"n": 1, "size": "big"}},

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from services.api.auth.bearer import CallerDep
 from services.api.dependencies import GatewayDep, IdempotencyKey
+from services.api.events.endpoints import SENT
 from services.api.http.json_bodies import body_schema
 from services.api.jobs.endpoints import SUBMISSION_PROBLEMS
 from services.api.openai.chat.answers import ChatCompletion
@@ -29,7 +30,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
         "model": ChatCompletion,
         "description": "The answer, or with `stream` its parts as Server-Sent Events.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": {"text/event-stream": {"schema": SENT}},
     },
 }
 router = APIRouter(prefix=OPENAI_PATH, tags=["openai"], route_class=OpenAIRoute, responses=ANSWERS)

@@ -92,7 +92,7 @@ class ChatRequest(OpenAIFields):
         json_schema_extra={
             "examples": [
                 {
-                    "model": "tiny",
+                    "model": "gpt-image-1",
                     "messages": [{"role": "user", "content": "a red circle"}],
                     "modalities": ["image", "text"],
                 }

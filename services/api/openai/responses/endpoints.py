@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from services.api.auth.bearer import CallerDep
 from services.api.dependencies import GatewayDep, IdempotencyKey, id_in_path
+from services.api.events.endpoints import SENT
 from services.api.http.json_bodies import body_schema
 from services.api.jobs.endpoints import SUBMISSION_PROBLEMS
 from services.api.openai.responses.create import accept_response
@@ -24,7 +25,7 @@ from services.api.problems.codes import ProblemCode
 from shared.ids import IdKind, format_id
 from shared.links import OPENAI_PATH
 
-EVENTS = {"text/event-stream": {"schema": {"type": "string"}}}
+EVENTS = {"text/event-stream": {"schema": SENT}}
 ANSWER: dict[int | str, dict[str, Any]] = {
     200: {
         "model": ResponseObject,

@@ -31,9 +31,9 @@ async def follow(gateway: Gateway, project_id: UUID, job_id: UUID) -> AsyncGener
     async with gateway.database.transaction() as session:
         rows = await session.run_sync(read_job, project_id, job_id)
     yield rows
-    while not has_ended(rows) and time.monotonic() < deadline:
+    while not has_ended(rows) and (left := deadline - time.monotonic()) > 0:
         try:
-            rows = await read_after_wait(gateway, project_id, job_id, PING_SECONDS)
+            rows = await read_after_wait(gateway, project_id, job_id, min(left, PING_SECONDS))
         except DATABASE_FAULTS:
             await asyncio.sleep(AGAIN_SECONDS)
         yield rows

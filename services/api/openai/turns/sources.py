@@ -8,6 +8,7 @@ from services.api.images.known import find_known
 from services.api.images.repository import find_start
 from services.api.images.sources import about_field, read_source
 from services.api.openai.pictures.sources import data_url_of, source_of
+from services.api.openai.turns.recognise import recognise
 from services.api.problems.codes import Problem
 from services.api.process.gateway import Gateway
 from services.api.sessions.create import resolve_picture
@@ -37,7 +38,7 @@ async def find_beginning(gateway: Gateway, caller: Caller, given: str | None, pa
         if scheme_of(source) is None:
             return await find_stored(gateway, caller, source)
         data = await read_source(gateway, source)
-        known = await find_known(gateway, caller.project_id, data)
+        known = await find_known(gateway, caller.project_id, data) or await recognise(gateway, caller, data)
         if known is not None:
             return await place_of(gateway, caller, known)
         return Start(source if scheme_of(source) == "data" else await data_url_of(data, param))

@@ -3,9 +3,13 @@
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationError
+from pydantic_core import CoreSchema
 
 from services.api.problems.validation import validation_problem
+
+Json = dict[str, Any]
+NULL = {"type": "null"}
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -14,6 +18,17 @@ class OpenAIFields(BaseModel):
     """Base of request bodies: these clients send fields that only OpenAI or other servers know."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, use_attribute_docstrings=True)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
+        """The schema, in which every field that may be absent may be null."""
+        schema = handler(core_schema)
+        own = handler.resolve_ref_schema(schema)
+        for name, field in own.get("properties", {}).items():
+            if name not in own.get("required", ()) and NULL not in field.get("anyOf", ()):
+                texts = {key: field.pop(key) for key in ("title", "description", "default") if key in field}
+                own["properties"][name] = {"anyOf": [field, NULL], **texts}
+        return schema
 
 
 def validated(model: type[Model], value: Mapping[str, Any], *, texts: bool = False) -> Model:
