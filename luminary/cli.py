@@ -63,6 +63,12 @@ COMMANDS = {
         "command",
         "Ask the running platform whether it drew a picture; the exit status is 0 if it did.",
     ),
+    "mcp": LazyCommand(
+        "luminary.remote.mcp_command",
+        "command",
+        "Offer the platform's tools to a desktop agent, over standard input and output.",
+        extra="mcp",
+    ),
     "keys": LazyCommand("luminary.remote.key_commands", "keys", "List, create, rotate and revoke API keys."),
     "projects": LazyCommand(
         "luminary.remote.project_commands",

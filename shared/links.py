@@ -7,6 +7,8 @@ from uuid import UUID
 
 from shared.ids import IdKind, format_id
 
+MCP_PATH = "/mcp"
+"""Path of the Model Context Protocol."""
 IMPORT_PATH = "/v1/sessions/import"
 """Path at which the gateway takes exported sessions."""
 

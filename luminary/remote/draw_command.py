@@ -12,13 +12,13 @@ import click
 from infra.local.kept_key import KEY_FILE, read_kept_key
 from infra.local.options import found_folder, running
 from luminary.output_files import OutputPlace
+from luminary.remote.local_pictures import MEDIA_TYPES
 from luminary.remote.platform import Json, Platform
 from luminary.remote.screen import show
 from shared.jobs import FINAL_STATES, MOST_CANDIDATES, JobState
 from shared.seeds import SEED_LIMIT
 from shared.tasks import Task
 
-MEDIA_TYPES = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"RIFF": "webp", b"GIF8": "gif"}
 POLL_SECONDS = 0.5
 TASK_WORD = click.Choice([task.value for task in Task])
 CANDIDATES = click.IntRange(1, MOST_CANDIDATES)

@@ -58,6 +58,10 @@ class Platform:
         parts = urllib.parse.urlsplit(address)
         return self._ask(urllib.parse.urlunsplit(("", "", parts.path, parts.query, "")), "GET", None, {})
 
+    def models(self) -> Json:
+        """The models that running workers have; it needs a valid key."""
+        return self._json("/v1/models")
+
     def metrics(self) -> str:
         """The gateway's metrics in Prometheus' text format."""
         return self._ask("/metrics", "GET", None, {}).decode("utf-8", "replace")

@@ -23,6 +23,8 @@ from services.api.http.request_headers import HeaderRules
 from services.api.http.request_metrics import RequestMetrics
 from services.api.images import endpoints as images
 from services.api.jobs import endpoints as jobs
+from services.api.mcp import endpoints as mcp
+from services.api.mcp.door import open_door
 from services.api.models import endpoints as models
 from services.api.openai.batches import endpoints as openai_batches
 from services.api.openai.batches.runner import open_batches
@@ -84,10 +86,11 @@ def create_app(settings: GatewayProcessSettings | None = None) -> FastAPI:
         ):
             app.state.gateway, app.state.feed = gateway, feed
             app.state.previews = Previews(feed)
-            try:
-                yield
-            finally:
-                app.state.previews.close()
+            async with open_door(gateway) as app.state.mcp:
+                try:
+                    yield
+                finally:
+                    app.state.previews.close()
 
     app = FastAPI(
         title="Luminary",
@@ -108,7 +111,7 @@ def create_app(settings: GatewayProcessSettings | None = None) -> FastAPI:
         *(events, jobs, session_imports, sessions, session_turns, session_heads),
         *(images, models, provenance, webhooks, deliveries),
         *(openai_batches, openai_files, openai_images, openai_models, openai_pictures),
-        sdapi,
+        *(sdapi, mcp),
         *(openai_chat, openai_responses, openai_conversations),
         *(projects, api_keys, audit),
     )

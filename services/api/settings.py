@@ -87,6 +87,9 @@ class GatewaySettings(PublicAddress):
     trusted_proxies: Networks = Field(default=[])
     """Networks of proxies in front of the gateway, separated by commas: from their connections, the client's
     address is taken from `X-Forwarded-For`. It decides where keys with `allowed_networks` may be used."""
+    mcp_wait_seconds: float = Field(default=45.0, ge=0, le=600)
+    """Seconds that a tool at /mcp waits for its pictures, unless the call says how long; the job goes on
+    afterwards. Many agents give a call up after a minute."""
     replica_url: SecretStr | None = None
     """URL of a streaming replica of the database, from which lists, session trees and exports are read. A
     replica that is behind, or does not answer, is passed over."""

@@ -57,10 +57,11 @@ def variables(monkeypatch: pytest.MonkeyPatch) -> None:
         ("tokenizer", ["services.tokenizer"]),
         ("backup", ["infra.backup"]),
         ("generate", ["luminary"]),
+        ("mcp", ["luminary.remote"]),
         ("train", ["training"]),
         ("local", ["infra", "services", "luminary"]),
     ],
-    ids=["none", "api", "worker", "tokenizer", "backup", "generate", "train", "local"],
+    ids=["none", "api", "worker", "tokenizer", "backup", "generate", "mcp", "train", "local"],
 )
 def test_an_extra_brings_all_that_its_code_imports(
     environment: MakeEnvironment, tmp_path: Path, extra: str, packages: list[str]

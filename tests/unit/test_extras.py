@@ -21,6 +21,7 @@ CODE = {
     "backup": ("infra.backup",),
     "local": ("infra", "services", "migrations"),
     "generate": ("luminary.local",),
+    "mcp": ("luminary.remote.mcp_bridge",),
     "train": ("training",),
 }
 """The packages whose code an extra is for."""

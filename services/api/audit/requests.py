@@ -9,13 +9,14 @@ from services.api.audit.record import RECORDED, record
 from services.api.auth.actor import Actor, current_actor
 
 CHANGING = frozenset({"PATCH", "PUT", "DELETE"})
+JOB_CANCELED = "job.canceled"
 ACTIONS = {
     "delete_ended_job": "job.deleted",
     "delete_webhook_endpoint": "webhook_endpoint.deleted",
     "patch_session": "session.changed",
     "patch_turn": "turn.changed",
     "patch_webhook_endpoint": "webhook_endpoint.changed",
-    "post_cancel": "job.canceled",
+    "post_cancel": JOB_CANCELED,
     "post_default_secret": "webhook_secret.rotated",
     "post_disable": "webhook_endpoint.disabled",
     "post_enable": "webhook_endpoint.enabled",
@@ -42,12 +43,18 @@ def record_request(session: Session) -> None:
     action = action_of(actor)
     if action is None:
         return
-    if not already_recorded:
-        session.flush()
-        if not session.scalar(HAS_WRITTEN):
-            return
-        record(session, action, target_of(actor))
+    if not already_recorded and not record_if_written(session, action, target_of(actor)):
+        return
     actor.scope[DONE] = True
+
+
+def record_if_written(session: Session, action: str, target: str) -> bool:
+    """Record a change if this transaction has written; whether it has. target: public id."""
+    session.flush()
+    if not session.scalar(HAS_WRITTEN):
+        return False
+    record(session, action, target)
+    return True
 
 
 def action_of(actor: Actor) -> str | None:

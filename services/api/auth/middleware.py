@@ -12,7 +12,7 @@ from services.api.auth.credentials import credentials
 from services.api.auth.networks import check_network
 from services.api.auth.scopes import check_scopes, is_below
 from shared.ids import IdKind, format_id
-from shared.links import LINKED_PICTURES, OPENAI_PATH
+from shared.links import LINKED_PICTURES, MCP_PATH, OPENAI_PATH
 from shared.telemetry import log_context
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 A1111_PREFIX = "/sdapi/v1"
 """Paths whose clients send the key as the password of Basic authentication."""
-CLOSED_PREFIXES = ("/v1", OPENAI_PATH, A1111_PREFIX)
+CLOSED_PREFIXES = ("/v1", OPENAI_PATH, A1111_PREFIX, MCP_PATH)
 """Every path below them needs an API key; the other paths show nothing of any project."""
 SIGNED = b"signature="
 """Parameter of a picture's address that makes a key unnecessary: `services.api.openai.pictures.links`."""

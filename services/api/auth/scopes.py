@@ -1,6 +1,6 @@
 """Scopes: what an API key may do. The method and the path of a request say which ones allow it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from enum import StrEnum
 from typing import Literal
 
@@ -28,6 +28,8 @@ ADMINISTRATION = ("/v1/api_keys", "/v1/projects")
 SHARED = ("/v1/projects", "/v1/usage", "/v1/audit_log")
 """Paths that show a key of one project this project, and an administrator all."""
 WEBHOOKS = "/v1/webhook_endpoints"
+TOOLS = "/mcp"
+"""Path of tools, each of which checks the scope that it needs itself."""
 
 
 def is_below(path: str, prefix: str) -> bool:
@@ -41,6 +43,8 @@ def allowing_scopes(method: str, path: str) -> tuple[Scope, ...]:
         return Scope.READ, Scope.ADMIN
     if any(is_below(path, prefix) for prefix in ADMINISTRATION):
         return (Scope.ADMIN,)
+    if is_below(path, TOOLS):
+        return Scope.READ, Scope.WRITE
     if is_below(path, WEBHOOKS):
         return (Scope.WEBHOOKS,)
     return (Scope.READ,) if method in READING else (Scope.WRITE,)
@@ -48,7 +52,11 @@ def allowing_scopes(method: str, path: str) -> tuple[Scope, ...]:
 
 def check_scopes(scopes: Collection[Scope], method: str, path: str) -> None:
     """Raise Problem if a key with these scopes may not make the request."""
-    allowing = allowing_scopes(method, path)
+    require_scope(scopes, allowing_scopes(method, path))
+
+
+def require_scope(scopes: Collection[Scope], allowing: Sequence[Scope]) -> None:
+    """Raise Problem if a key with these scopes has none of those that allow the request."""
     if not any(scope in scopes for scope in allowing):
         names = " or ".join(f"`{scope}`" for scope in allowing)
         raise Problem(

@@ -5,11 +5,13 @@ from uuid import UUID
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from services.api.audit.requests import JOB_CANCELED, record_if_written
 from services.api.jobs.cancel import cancel_job
 from services.api.jobs.repository import read_job
 from services.api.sdapi.info import TIMESTAMP
 from services.api.sdapi.responses import Progress, ProgressState
 from services.api.sdapi.translate import USER_LABEL
+from shared.ids import IdKind, format_id
 from shared.job_view.view import JobRows, view_job
 from shared.jobs import ACTIVE_STATES, JobState
 from shared.tables import Job, JobRequestRow
@@ -49,6 +51,7 @@ def cancel_newest(session: Session, project_id: UUID, user: str) -> None:
     job_id = find_newest(session, project_id, user)
     if job_id is not None:
         cancel_job(session, project_id, job_id)
+        record_if_written(session, JOB_CANCELED, format_id(IdKind.JOB, job_id))
 
 
 def progress_of(rows: JobRows | None, public_url: str, preview: str | None) -> Progress:
