@@ -68,6 +68,11 @@ RELEASE ?= $(shell git describe --tags --abbrev=0 2>/dev/null || \
 upgrade: $(STAMP) ## Upgrade from RELEASE and go back under 100 jobs, schema and code (minutes)
 	RELEASE=$(RELEASE) $(BIN)/python -m pytest tests/upgrade
 
+# npm installs the packages that tests/clients/package.json pins
+.PHONY: clients
+clients: $(STAMP) ## Run OpenAI's Python and Node packages and the AI SDK on a platform (Node.js 20, npm; minutes)
+	$(BIN)/python -m pytest tests/clients
+
 .PHONY: network
 network: $(STAMP) ## Lose packets and cut links between hosts in network namespaces (root, iproute2, nftables)
 	unshare --net $(BIN)/python -m pytest tests/network

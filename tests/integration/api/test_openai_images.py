@@ -23,17 +23,8 @@ from shared.partial_pictures import PartialChannel, PartialPicture
 from shared.storage import ObjectStorage
 from tests.support.gateway.clients import RED, Project, png
 from tests.support.gateway.openai import FAILING, LOST, Json, Painter, add_worker, error_of
+from tests.support.gateway.openai_clients import transparent_corner
 from tests.support.platforms.platform import eventually
-
-
-def encoded_mask() -> bytes:
-    """A mask as OpenAI's clients send it: transparent where the picture may change."""
-    mask = Image.new("RGBA", (256, 256), "red")
-    mask.paste((0, 0, 0, 0), (0, 0, 128, 128))
-    buffer = io.BytesIO()
-    mask.save(buffer, "PNG")
-    return buffer.getvalue()
-
 
 EDITS = "/openai/v1/images/edits"
 FILES = "/openai/v1/files"
@@ -172,7 +163,7 @@ def test_every_route_needs_a_key(alice: Project) -> None:
 def test_an_edit_as_a_form_has_its_picture_and_its_mask(alice: Project, painter: Painter) -> None:
     files = [
         ("image", ("upload", png(256, 256), "application/octet-stream")),
-        ("mask", ("m.png", encoded_mask())),
+        ("mask", ("m.png", transparent_corner())),
     ]
     answer = alice.post(EDITS, data={"prompt": "make it blue", "n": "2", "seed": "3"}, files=files)
     assert answer.status_code == 200, answer.text

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,14 @@ from tests.support.servers.supervised import ROOT, wait_for_line
 
 NOT_OURS = ("_URL", "_PORT", "_MODEL")
 """Suffixes of variables in a developer's shell that would change what is started."""
+
+
+@dataclass(frozen=True)
+class Platform:
+    """A running platform."""
+
+    url: str
+    key: str
 
 
 @contextmanager
