@@ -71,6 +71,11 @@ def file_folder(project_id: UUID) -> str:
     return f"files/{format_id(IdKind.PROJECT, project_id)}/{uuid4().hex}"
 
 
+def part_key(folder: str, index: int) -> str:
+    """The key of one part of a file in its folder."""
+    return f"{folder}/{index:06}.jsonl"
+
+
 def content_key(folder: str, sha256: bytes, media_type: str) -> str:
     """The key of a picture in its folder; attempts that draw the same bytes get the same key."""
     return f"{folder}/{sha256.hex()}.{EXTENSIONS.get(media_type, 'bin')}"

@@ -1,4 +1,4 @@
-"""The objects of the pictures in a snapshot: their keys, and their bytes in the same order."""
+"""The objects of the pictures and files in a snapshot: their keys, and their bytes in the same order."""
 
 import hashlib
 from collections.abc import Iterable, Iterator
@@ -9,7 +9,7 @@ from typing import IO, Any, TypeVar
 
 from psycopg import Connection
 
-from shared.storage import EXTENSIONS, ObjectMissingError, ObjectStorage, thumbnail_key
+from shared.storage import EXTENSIONS, ObjectMissingError, ObjectStorage, part_key, thumbnail_key
 
 MEDIA_TYPES = {extension: media_type for media_type, extension in EXTENSIONS.items()}
 AT_ONCE = 8
@@ -17,6 +17,11 @@ AT_ONCE = 8
 KEPT_PICTURES = """
 SELECT storage_key, encode(sha256, 'hex'), thumbnail_at IS NOT NULL FROM images
 WHERE deleted_at IS NULL AND removing_until IS NULL AND lost_at IS NULL ORDER BY id
+"""
+
+KEPT_FILES = """
+SELECT storage_key, (byte_size - 1) / part_bytes + 1 FROM openai_files
+WHERE stored_at IS NOT NULL AND storage_key IS NOT NULL AND byte_size > 0 ORDER BY id
 """
 
 Item = TypeVar("Item")
@@ -38,12 +43,18 @@ class StoredPicture:
 
 
 def write_keys(connection: Connection[Any], target: IO[str]) -> None:
-    """Write key and hash of each object of kept pictures, a line each; thumbnails have no hash."""
+    """Write key and hash of each object of kept pictures and files, a line each.
+
+    Thumbnails and files have no hash.
+    """
     with connection.cursor(name="kept_pictures") as cursor:
         for key, sha256, has_thumbnail in cursor.execute(KEPT_PICTURES):
             target.write(f"{key}\t{sha256}\n")
             if has_thumbnail:
                 target.write(f"{thumbnail_key(key)}\t\n")
+    with connection.cursor(name="kept_files") as cursor:
+        for folder, parts in cursor.execute(KEPT_FILES):
+            target.writelines(f"{part_key(folder, index)}\t\n" for index in range(parts))
 
 
 def read_pictures(storage: ObjectStorage, lines: Iterable[str]) -> Iterator[StoredPicture]:

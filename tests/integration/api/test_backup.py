@@ -87,17 +87,21 @@ def seen(project: Project, session: Json) -> dict[str, object]:
 def test_after_a_restore_clients_see_what_they_saw(
     alice: Project, session: Json, drill: Drill, gateway_settings: GatewayProcessSettings
 ) -> None:
+    lines = {"file": ("requests.jsonl", b"{}\n")}
+    file = alice.post("/openai/v1/files", data={"purpose": "batch"}, files=lines).json()
     before, rows = seen(alice, session), drill.rows()
     made = drill.backup()
     assert made.exit_code == 0, made.output
-    assert "4 objects" in made.output  # three pictures and a thumbnail
+    assert "5 objects" in made.output  # three pictures, a thumbnail and a file
     assert drill.file.stat().st_mode & 0o777 == 0o600
     restored = drill.restore()
     assert restored.exit_code == 0, restored.output
     assert drill.new_rows() == rows
     second = {"database": drill.new_settings, "storage": drill.new_storage}
     with running_gateway(gateway_settings.model_copy(update=second)) as client:
-        assert seen(Project(client, alice.project_id, alice.token), session) == before
+        again = Project(client, alice.project_id, alice.token)
+        assert seen(again, session) == before
+        assert again.get(f"/openai/v1/files/{file['id']}/content").content == b"{}\n"
 
 
 def test_an_encrypted_backup_opens_with_its_key_alone(session: Json, drill: Drill, tmp_path: Path) -> None:

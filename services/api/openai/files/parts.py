@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator
 
 from services.api.process.gateway import Gateway
+from shared.storage import part_key
 from shared.tables import OpenAIFile
 
 PART_BYTES = 4 * 1024 * 1024
@@ -10,20 +11,20 @@ PART_BYTES = 4 * 1024 * 1024
 JSON_LINES = "application/jsonl"
 
 
-def part_key(file: OpenAIFile, index: int) -> str:
-    """The key of one object of the file."""
-    return f"{file.storage_key}/{index:06}.jsonl"
-
-
 def part_count(file: OpenAIFile) -> int:
     """Number of the file's objects; 0 for a picture."""
     return 0 if file.part_bytes is None else -(-file.byte_size // file.part_bytes)
 
 
+def part_keys(file: OpenAIFile) -> list[str]:
+    """The keys of the file's objects."""
+    return [part_key(file.storage_key or "", index) for index in range(part_count(file))]
+
+
 async def read_parts(gateway: Gateway, file: OpenAIFile) -> AsyncGenerator[bytes]:
     """The whole file in order, an object at a time. Raises StorageError."""
-    for index in range(part_count(file)):
-        yield await gateway.storage.get(part_key(file, index))
+    for key in part_keys(file):
+        yield await gateway.storage.get(key)
 
 
 async def read_range(gateway: Gateway, file: OpenAIFile, start: int, size: int) -> bytes:
@@ -34,6 +35,8 @@ async def read_range(gateway: Gateway, file: OpenAIFile, start: int, size: int) 
     while start < end:
         index, offset = divmod(start, part_bytes)
         wanted = min(end - start, part_bytes - offset)
-        pieces.append(await gateway.storage.get_range(part_key(file, index), offset, wanted))
+        pieces.append(
+            await gateway.storage.get_range(part_key(file.storage_key or "", index), offset, wanted)
+        )
         start += wanted
     return b"".join(pieces)

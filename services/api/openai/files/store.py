@@ -8,14 +8,14 @@ from sqlalchemy import delete, insert, update
 from sqlalchemy.orm import Session
 
 from services.api.images.repository import store_picture
-from services.api.openai.files.parts import JSON_LINES, PART_BYTES, part_count, part_key
+from services.api.openai.files.parts import JSON_LINES, PART_BYTES, part_keys
 from services.api.openai.files.repository import find_file
 from services.api.problems.codes import Problem, ProblemCode
 from services.api.process.gateway import Gateway
 from shared.ids import IdKind, format_id
 from shared.job_store.clock import database_time, time_after
 from shared.pictures.formats import FORMAT_NAMES, find_format
-from shared.storage import file_folder
+from shared.storage import file_folder, part_key
 from shared.tables import Image, ImageOrigin, OpenAIFile
 
 BATCH = "batch"
@@ -72,7 +72,7 @@ async def begin_file(gateway: Gateway, project_id: UUID, values: Mapping[str, ob
 
 async def put_part(gateway: Gateway, file: OpenAIFile, index: int, data: bytes) -> None:
     """Store one part. Raises StorageError."""
-    await gateway.storage.put_once(part_key(file, index), data, JSON_LINES)
+    await gateway.storage.put_once(part_key(file.storage_key or "", index), data, JSON_LINES)
 
 
 def insert_file(session: Session, project_id: UUID, values: Mapping[str, object]) -> OpenAIFile:
@@ -107,8 +107,8 @@ async def delete_file(gateway: Gateway, project_id: UUID, file_id: UUID) -> str:
     """Delete the objects and then the row; a picture expires at once. Returns the id. Raises Problem."""
     async with gateway.database.transaction() as session:
         file = await session.run_sync(find_file, project_id, file_id)
-    for index in range(part_count(file)):
-        await gateway.storage.delete(part_key(file, index))
+    for key in part_keys(file):
+        await gateway.storage.delete(key)
     async with gateway.database.transaction() as session:
         await session.run_sync(remove_row, file)
     return format_id(IdKind.FILE, file.id)

@@ -2,7 +2,7 @@
 
 from sqlalchemy import and_, or_, select
 
-from services.api.openai.files.parts import part_count, part_key
+from services.api.openai.files.parts import part_keys
 from services.api.openai.files.store import remove_row
 from services.api.process.gateway import Gateway
 from shared.job_store.clock import database_time, time_after
@@ -23,8 +23,8 @@ async def sweep_files(gateway: Gateway) -> None:
         async with gateway.database.transaction() as session:
             files = (await session.scalars(select(OpenAIFile).where(is_over).limit(AT_ONCE))).all()
         for file in files:
-            for index in range(part_count(file)):
-                await gateway.storage.delete(part_key(file, index))
+            for key in part_keys(file):
+                await gateway.storage.delete(key)
             async with gateway.database.transaction() as session:
                 await session.run_sync(remove_row, file)
         if len(files) < AT_ONCE:
