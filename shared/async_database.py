@@ -6,10 +6,12 @@
 Separate from `shared.database`, because only this module needs greenlet.
 """
 
+import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Hashable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from weakref import WeakValueDictionary
 
 from psycopg.errors import QueryCanceled
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError  # noqa: A004  (the pool's)
@@ -46,12 +48,17 @@ class AsyncDatabase:
         announce: Announce | None = None,
         *,
         before_commit: Callable[[Session], object] | None = None,
+        owner_of: Callable[[], Hashable | None] | None = None,
         name: str = "the database",
     ) -> None:
         """announce: called after each commit with the jobs whose state it has changed; must not block.
 
-        before_commit: called in each transaction before it is committed. name: the server in log lines.
+        before_commit: called in each transaction before it is committed. owner_of: whom the task works for;
+        one owner gets half of the connections at most. name: the server in log lines.
         """
+        self._owner_of = owner_of
+        self._most_of_an_owner = max(1, settings.pool_size // 2)
+        self._rooms: WeakValueDictionary[Hashable, asyncio.Semaphore] = WeakValueDictionary()
         self._before_commit = before_commit
         self._announce = announce
         self.engine: AsyncEngine = create_async_engine(sqlalchemy_url(settings), **engine_options(settings))
@@ -63,7 +70,7 @@ class AsyncDatabase:
         """One transaction: committed when the block ends, rolled back when it raises."""
         started = time.monotonic()
         try:
-            async with self._sessions.begin() as session:
+            async with self._room(), self._sessions.begin() as session:
                 yield session
                 if self._before_commit is not None:
                     await session.run_sync(self._before_commit)
@@ -78,6 +85,13 @@ class AsyncDatabase:
         count_changes(changes)
         if changes and self._announce is not None:
             self._announce(changes)
+
+    def _room(self) -> AbstractAsyncContextManager[object]:
+        """A place among the connections of the current owner; its further transactions wait for one."""
+        owner = None if self._owner_of is None else self._owner_of()
+        if owner is None:
+            return nullcontext()
+        return self._rooms.setdefault(owner, asyncio.Semaphore(self._most_of_an_owner))
 
     async def dispose(self) -> None:
         """Close every connection."""

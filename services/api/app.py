@@ -10,6 +10,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from services.api.audit import endpoints as audit
 from services.api.audit.requests import record_request
+from services.api.auth.actor import current_project
 from services.api.auth.middleware import Authentication, PrivateAnswers, project_of
 from services.api.events import endpoints as events
 from services.api.events.feed import open_feed
@@ -45,6 +46,7 @@ from services.api.projects import endpoints as projects
 from services.api.projects import key_endpoints as api_keys
 from services.api.provenance import endpoints as provenance
 from services.api.provenance.pace import CheckPace
+from services.api.quotas.requests import RequestQuotas
 from services.api.sdapi import endpoints as sdapi
 from services.api.sdapi.previews import Previews
 from services.api.sessions import endpoints as sessions
@@ -80,7 +82,7 @@ def create_app(settings: GatewayProcessSettings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         async with (
-            open_gateway(settings, metrics, record_request) as gateway,
+            open_gateway(settings, metrics, record_request, current_project) as gateway,
             open_feed(gateway) as feed,
             open_batches(gateway),
         ):
@@ -139,6 +141,11 @@ def install_middleware(app: FastAPI, settings: GatewaySettings, metrics: Metrics
         rule=BodyRule(limits, BodyRoom(settings.max_bodies_bytes)),
         rules={IMPORT_PATH: BodyRule(imports, BodyRoom(2 * settings.max_import_bytes))},
         owner_of=project_of,
+    )
+    app.add_middleware(
+        RequestQuotas,
+        most_at_once=settings.max_requests_per_project,
+        per_minute=settings.requests_per_minute,
     )
     app.add_middleware(Authentication)
     app.add_middleware(HeaderRules)

@@ -48,6 +48,7 @@ ANY_ROUTE = (
     ProblemCode.MALFORMED_REQUEST,
     ProblemCode.METHOD_NOT_ALLOWED,
     ProblemCode.REQUEST_TIMEOUT,
+    ProblemCode.TOO_MANY_REQUESTS,
     ProblemCode.GATEWAY_BUSY,
     ProblemCode.INTERNAL_ERROR,
 )

@@ -84,6 +84,14 @@ class GatewaySettings(PublicAddress):
     checks_per_minute: int = Field(default=30, ge=1)
     """Maximum number of checked pictures in a minute of one project, or of one address without a key, and of
     one gateway process."""
+    max_waits_per_project: int = Field(default=100, ge=0)
+    """Maximum number of requests of one project that wait for a job (`Prefer: wait`); further ones are
+    answered at once."""
+    max_requests_per_project: int = Field(default=400, ge=1)
+    """Maximum number of requests of one project at the same time, with its event streams; further ones get
+    429."""
+    requests_per_minute: int | None = Field(default=None, ge=1)
+    """Maximum number of requests a minute of projects that have no limit of their own; by default any."""
     trusted_proxies: Networks = Field(default=[])
     """Networks of proxies in front of the gateway, separated by commas: from their connections, the client's
     address is taken from `X-Forwarded-For`. It decides where keys with `allowed_networks` may be used."""

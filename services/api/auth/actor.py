@@ -4,6 +4,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from uuid import UUID
 
 from starlette.types import Scope
 
@@ -29,6 +30,12 @@ def acting(caller: Caller, scope: Scope) -> Generator[None]:
         yield
     finally:
         CURRENT.reset(token)
+
+
+def current_project() -> UUID | None:
+    """The project that the current request belongs to; None outside of requests with a key."""
+    actor = CURRENT.get()
+    return None if actor is None else actor.caller.project_id
 
 
 def current_actor() -> Actor | None:

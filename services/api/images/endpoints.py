@@ -16,6 +16,7 @@ from services.api.images.schemas import ImageResponse
 from services.api.images.upload import UPLOAD_BODY, read_upload
 from services.api.problems.codes import ProblemCode
 from services.api.problems.documents import problem_responses
+from services.api.quotas.usage import check_storage
 from shared.pictures.converting import THUMBNAIL
 from shared.pictures.formats import MEDIA_TYPES
 from shared.schemas.jobs import OutputFormat
@@ -67,6 +68,8 @@ async def post_image(
 ) -> ImageResponse:
     """Upload a PNG, JPEG, WebP or GIF picture; jobs can then use it by its id."""
     data = await read_upload(request, gateway)
+    async with gateway.database.transaction() as session:
+        await session.run_sync(check_storage, caller.project_id, caller.limits)
     image = await store_picture(gateway, caller.project_id, data)
     async with gateway.database.transaction() as session:
         state = await session.run_sync(state_of, image, gateway.settings.retention)

@@ -47,7 +47,10 @@ async def queued_answer(
     """The answer to a request that has queued a job, after waiting for its end if the client wants that."""
     if wait is None or first.answer.job_id is None:
         return first_answer(first)
-    rows = await read_after_wait(gateway, project_id, first.answer.job_id, wait)
+    with gateway.waits.entered(project_id) as may_wait:
+        if not may_wait:  # a preference need not be honoured: RFC 7240
+            return first_answer(first)
+        rows = await read_after_wait(gateway, project_id, first.answer.job_id, wait)
     return waited_answer(job_answer(rows, gateway.settings.gateway.public_url), rows, first, wait)
 
 

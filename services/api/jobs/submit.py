@@ -30,6 +30,7 @@ from services.api.problems.codes import Problem, ProblemCode
 from services.api.process.gateway import Gateway
 from services.api.process.submission_turns import take_turn
 from services.api.process.webhook_urls import check_webhook_url
+from services.api.quotas.usage import check_pictures, check_storage, seconds_until_start
 from shared.job_store import NewJob, NoPictureError, recent_numerics, submit_job
 from shared.job_view.read import read_details
 from shared.job_view.view import view_job
@@ -41,7 +42,6 @@ from shared.tracing.contexts import JobTrace, current_traceparent
 
 ACCEPTED = 202
 POLL_AFTER_SECONDS = "1"
-QUOTA_RETRY_SECONDS = "10"
 
 
 Receipt = Callable[[Session, Job], RecordedAnswer]
@@ -79,6 +79,7 @@ async def queue(gateway: Gateway, caller: Caller, order: Order, claim: Claim | N
     request = complete_request(order.request, choose_seed())
     async with gateway.database.transaction() as session:
         await session.run_sync(check_quota, caller.project_id, limit)
+        await session.run_sync(check_storage, caller.project_id, caller.limits)
         await session.run_sync(check_deadlines, request)
         workers = await session.run_sync(living_workers, gateway.settings.jobs.lease_seconds)
         recent = await session.run_sync(recent_numerics, gateway.settings.jobs.model_wait_seconds)
@@ -109,6 +110,7 @@ async def queue(gateway: Gateway, caller: Caller, order: Order, claim: Claim | N
         )
         await session.run_sync(take_turn, caller.project_id)
         await session.run_sync(check_quota, caller.project_id, limit)
+        await session.run_sync(check_pictures, caller.project_id, caller.limits, job.candidates)
         await session.run_sync(keep_images, list(ids.values()))
         answer = await session.run_sync(insert, job, request.webhook, claim, order.receipt)
     trace = None if answer.job_id is None else JobTrace.of(answer.job_id, current_traceparent())
@@ -144,7 +146,7 @@ def check_quota(session: Session, project_id: UUID, limit: int) -> None:
         raise Problem(
             ProblemCode.TOO_MANY_QUEUED_JOBS,
             f"The project has {limit} waiting jobs, which is its limit.",
-            headers={"Retry-After": QUOTA_RETRY_SECONDS},
+            headers={"Retry-After": str(seconds_until_start(session, project_id))},
         )
 
 

@@ -56,6 +56,9 @@ class ProblemCode(StrEnum):
     MODEL_UNAVAILABLE = "model_unavailable"
     NUMERICS_UNAVAILABLE = "numerics_unavailable"
     TOO_MANY_QUEUED_JOBS = "too_many_queued_jobs"
+    TOO_MANY_REQUESTS = "too_many_requests"
+    TOO_MANY_PICTURES = "too_many_pictures"
+    STORAGE_QUOTA_REACHED = "storage_quota_reached"
     TOO_MANY_STREAMS = "too_many_streams"
     TOO_MANY_CHECKS = "too_many_checks"
     EVENT_ID_UNKNOWN = "event_id_unknown"
@@ -328,6 +331,24 @@ PROBLEMS: dict[ProblemCode, ProblemKind] = {
         "Too many queued jobs",
         "The project has as many waiting jobs as it may have.",
         "Wait until some of them have started, or cancel some.",
+    ),
+    ProblemCode.TOO_MANY_REQUESTS: ProblemKind(
+        429,
+        "Too many requests",
+        "The project makes more requests a minute, or at the same time, than it may.",
+        "Repeat the request after `Retry-After` seconds; `RateLimit` says how many are left.",
+    ),
+    ProblemCode.TOO_MANY_PICTURES: ProblemKind(
+        429,
+        "Too many pictures",
+        "The jobs of this day (UTC) ask for as many pictures as the project may have drawn in a day.",
+        "Repeat the request tomorrow, or ask the operator for a higher limit.",
+    ),
+    ProblemCode.STORAGE_QUOTA_REACHED: ProblemKind(
+        403,
+        "Storage quota reached",
+        "The project's kept pictures have as many bytes as they may have.",
+        "Delete jobs or sessions, or ask the operator for a shorter retention or a higher limit.",
     ),
     ProblemCode.TOO_MANY_STREAMS: ProblemKind(
         429,

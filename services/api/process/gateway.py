@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,8 +19,10 @@ from services.api.process.image_tokenizer import ImageTokenizer
 from services.api.process.last_uses import LastUses
 from services.api.process.readiness import BROKER, POSTGRES, STORAGE, Probe
 from services.api.process.reads import Reads, replica_of
+from services.api.process.request_counts import RequestCounts
 from services.api.process.storage_calls import StorageCalls
 from services.api.process.submission_turns import SubmissionTurns
+from services.api.process.waits import Waits
 from services.api.process.work import WorkMetrics
 from services.api.process.write_probe import WriteProbe
 from services.api.settings import GatewayProcessSettings, GatewaySettings
@@ -60,15 +63,21 @@ class Gateway:
     image_tokenizer: ImageTokenizer
     """Encodes pictures whose provenance is checked."""
     last_uses: LastUses
+    request_counts: RequestCounts
+    waits: Waits
+    """Requests that wait for the end of a job."""
 
 
 @asynccontextmanager
 async def open_gateway(
-    settings: GatewayProcessSettings, metrics: Metrics, before_commit: Callable[[Session], object]
+    settings: GatewayProcessSettings,
+    metrics: Metrics,
+    before_commit: Callable[[Session], object],
+    owner_of: Callable[[], UUID | None],
 ) -> AsyncGenerator[Gateway]:
     """Create the clients. None connects yet, so the gateway starts even while a server is unreachable.
 
-    before_commit: called in each transaction before it is committed.
+    before_commit: called in each transaction before it is committed. owner_of: the project of a task.
     """
     async with AsyncExitStack() as stack:
         redis_url = settings.broker.redis_url
@@ -76,9 +85,14 @@ async def open_gateway(
         if publisher is not None:
             stack.push_async_callback(asyncio.to_thread, publisher.close)
         database = AsyncDatabase(
-            settings.database, publisher and publisher.announce, before_commit=before_commit
+            settings.database,
+            publisher and publisher.announce,
+            before_commit=before_commit,
+            owner_of=owner_of,
         )
         stack.push_async_callback(database.dispose)
+        request_counts = RequestCounts(None if redis_url is None else redis_url.get_secret_value())
+        stack.push_async_callback(request_counts.close)
         last_uses = LastUses(database)
         stack.push_async_callback(last_uses.close)
         reads = Reads(database, replica_of(settings.database, settings.gateway.replica_url), metrics)
@@ -122,6 +136,8 @@ async def open_gateway(
             decoders=decoders,
             image_tokenizer=image_tokenizer,
             last_uses=last_uses,
+            request_counts=request_counts,
+            waits=Waits(settings.gateway.max_waits_per_project),
         )
 
 

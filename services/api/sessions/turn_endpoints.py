@@ -74,7 +74,10 @@ async def create_turn(
     if wait is None or first.answer.job_id is None:
         return first_answer(first)
     await body_of(request.scope).release()  # the body is no longer in memory while the job runs
-    job = await read_after_wait(gateway, caller.project_id, first.answer.job_id, wait)
+    with gateway.waits.entered(caller.project_id) as may_wait:
+        if not may_wait:
+            return first_answer(first)
+        job = await read_after_wait(gateway, caller.project_id, first.answer.job_id, wait)
     turn_id = parse_id(IdKind.TURN, first.answer.body["id"])
     async with gateway.database.transaction() as session:
         rows = await session.run_sync(read_turn_by_id, caller.project_id, session_id, turn_id)
