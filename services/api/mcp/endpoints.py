@@ -13,14 +13,16 @@ if TYPE_CHECKING:
     from services.api.mcp.door import McpDoor
 
 
-class McpRoute:
+class Endpoint:
     """An ASGI application, because the SDK answers with responses of its own."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one message. Streams that a client opens with GET are refused, so nothing is kept open."""
+        scope["route"] = route  # metrics know a request by it; FastAPI notes its own routes only
         door: McpDoor = Request(scope).app.state.mcp
         await door.answer(scope, receive, send)
 
 
+route = Route(MCP_PATH, Endpoint(), methods=["POST"], name="mcp")
 router = APIRouter()
-router.routes.append(Route(MCP_PATH, McpRoute(), methods=["POST"]))
+router.routes.append(route)

@@ -28,6 +28,7 @@ from shared.ids import IdKind, MalformedIdError, parse_id
 from shared.request_ids import request_id_of
 
 logger = logging.getLogger(__name__)
+logging.getLogger("mcp").setLevel(logging.WARNING)  # the SDK notes every request, as the gateway does
 
 Context = ServerRequestContext[Any, Request]
 RESOURCE_NOT_FOUND = -32002

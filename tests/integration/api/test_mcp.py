@@ -290,6 +290,7 @@ def test_without_a_key_and_with_another_method_the_answers_are_problems(url: str
             f"{url}/mcp", headers={**headers, "Content-Type": "application/json"}, content=wrong
         )
         assert 400 <= answer.status_code < 500, (wrong, answer.text)
+    assert 'method="POST",route="/mcp",status="4xx"' in httpx2.get(f"{url}/metrics").text
 
 
 def test_a_desktop_agent_draws_and_edits_its_own_files_over_stdio(
