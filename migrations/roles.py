@@ -1,16 +1,16 @@
 """Create the roles of a database server of one's own: `python -m migrations.roles`.
 
-`luminary up` does this with its embedded server. Four variables have the addresses: DATABASE_ADMIN_URL of a
+`luminary up` does this with its embedded server. These variables have the addresses: DATABASE_ADMIN_URL of a
 superuser or of a role with CREATEROLE and CREATEDB, DATABASE_OWNER_URL for the migrations, DATABASE_URL for
-the services, and DATABASE_SCALER_URL if workers are scaled by the view `queue_work`. Running it again sets
-the passwords anew.
+the services, DATABASE_SCALER_URL if workers are scaled by the view `queue_work`, and DATABASE_READER_URL if
+dashboards read the views in the schema `dashboards`. Running it again sets the passwords anew.
 """
 
 import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
@@ -20,24 +20,43 @@ from infra.local.postgres_roles import Role, ensure_database, ensure_privileges,
 
 SCALER = "luminary_scaler"
 """Name of the role that may read the view `queue_work` alone; migration 0019 knows it, too."""
-SCALER_STATEMENTS = (
-    "GRANT CONNECT ON DATABASE {database} TO {scaler}",
-    "GRANT USAGE ON SCHEMA public TO {scaler}",
-    """DO $$ BEGIN
-        IF to_regclass('public.queue_work') IS NOT NULL THEN GRANT SELECT ON queue_work TO luminary_scaler;
-        END IF;
-    END $$""",
-    "ALTER ROLE {scaler} CONNECTION LIMIT 5",
-    "ALTER ROLE {scaler} SET statement_timeout = '5s'",
-    "ALTER ROLE {scaler} SET default_transaction_read_only = on",
-)
-"""A scaler that hangs or leaks connections must not slow down claims."""
+READER = "luminary_reader"
+"""Name of the role that may read the views of dashboards alone."""
+MAY_READ: Mapping[str, tuple[LiteralString, ...]] = {
+    SCALER: (
+        "GRANT CONNECT ON DATABASE {database} TO {role}",
+        "GRANT USAGE ON SCHEMA public TO {role}",
+        """DO $$ BEGIN
+            IF to_regclass('public.queue_work') IS NOT NULL THEN
+                GRANT SELECT ON queue_work TO luminary_scaler;
+            END IF;
+        END $$""",
+        "ALTER ROLE {role} CONNECTION LIMIT 5",
+        "ALTER ROLE {role} SET statement_timeout = '5s'",
+        "ALTER ROLE {role} SET default_transaction_read_only = on",
+    ),
+    READER: (
+        "GRANT CONNECT ON DATABASE {database} TO {role}",
+        """DO $$ BEGIN
+            IF to_regnamespace('dashboards') IS NOT NULL THEN
+                GRANT USAGE ON SCHEMA dashboards TO luminary_reader;
+                GRANT SELECT ON ALL TABLES IN SCHEMA dashboards TO luminary_reader;
+            END IF;
+        END $$""",
+        "ALTER ROLE {role} CONNECTION LIMIT 10",
+        "ALTER ROLE {role} SET statement_timeout = '15s'",
+        "ALTER ROLE {role} SET default_transaction_read_only = on",
+        "ALTER ROLE {role} SET search_path = dashboards",
+    ),
+}
+"""What roles that only read get. One that hangs or leaks connections must not slow down claims. What does not
+exist yet is granted when it is migrated."""
 
 
-def ensure_scaler(connection: psycopg.Connection[Any], database: str) -> None:
-    """Let the scaler's role read the view of the work, now if it exists and else when it is migrated."""
-    names = {"database": sql.Identifier(database), "scaler": sql.Identifier(SCALER)}
-    for statement in SCALER_STATEMENTS:
+def let_read(connection: psycopg.Connection[Any], database: str, role: Role) -> None:
+    """Let a role of `MAY_READ` read what is meant for it, and limit it."""
+    names = {"database": sql.Identifier(database), "role": sql.Identifier(role.name)}
+    for statement in MAY_READ[role.name]:
         connection.execute(sql.SQL(statement).format(**names))
 
 
@@ -47,13 +66,13 @@ class RolesError(Exception):
 
 @dataclass(frozen=True)
 class Roles:
-    """What the four variables say."""
+    """What the variables say. readers: the roles of `MAY_READ` that are wanted."""
 
     admin_url: str
     database: str
     owner: Role
     services: Role
-    scaler: Role | None
+    readers: tuple[Role, ...] = ()
 
 
 def read_roles(given: Mapping[str, str]) -> Roles:
@@ -65,12 +84,14 @@ def read_roles(given: Mapping[str, str]) -> Roles:
     services, same = login("DATABASE_URL", given)
     if same != database:
         raise RolesError("DATABASE_OWNER_URL and DATABASE_URL must name the same database")
-    scaler = None
-    if given.get("DATABASE_SCALER_URL"):
-        scaler, _ = login("DATABASE_SCALER_URL", given)
-        if scaler.name != SCALER:
-            raise RolesError(f"DATABASE_SCALER_URL must have the user {SCALER}, which the migrations know")
-    return Roles(admin, database, owner, services, scaler)
+    readers: list[Role] = []
+    for variable, name in (("DATABASE_SCALER_URL", SCALER), ("DATABASE_READER_URL", READER)):
+        if given.get(variable):
+            reader, _ = login(variable, given)
+            if reader.name != name:
+                raise RolesError(f"{variable} must have the user {name}, which the migrations know")
+            readers.append(reader)
+    return Roles(admin, database, owner, services, tuple(readers))
 
 
 def login(variable: str, given: Mapping[str, str]) -> tuple[Role, str]:
@@ -86,15 +107,14 @@ def login(variable: str, given: Mapping[str, str]) -> tuple[Role, str]:
 
 def create_roles(roles: Roles) -> None:
     """Create or update roles, database and privileges. Raises psycopg.Error."""
-    logins = (roles.owner, roles.services, *([roles.scaler] if roles.scaler else []))
     with psycopg.connect(roles.admin_url, autocommit=True) as connection:
-        for role in logins:
+        for role in (roles.owner, roles.services, *roles.readers):
             ensure_role(connection, role)
         ensure_database(connection, roles.database, roles.owner)
     with psycopg.connect(roles.admin_url, dbname=roles.database) as connection:
         ensure_privileges(connection, roles.owner, roles.services)
-        if roles.scaler is not None:
-            ensure_scaler(connection, roles.database)
+        for reader in roles.readers:
+            let_read(connection, roles.database, reader)
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from secrets import token_urlsafe
 from infra.local.postgres import DATABASE, OWNER, SERVICES, SUPERUSER
 
 PASSWORDS = "passwords.json"
-NAMES = ("superuser", "owner", "services", "valkey", "rabbitmq", "s3", "tokenizer", "grafana")
+NAMES = ("superuser", "owner", "services", "reader", "valkey", "rabbitmq", "s3", "tokenizer", "grafana")
 S3_ACCESS_KEY_ID = "luminary"
 SECRET_BYTES = 32
 
@@ -54,6 +54,7 @@ def files(passwords: Mapping[str, str]) -> dict[str, str]:
         "rabbitmq/rabbitmq.conf": f"default_user = luminary\ndefault_pass = {passwords['rabbitmq']}\n",
         "s3/s3.json": json.dumps({"identities": [identity]}),
         "grafana/password": passwords["grafana"],
+        "grafana/database_password": passwords["reader"],
     }
 
 

@@ -15,9 +15,10 @@ from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixe
 
 from infra.containers.make_secrets import PASSWORDS
 from infra.local.postgres import DATABASE, OWNER, SERVICES
-from infra.local.postgres_roles import Role, ensure_database, ensure_privileges, ensure_role
+from infra.local.postgres_roles import Role
+from migrations.roles import READER, Roles, create_roles
+from shared.bucket import PROBE_TIMES, make_client
 from shared.settings import StorageSettings, load_part
-from shared.storage import PROBE_TIMES, make_client
 
 SECRETS_VARIABLE = "LUMINARY_SETUP_SECRETS"
 """Folder with the passwords and with the superuser's address, written by `make_secrets`."""
@@ -36,14 +37,15 @@ patiently = retry(
 def prepare_database(folder: Path) -> None:
     """Create the roles, the database and their privileges; passwords of existing roles are set anew."""
     passwords: dict[str, str] = json.loads((folder / PASSWORDS).read_text())
-    owner, services = Role(OWNER, passwords["owner"]), Role(SERVICES, passwords["services"])
-    url = (folder / "superuser_url").read_text()
-    with psycopg.connect(url, autocommit=True) as connection:
-        for role in (owner, services):
-            ensure_role(connection, role)
-        ensure_database(connection, DATABASE, owner)
-    with psycopg.connect(url, dbname=DATABASE) as connection:
-        ensure_privileges(connection, owner, services)
+    create_roles(
+        Roles(
+            admin_url=(folder / "superuser_url").read_text(),
+            database=DATABASE,
+            owner=Role(OWNER, passwords["owner"]),
+            services=Role(SERVICES, passwords["services"]),
+            readers=(Role(READER, passwords["reader"]),),
+        )
+    )
 
 
 @patiently

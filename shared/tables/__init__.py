@@ -2,6 +2,7 @@
 
 from shared.tables.audit import AuditEntry
 from shared.tables.base import Base
+from shared.tables.dashboards import DASHBOARD_VIEWS
 from shared.tables.estimates import JobEstimate
 from shared.tables.images import Candidate, Image, ImageOrigin, ImageTokens, PictureRestore
 from shared.tables.jobs import Checkpoint, Job, JobEventRow, JobRequestRow, UsageRecord
@@ -17,6 +18,7 @@ from shared.tables.webhooks import Delivery, DeliveryState, DeliveryTry, Disable
 from shared.tables.work import QUEUE_WORK
 
 __all__ = [
+    "DASHBOARD_VIEWS",
     "QUEUE_WORK",
     "ApiKey",
     "AuditEntry",

@@ -15,7 +15,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
 from infra.local.stack import EmbeddedStack
-from migrations.roles import SCALER, RolesError, read_roles
+from migrations.roles import READER, SCALER, RolesError, read_roles
 from migrations.wait import what_is_missing
 from shared.database import sqlalchemy_url
 from shared.settings import DatabaseSettings
@@ -64,6 +64,7 @@ def server(stack: EmbeddedStack) -> Iterator[Server]:
         "DATABASE_OWNER_URL": address(owner, name),
         "DATABASE_URL": address(services, name),
         "DATABASE_SCALER_URL": address(SCALER, name),
+        "DATABASE_READER_URL": address(READER, name),
     }
     with psycopg.connect(stack.postgres.superuser_url(), autocommit=True) as superuser:
         superuser.execute(
@@ -71,10 +72,11 @@ def server(stack: EmbeddedStack) -> Iterator[Server]:
                 sql.Identifier(admin), sql.Literal(f"secret-of-{admin}")
             )
         )
-        superuser.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(SCALER)))
+        for role in (SCALER, READER):
+            superuser.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(role)))
         yield Server(name, variables)
         superuser.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-        for role in (SCALER, services, owner, admin):
+        for role in (SCALER, READER, services, owner, admin):
             superuser.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(role)))
 
 
@@ -92,16 +94,24 @@ def test_an_administrator_without_superuser_prepares_a_server_and_services_start
             services.execute("DROP TABLE jobs")
     with psycopg.connect(server.variables["DATABASE_SCALER_URL"]) as scaler:
         assert scaler.execute("SELECT COALESCE(SUM(work), 0) FROM queue_work").fetchone() == (0,)
+    with psycopg.connect(server.variables["DATABASE_READER_URL"], autocommit=True) as reader:
+        assert reader.execute("SELECT id, name FROM projects").fetchall() == []
+        reader.execute("SET default_transaction_read_only = off")
+        for refused in ("SELECT * FROM public.job_requests", "UPDATE jobs SET state = state"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                reader.execute(refused.encode())
 
 
-def test_a_scaler_can_be_added_to_a_running_installation(server: Server) -> None:
-    assert server.run("migrations.roles", DATABASE_SCALER_URL="").stderr == ""
+def test_roles_that_only_read_can_be_added_to_a_running_installation(server: Server) -> None:
+    assert server.run("migrations.roles", DATABASE_SCALER_URL="", DATABASE_READER_URL="").stderr == ""
     assert server.migrate().stderr == ""
     assert server.run("migrations.roles").stderr == ""
     with psycopg.connect(server.variables["DATABASE_SCALER_URL"]) as scaler:
         assert scaler.execute("SELECT * FROM queue_work").fetchall() == []
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             scaler.execute("SELECT * FROM jobs")
+    with psycopg.connect(server.variables["DATABASE_READER_URL"]) as reader:
+        assert reader.execute("SELECT * FROM jobs").fetchall() == []
 
 
 def test_services_start_with_a_newer_schema_and_wait_for_an_older_one(

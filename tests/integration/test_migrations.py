@@ -18,7 +18,7 @@ from migrations import runner
 from shared.database import Database
 from shared.job_store import succeed_job
 from shared.settings import DatabaseSettings
-from shared.tables import Base, Job, JobEventRow
+from shared.tables import DASHBOARD_VIEWS, Base, Job, JobEventRow
 from tests.support.factories import must_claim, one_picture, queue_job
 from tests.support.servers.databases import administer, database_settings
 
@@ -152,3 +152,13 @@ def test_events_from_before_their_order_get_project_and_number_zero(
         runner.upgrade(connection)
         row = connection.execute(select(JobEventRow.project_id, JobEventRow.xid)).one()
     assert tuple(row) == (project_id, 0)
+
+
+def test_views_of_dashboards_are_those_of_the_tables(database: Database) -> None:
+    found = text(
+        "SELECT table_name, string_agg(column_name, ', ' ORDER BY ordinal_position) AS columns"
+        " FROM information_schema.columns WHERE table_schema = 'dashboards' GROUP BY 1"
+    )
+    with database.transaction() as session:
+        rows = session.execute(found).all()
+    assert {row.table_name: row.columns for row in rows} == DASHBOARD_VIEWS

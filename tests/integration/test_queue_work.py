@@ -9,7 +9,7 @@ from sqlalchemy import select, text, update
 
 from infra.local.postgres_roles import Role, ensure_role
 from infra.local.stack import EmbeddedStack
-from migrations.roles import SCALER, ensure_scaler
+from migrations.roles import SCALER, let_read
 from services.api.process.work import MOST_MODELS, by_label
 from shared.database import Database
 from shared.jobs import Queue
@@ -54,8 +54,8 @@ def test_the_scaler_reads_the_view_and_nothing_else(
     assert stack.postgres is not None
     assert name is not None
     with psycopg.connect(stack.postgres.superuser_url(name), autocommit=True) as admin:
-        ensure_role(admin, Role(SCALER, "secret"))
-        ensure_scaler(admin, name)
+        ensure_role(admin, role := Role(SCALER, "secret"))
+        let_read(admin, name, role)
     url = role_url(settings.url.get_secret_value(), SCALER, "secret")
     with psycopg.connect(url.render_as_string(hide_password=False), autocommit=True) as scaler:
         assert scaler.execute("SELECT work FROM queue_work WHERE queue = 'generate'").fetchall() == [(1,)]

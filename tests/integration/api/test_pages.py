@@ -83,6 +83,7 @@ def test_every_variable_that_the_page_names_is_a_setting() -> None:
     known = set(re.findall(r"^\| `([A-Z_0-9]+)` \|", page, re.MULTILINE)) | {
         "DATABASE_ADMIN_URL",
         "DATABASE_OWNER_URL",
+        "DATABASE_READER_URL",
         "DATABASE_SCALER_URL",
         "LUMINARY_COMPILED",
         "LUMINARY_DATA",
