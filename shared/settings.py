@@ -27,6 +27,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.errors import LuminaryError
+from shared.noise_keys import NoiseSecret
 
 
 class SettingsError(LuminaryError):
@@ -324,6 +325,20 @@ class TokenizerAddress(BaseSettings):
     """File with the authority of the service's certificate, for https://; the system's by default."""
     client_certificate: FilePath | None = None
     """File with the certificate and key that workers show to the service (mutual TLS)."""
+
+
+class NoiseSettings(BaseSettings):
+    """Settings of the sampling noise; they must be the same for GPU workers and the tokenizer service."""
+
+    model_config = SettingsConfigDict(env_prefix="NOISE_", use_attribute_docstrings=True)
+
+    secret: Annotated[SecretStr | None, AfterValidator(long_enough)] = None
+    """Secret of at least 16 characters that all noise follows from. Pictures then carry a watermark that only
+    the secret shows, and seeds mean other pictures than on installations without it. Keep it for ever."""
+
+    def parsed(self) -> NoiseSecret | None:
+        """The secret as engine and detector use it."""
+        return None if self.secret is None else NoiseSecret.from_text(self.secret.get_secret_value())
 
 
 class ProvenanceSettings(BaseSettings):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from services.worker.engine.layout.prompts import PictureRequest
     from services.worker.engine.sampling.filters import SamplingParameters
     from services.worker.model.picture_sizes import TrainedSizes
+    from shared.noise_keys import NoiseSecret
 
 CHOOSE_SEED = -1
 """This seed asks for a random one, which is then printed."""
@@ -52,6 +53,7 @@ class Options:
     top_p: float
     temperature: float
     seed: int
+    noise_secret_file: Path | None
     n: int
     best_of: int | None
     speculative: bool
@@ -123,6 +125,11 @@ class Options:
     default=CHOOSE_SEED,
     type=click.IntRange(CHOOSE_SEED, SEED_LIMIT - 1),
     help="The same seed gives the same picture. Without it, or with -1, a random seed is chosen and printed.",
+)
+@click.option(
+    "--noise-secret-file",
+    type=click.Path(path_type=Path),
+    help="File with the NOISE_SECRET of an installation, whose pictures are to be drawn again.",
 )
 @click.option(
     "-n", "--n", default=1, show_default=True, type=click.IntRange(1, 64), help="Number of pictures."
@@ -268,8 +275,15 @@ def _sampling(options: Options) -> "SamplingParameters":
         top_k=options.top_k or None,
         top_p=options.top_p,
         temperature=options.temperature,
-        seed=secrets.randbelow(SHORT_SEED_LIMIT) if options.seed == CHOOSE_SEED else options.seed,
+        seed=_random_seed(options) if options.seed == CHOOSE_SEED else options.seed,
     )
+
+
+def _random_seed(options: Options) -> int:
+    """A random seed; with a noise secret one that the detector of the watermark tries."""
+    from shared.noise_keys import WATERMARK_SEEDS
+
+    return secrets.randbelow(WATERMARK_SEEDS if options.noise_secret_file else SHORT_SEED_LIMIT)
 
 
 def _image(options: Options) -> bytes | None:
@@ -312,7 +326,23 @@ def _load(options: Options) -> "LocalPipeline":
     )
     if remark := remark_on_speed(precision, device):
         click.echo(f"luminary: {remark}", err=True)
-    return LocalPipeline.load(options.model, precision, device=device, adapter=options.adapter)
+    return LocalPipeline.load(
+        options.model,
+        precision,
+        device=device,
+        adapter=options.adapter,
+        noise_secret=_noise_secret(options.noise_secret_file),
+    )
+
+
+def _noise_secret(file: Path | None) -> "NoiseSecret | None":
+    """The secret in a file. Raises UsageError if it cannot be read or is too short."""
+    from shared.noise_keys import NoiseSecret
+
+    try:
+        return None if file is None else NoiseSecret.from_text(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise click.UsageError(f"--noise-secret-file {file}: {error}") from error
 
 
 def _trained_sizes(options: Options, draft: "PictureRequest") -> "TrainedSizes | None":

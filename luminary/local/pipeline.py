@@ -32,6 +32,7 @@ from services.worker.engine.request import GenerationRequest
 from services.worker.engine.sampling.filters import SamplingParameters
 from services.worker.job.provenance import add_text, describe
 from services.worker.model.identity import ModelIdentity
+from shared.noise_keys import NoiseSecret
 from shared.pictures.opening import open_image
 from shared.token_grid import TokenGrid
 
@@ -77,16 +78,20 @@ class LocalPipeline:
         options: EngineOptions | None = None,
         device: str | torch.device = "cpu",
         adapter: str | None = None,
+        *,
+        noise_secret: NoiseSecret | None = None,
     ) -> "LocalPipeline":
         """Load a model folder and its image tokenizer. Raises EngineError or MoVQGANError.
 
-        adapter: name or path of a LoRA adapter that is merged into the weights.
+        adapter: name or path of a LoRA adapter that is merged into the weights. noise_secret: the secret of
+        an installation, to draw its pictures again.
         """
         image_tokenizer = find_image_tokenizer(folder)
         check_both(folder, image_tokenizer)
         _check_memory(folder, precision or Precision(), torch.device(device))
         movqgan = load_movqgan(image_tokenizer, device=device)
-        return cls(load_model(folder, precision, device, adapter=adapter), movqgan, options, folder)
+        loaded = load_model(folder, precision, device, adapter=adapter, noise_secret=noise_secret)
+        return cls(loaded, movqgan, options, folder)
 
     @cached_property
     def engine(self) -> Engine:

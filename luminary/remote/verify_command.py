@@ -47,6 +47,14 @@ def lines_of(check: Json) -> Iterator[str]:
         else "not known to this platform, which proves nothing"
     )
     yield f"registry: {registry_words(check['registry'])}"
+    yield f"watermark: {watermark_words(check['watermark'])}"
+
+
+def watermark_words(layer: dict[str, Any]) -> str:
+    """What the search for the installation's noise has found."""
+    if layer["p_value"] is None:
+        return str(layer["state"])
+    return f"{layer['state'].replace('_', ' ')}: p = {layer['p_value']:.1g} over {layer['cells']} cells"
 
 
 def registry_words(layer: dict[str, Any]) -> str:

@@ -18,6 +18,8 @@ from services.tokenizer.problems import install_problem_handlers
 from services.tokenizer.routes import router
 from services.tokenizer.service import TokenizerService
 from services.tokenizer.settings import TokenizerProcessSettings, TokenizerServiceSettings
+from services.tokenizer.watermark_searches import WatermarkSearches
+from shared.noise_keys import NoiseSecret
 from shared.request_ids import RequestIds
 from shared.security_headers import SecurityHeaders
 from shared.settings import load_settings
@@ -28,14 +30,18 @@ from shared.tracing.setup import configure_tracing
 logger = logging.getLogger(__name__)
 
 
-def create_app(settings: TokenizerServiceSettings | None = None) -> FastAPI:
+def create_app(
+    settings: TokenizerServiceSettings | None = None, noise_secret: NoiseSecret | None = None
+) -> FastAPI:
     """Make the application and load its model. Settings that are not passed are read from the environment.
+
+    noise_secret: what pictures are searched for; None to search for nothing.
 
     Raises MoVQGANError if the model cannot be loaded, SettingsError if environment variables are invalid.
     """
     if settings is None:
         process = load_settings(TokenizerProcessSettings)
-        settings = process.tokenizer
+        settings, noise_secret = process.tokenizer, process.noise.parsed()
         configure_logging("tokenizer", process.log, json_lines=not sys.stderr.isatty())
         configure_tracing("tokenizer")
     metrics = Metrics()
@@ -51,12 +57,14 @@ def create_app(settings: TokenizerServiceSettings | None = None) -> FastAPI:
         """End the service's threads when the application ends."""
         yield
         app.state.work.close()
+        app.state.searches.close()
         await service.close()
 
     app = FastAPI(title="Luminary image tokenizer", lifespan=lifespan, telemetry=request_spans())
     app.state.service = service
     app.state.settings = settings
     app.state.metrics = metrics
+    app.state.searches = WatermarkSearches(noise_secret)
     app.state.work = Ongoing(bytes_of)
     app.include_router(router, dependencies=[Depends(check_secret)])
     app.add_middleware(RequestIds)

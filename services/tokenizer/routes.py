@@ -14,15 +14,18 @@ from services.tokenizer.patient_answers import PreferredWait, Work, answer_when_
 from services.tokenizer.problems import PROBLEMS
 from services.tokenizer.service import TokenizerService
 from services.tokenizer.settings import TokenizerServiceSettings
+from services.tokenizer.watermark_searches import WatermarkSearches
 from services.tokenizer.wire import (
     GRID_TYPE,
     CellSizeQuery,
     GridBody,
     SizeQuery,
+    WatermarkBody,
     cells_of,
     pixels_of,
     read_body,
     read_grid,
+    read_watermark_body,
 )
 from shared.pictures.formats import MEDIA_TYPES
 from shared.pictures.mask_modes import MaskMode
@@ -46,6 +49,11 @@ def get_settings(request: Request) -> TokenizerServiceSettings:
 def get_metrics(request: Request) -> Metrics:
     """The service's metrics."""
     return request.app.state.metrics
+
+
+def get_searches(request: Request) -> WatermarkSearches:
+    """The searches for the watermark."""
+    return request.app.state.searches
 
 
 Service = Annotated[TokenizerService, Depends(get_service)]
@@ -113,6 +121,23 @@ async def inspect(
         work_id("encode", repr(target).encode(), data), lambda started: service.encode(data, target, started)
     )
     return await answer_when_done(request, work, one, None, service.name)
+
+
+@router.post(
+    "/v1/watermark",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": WatermarkBody.model_json_schema()}},
+        }
+    },
+)
+async def search_watermark(
+    request: Request, limits: Limits, searches: Annotated[WatermarkSearches, Depends(get_searches)]
+) -> JSONResponse:
+    """Search codes for the noise of this installation; `log_p` is null where the noise has no secret."""
+    found = await searches.search(await read_watermark_body(request, limits.max_upload_bytes))
+    return JSONResponse({"log_p": found and found.log_p, "cells": found and found.cells})
 
 
 @router.post("/v1/decode", openapi_extra=GRID_BODY)

@@ -5,7 +5,7 @@ from typing import Self
 from pydantic import Field, FilePath, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from shared.settings import ProcessSettings, TokenizerSecret
+from shared.settings import NoiseSettings, ProcessSettings, TokenizerSecret
 
 
 class TokenizerServiceSettings(BaseSettings):
@@ -56,3 +56,4 @@ class TokenizerProcessSettings(ProcessSettings):
     """All settings of a tokenizer service process."""
 
     tokenizer: TokenizerServiceSettings
+    noise: NoiseSettings = Field(default_factory=NoiseSettings)

@@ -1,10 +1,10 @@
 """Token grids in requests and responses: JSON or the binary format, chosen by media type."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
 from fastapi import Query, Request
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from services.tokenizer.errors import BodyTooLargeError, RequestInvalidError
 from shared.field_errors import explain_faults
@@ -45,6 +45,32 @@ class GridBody(BaseModel):
     """The codes, row by row."""
 
 
+class KnownNoise(BaseModel):
+    """The noise that a picture was probably drawn with, and where the codes lie in that picture, in cells."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    seed: int
+    image: Annotated[int, Field(ge=0)]
+    rows: Annotated[int, Field(ge=1, le=LARGEST_SIDE)]
+    columns: Annotated[int, Field(ge=1, le=LARGEST_SIDE)]
+    row: Annotated[int, Field(ge=0)] = 0
+    column: Annotated[int, Field(ge=0)] = 0
+
+
+class WatermarkBody(GridBody):
+    """Codes in which the watermark is searched for."""
+
+    known: KnownNoise | None = None
+
+    @model_validator(mode="after")
+    def _lies_in_the_picture(self) -> Self:
+        known = self.known
+        if known and (known.row + self.height > known.rows or known.column + self.width > known.columns):
+            raise ValueError("the grid does not lie in the picture")
+        return self
+
+
 def pixels_of(size: str) -> tuple[int, int]:
     """(width, height) of a checked size."""
     parsed = ImageSize.parse(size)
@@ -79,6 +105,19 @@ async def read_grid(request: Request, limit: int) -> TokenGrid:
     except ValidationError as error:
         detail, errors = explain_faults(error.errors(include_url=False, include_input=False))
         raise RequestInvalidError(f"the body is not a token grid: {detail}", errors) from error
+
+
+async def read_watermark_body(request: Request, limit: int) -> WatermarkBody:
+    """Read what is searched for. Raises RequestInvalidError or BodyTooLargeError."""
+    try:
+        asked = WatermarkBody.model_validate_json(await read_body(request, limit))
+        TokenGrid(asked.height, asked.width, tuple(asked.tokens))
+    except TokenGridError as error:
+        raise RequestInvalidError(f"the body is not a token grid: {error}") from error
+    except ValidationError as error:
+        detail, errors = explain_faults(error.errors(include_url=False, include_input=False))
+        raise RequestInvalidError(f"the body is not a token grid: {detail}", errors) from error
+    return asked
 
 
 async def read_body(request: Request, limit: int) -> bytes:

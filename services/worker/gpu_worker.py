@@ -73,7 +73,7 @@ class GpuWorker:
         self._health = health
         own = settings.worker
         folder = Path(own.model)
-        loaded = load_engine(folder, own)
+        loaded = load_engine(folder, own, settings.noise.parsed())
         engine_identity, sizes = identify(folder, loaded.loaded), read_trained_sizes(folder)
         self._model = engine_identity.name
         knows = read_known_words(folder)

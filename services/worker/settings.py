@@ -9,6 +9,7 @@ from shared.settings import (
     BrokerSettings,
     DatabaseSettings,
     JobSettings,
+    NoiseSettings,
     ProcessSettings,
     ProvenanceSettings,
     PublicAddress,
@@ -121,4 +122,5 @@ class GpuWorkerProcessSettings(WorkerProcessSettings):
 
     worker: GpuWorkerSettings
     tokenizer: TokenizerAddress
+    noise: NoiseSettings = Field(default_factory=NoiseSettings)
     provenance: ProvenanceSettings = Field(default_factory=ProvenanceSettings)

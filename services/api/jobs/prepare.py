@@ -1,7 +1,7 @@
 """Turn a validated request into the job to store; pure functions."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -11,15 +11,21 @@ from services.api.images.sources import is_future
 from services.api.problems.codes import Problem, ProblemCode
 from shared.ids import IdKind, parse_id
 from shared.job_store import NewJob
+from shared.noise_keys import SECRET_NAME, WATERMARK_SEEDS
 from shared.pictures.masks import MaskRecord
 from shared.problem_documents import FieldError
 from shared.schemas.jobs import JobRequest
 from shared.seeds import CHOSEN_SEED_LIMIT
 
 
-def choose_seed() -> int:
-    """Choose a random seed for a request without one."""
-    return secrets.randbelow(CHOSEN_SEED_LIMIT)
+def choose_seed(noises: Iterable[object] = ()) -> int:
+    """Choose a random seed for a request without one.
+
+    noises: the noise's part of the numerics identities of running workers. If it has a secret, the seed is
+    one of those that a detector of the watermark can try.
+    """
+    has_secret = any(isinstance(noise, str) and SECRET_NAME.fullmatch(noise) for noise in noises)
+    return secrets.randbelow(WATERMARK_SEEDS if has_secret else CHOSEN_SEED_LIMIT)
 
 
 def complete_request(request: JobRequest, seed: int) -> JobRequest:

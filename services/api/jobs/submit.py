@@ -76,7 +76,7 @@ async def queue(gateway: Gateway, caller: Caller, order: Order, claim: Claim | N
     limit = caller.limits.queued_jobs or gateway.settings.gateway.max_queued_jobs
     if order.retry_of is None and order.replay_of is None:
         check_shape(order.request)
-    request = complete_request(order.request, choose_seed())
+    request = order.request
     async with gateway.database.transaction() as session:
         await session.run_sync(check_quota, caller.project_id, limit)
         await session.run_sync(check_storage, caller.project_id, caller.limits)
@@ -87,7 +87,8 @@ async def queue(gateway: Gateway, caller: Caller, order: Order, claim: Claim | N
         request = await session.run_sync(resolve_image, caller.project_id, request)
         request = await session.run_sync(resolve_controls, caller.project_id, request)
     offers = [worker.model for worker in workers]
-    request = with_size(request, offers)
+    noises = [worker.model.get("numerics", {}).get("noise") for worker in workers or latest]
+    request = with_size(complete_request(request, choose_seed(noises)), offers)
     check_offers(offers, request)
     check_numerics(offers, recent, request)
     if request.webhook is not None:

@@ -3,148 +3,142 @@
 import asyncio
 import hashlib
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
 from uuid import UUID
-
-from sqlalchemy import ColumnElement, and_
-from sqlalchemy.orm import Session
 
 from services.api.auth.api_keys import Caller
 from services.api.images.files import PictureFile, read_picture
 from services.api.process.gateway import Gateway
-from services.api.process.image_tokenizer import Inspection
+from services.api.process.image_tokenizer import Inspection, KnownNoise
+from services.api.provenance.compare import Found, compare_codes, match_of_pixels
 from services.api.provenance.repository import (
-    Known,
     find_known,
-    find_similar,
+    noise_of,
     registry_size,
     sizes_of_pictures,
 )
-from services.api.provenance.schemas import Match, ProvenanceCheck, RegistryLayer, State
-from services.api.provenance.sizes import Size, sizes_to_try
-from shared.fingerprints import RUNS_ASKED, Overlap, best_overlap, kept_runs, pixels_hash
+from services.api.provenance.schemas import ProvenanceCheck, RegistryLayer, State, WatermarkLayer
+from services.api.provenance.sizes import sizes_to_try
+from shared.fingerprints import pixels_hash
 from shared.ids import IdKind, format_id
 from shared.tables import PictureFingerprint
-from shared.token_grid import TokenGrid
 
 EVERYBODY = UUID(int=0)
 """Takes the place of the project for callers without a key: together they are one owner of decoders."""
 LARGEST_P_VALUE = 1e-4
-"""Matches of some codes that chance explains with a greater probability are not shown."""
+"""Evidence that chance explains with a greater probability is not shown."""
 SMALLEST_P_VALUE = 1e-300
-HASH_BITS = 256
 MOST_DRAWN_SIZES = 16
-
-
-@dataclass(frozen=True)
-class Found:
-    """A match in the registry. overlap: None for a match of pixels."""
-
-    known: Known
-    match: Match
-    log_p: float
-    overlap: Overlap | None = None
 
 
 async def check_picture(gateway: Gateway, caller: Caller | None, data: bytes) -> ProvenanceCheck:
     """What each layer says about a picture file. Raises Problem for a file that is no picture."""
     project_id = caller.project_id if caller else None
     picture = await read_picture(gateway.decoders, project_id or EVERYBODY, data)
-    registry = await look_into_registry(gateway, project_id, picture)
+    found, inspections = await look_into_registry(gateway, project_id, picture)
+    registry = shown(found, project_id) if found else RegistryLayer(state=state_without_match(inspections))
+    watermark = await look_for_watermark(gateway, found, inspections)
     return ProvenanceCheck(
-        drawn_here=registry.state is State.FOUND,
+        drawn_here=State.FOUND in {registry.state, watermark.state},
         sha256=hashlib.sha256(data).hexdigest(),
         media_type=picture.media_type,
         width=picture.width,
         height=picture.height,
         registry=registry,
+        watermark=watermark,
     )
 
 
 async def look_into_registry(
     gateway: Gateway, project_id: UUID | None, picture: PictureFile
-) -> RegistryLayer:
-    """Compare the file's pixels, then its codes, with those of drawn pictures."""
+) -> tuple[Found | None, Sequence[Inspection | None]]:
+    """Compare the file's pixels, then its codes at several sizes, with those of drawn pictures.
+
+    Returns the match, and the codes that were compared, the last ones with the match. An entry is None if the
+    tokenizer service did not answer.
+    """
     pixels = await asyncio.to_thread(pixels_hash, picture.data)
     async with gateway.database.transaction() as session:
         known = await session.run_sync(find_known, PictureFingerprint.pixels_sha256 == pixels, project_id)
-        size = await session.run_sync(registry_size)
+        registry = await session.run_sync(registry_size)
         drawn = await session.run_sync(sizes_of_pictures, MOST_DRAWN_SIZES)
     if known is not None:
-        return shown(Found(known, Match.PIXELS, math.log(size) - HASH_BITS * math.log(2)), project_id)
-    state = State.NOT_FOUND
-    for tried in sizes_to_try(picture.width, picture.height, drawn):
-        inspection = await inspect(gateway, picture, tried)
+        return match_of_pixels(known, registry), []
+    inspections: list[Inspection | None] = []
+    for size in sizes_to_try(picture.width, picture.height, drawn):
+        inspection = await gateway.image_tokenizer.inspect(picture.data, size)
+        inspections.append(inspection)
         if inspection is None:
-            state = State.UNAVAILABLE
             continue
         async with gateway.database.transaction() as session:
-            found = await session.run_sync(compare_codes, inspection, size, project_id)
+            found = await session.run_sync(
+                compare_codes, inspection, registry, project_id, math.log(LARGEST_P_VALUE)
+            )
         if found is not None:
-            return shown(found, project_id)
-    return RegistryLayer(state=state)
+            return found, inspections
+    return None, inspections
 
 
-async def inspect(gateway: Gateway, picture: PictureFile, size: Size) -> Inspection | None:
-    """The picture's codes at this size; None if the tokenizer service does not give them."""
-    return await gateway.image_tokenizer.inspect(picture.data, size)
+async def look_for_watermark(
+    gateway: Gateway, found: Found | None, inspections: Sequence[Inspection | None]
+) -> WatermarkLayer:
+    """Search the codes for the installation's noise: for that of the match, or for all that may be in it."""
+    known: KnownNoise | None = None
+    if found is not None:
+        async with gateway.database.transaction() as session:
+            drawn = await session.run_sync(noise_of, found.known)
+        if drawn is None:
+            return WatermarkLayer(state=State.UNAVAILABLE)
+        grid = found.grid or drawn.grid
+        known = place_of(found, drawn.known, grid.height, grid.width)
+        searched = [grid if known is not None else drawn.grid]
+        known = known or drawn.known
+    else:
+        searched = [inspection.grid for inspection in inspections if inspection is not None]
+    layer = WatermarkLayer(state=State.UNAVAILABLE if not searched else State.NOT_FOUND)
+    for grid in searched:
+        answer = await gateway.image_tokenizer.search_watermark(grid, known)
+        if answer is None:
+            layer = WatermarkLayer(state=State.UNAVAILABLE)
+        elif answer.log_p is None:
+            return WatermarkLayer(state=State.OFF)
+        elif answer.log_p <= math.log(LARGEST_P_VALUE):
+            return WatermarkLayer(state=State.FOUND, p_value=p_value(answer.log_p), cells=answer.cells)
+        elif layer.state is State.NOT_FOUND:
+            layer = WatermarkLayer(state=State.NOT_FOUND, p_value=p_value(answer.log_p), cells=answer.cells)
+    return layer
 
 
-def compare_codes(
-    session: Session, inspection: Inspection, registry: float, project_id: UUID | None
-) -> Found | None:
-    """The drawn picture whose codes are most like these; None if chance explains the best match.
-
-    A picture with all of these codes is always a match: the platform has drawn exactly this.
-
-    registry: number of pictures among which the best is found.
-    """
-    grid, tokenizer = inspection.grid, inspection.tokenizer
-    best: Found | None = None
-    similar = find_similar(session, tokenizer, kept_runs(grid, RUNS_ASKED))
-    equal = find_known(session, has_codes(grid, tokenizer), project_id)
-    for known, drawn in [*([] if equal is None else [(equal, grid)]), *similar]:
-        overlap = best_overlap(grid, drawn)
-        if overlap is None:
-            continue
-        log_p = overlap.log_p + math.log(registry * shifts(grid, drawn, overlap))
-        match = Match.TOKENS if grid == drawn else Match.NEAR
-        if best is None or (best.match is Match.NEAR and log_p < best.log_p):
-            best = Found(known, match, log_p, overlap)
-    if best is None or (best.match is Match.NEAR and best.log_p > math.log(LARGEST_P_VALUE)):
+def place_of(found: Found, noise: KnownNoise, height: int, width: int) -> KnownNoise | None:
+    """The noise of a match with the place of the codes in it; None if they reach beyond the drawn picture."""
+    if found.overlap is None:
+        return noise
+    row, column = found.overlap.row, found.overlap.column
+    if row < 0 or column < 0 or row + height > noise.rows or column + width > noise.columns:
         return None
-    return best
+    return noise.model_copy(update={"row": row, "column": column})
 
 
-def has_codes(grid: TokenGrid, tokenizer: str) -> ColumnElement[bool]:
-    """The condition that a fingerprint has all of these codes."""
-    sha256 = bytes.fromhex(grid.sha256())
-    return and_(PictureFingerprint.tokens_sha256 == sha256, PictureFingerprint.tokenizer == tokenizer)
-
-
-def shifts(first: TokenGrid, second: TokenGrid, overlap: Overlap) -> int:
-    """By how much a bound grows because grids were compared at several shifts (Bonferroni, with weights).
-
-    Whole pictures of equal size have one half of the weight, all other shifts share the other half.
-    """
-    if (overlap.row, overlap.column) == (0, 0) and (first.height, first.width) == (
-        second.height,
-        second.width,
-    ):
-        return 2
-    return 2 * (first.height + second.height - 1) * (first.width + second.width - 1)
+def state_without_match(inspections: Sequence[Inspection | None]) -> State:
+    """The registry's state if nothing matched."""
+    return State.UNAVAILABLE if None in inspections else State.NOT_FOUND
 
 
 def shown(found: Found, project_id: UUID | None) -> RegistryLayer:
-    """The layer's answer. Another project's picture is not named."""
+    """The registry's answer. Another project's picture is not named."""
     known, overlap = found.known, found.overlap
     own = known.project_id == project_id
     return RegistryLayer(
         state=State.FOUND,
         match=found.match,
-        p_value=min(1.0, max(SMALLEST_P_VALUE, math.exp(max(found.log_p, math.log(SMALLEST_P_VALUE))))),
+        p_value=p_value(found.log_p),
         matching_cells=None if overlap is None else overlap.matching,
         compared_cells=None if overlap is None else overlap.cells,
         image_id=format_id(IdKind.IMAGE, known.image_id) if own else None,
         job_id=format_id(IdKind.JOB, known.job_id) if own and known.job_id else None,
     )
+
+
+def p_value(log_p: float) -> float:
+    """A probability from its logarithm, within the range of JSON's numbers."""
+    return min(1.0, math.exp(max(log_p, math.log(SMALLEST_P_VALUE))))

@@ -10,7 +10,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, array
 from sqlalchemy.orm import Session
 from sqlalchemy.types import Integer
 
-from shared.tables import Candidate, Image, ImageTokens, PictureFingerprint
+from services.api.process.image_tokenizer import KnownNoise
+from shared.tables import Candidate, Image, ImageTokens, JobRequestRow, PictureFingerprint
 from shared.token_grid import TokenGrid
 
 MOST_LOOKED_AT = 1000
@@ -97,3 +98,28 @@ def sizes_of_pictures(session: Session, most: int) -> list[tuple[int, int]]:
         .limit(most)
     )
     return [(width, height) for width, height in session.execute(statement)]
+
+
+@dataclass(frozen=True)
+class DrawnNoise:
+    """The noise that a picture was drawn with, and its codes."""
+
+    known: KnownNoise
+    grid: TokenGrid
+
+
+def noise_of(session: Session, known: Known) -> DrawnNoise | None:
+    """The noise of a picture of the registry; None if its job had no seed or is gone."""
+    pair = _with_codes(session, known.image_id)
+    statement = (
+        select(JobRequestRow.request["seed"], Candidate.position, Candidate.drawn_index)
+        .join(Candidate, Candidate.job_id == JobRequestRow.job_id)
+        .where(Candidate.image_id == known.image_id)
+    )
+    row = session.execute(statement).first()
+    if pair is None or row is None or row[0] is None:
+        return None
+    seed, position, drawn_index = row
+    grid = pair[1]
+    image = position if drawn_index is None else drawn_index
+    return DrawnNoise(KnownNoise(seed=seed, image=image, rows=grid.height, columns=grid.width), grid)

@@ -21,6 +21,7 @@ CHECK_EXAMPLE: dict[str, Any] = {
         "image_id": "img_00t8bh6ef7f1pv3n8q0sxghg3w",
         "job_id": "job_00t8bh6dfsfk3t1a0b5n5scm5e",
     },
+    "watermark": {"state": "found", "p_value": 2.2e-95, "cells": 9216},
 }
 
 
@@ -30,6 +31,7 @@ class State(StrEnum):
     FOUND = "found"
     NOT_FOUND = "not_found"
     UNAVAILABLE = "unavailable"
+    OFF = "off"
 
 
 class Match(StrEnum):
@@ -61,6 +63,19 @@ class RegistryLayer(BaseModel):
     job_id: str | None = None
 
 
+class WatermarkLayer(BaseModel):
+    """The noise of this installation in the codes of the picture."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    state: State
+    """`off`: the operator has set no noise secret, so pictures carry no watermark."""
+    p_value: float | None = None
+    """Upper bound for the probability that a picture that was not drawn with the secret has such codes."""
+    cells: int | None = None
+    """Codes that were compared with the noise."""
+
+
 class ProvenanceCheck(BaseModel):
     """What each layer says about a picture."""
 
@@ -75,3 +90,4 @@ class ProvenanceCheck(BaseModel):
     width: int
     height: int
     registry: RegistryLayer
+    watermark: WatermarkLayer

@@ -44,7 +44,7 @@ class _Place(NamedTuple):
         """Key of the position's noise. It counts from START, so the length of the prompt does not matter."""
         request = self.sequence.request
         offset = self.position - self.sequence.plan.image_start
-        return noise_key(request.sampling.seed, request.image, offset)
+        return noise_key(request.sampling.seed, request.image, offset, self.sequence.secret)
 
 
 def draw(works: Items[Work], logits: Tensor) -> list[Drawn]:

@@ -85,7 +85,7 @@ class Engine:
         model does not have or that are more than the picture's.
         """
         handle = Handle(request)
-        sequence = Sequence(request, self._closed_plan(request), self.image_ids)
+        sequence = Sequence(request, self._closed_plan(request), self.image_ids, self.loaded.noise_secret)
         handle.plan = sequence.plan
         self._publish(sequence, handle)
         if sequence.finished:

@@ -31,7 +31,7 @@ def draw_header(loaded: LoadedModel, request: GenerationRequest, opened: OpenPla
             raise GrammarError(f"the model did not start an image within {LONGEST_TEXT} tokens")
         in_image = opened.state.offset > 0
         logits = _next_logits(loaded, opened.tokens)
-        opened = opened.extend(_sample(logits, request, said, in_image=in_image))
+        opened = opened.extend(_sample(loaded, logits, request, said, in_image=in_image))
     return opened.plan
 
 
@@ -44,7 +44,9 @@ def _next_logits(loaded: LoadedModel, tokens: tuple[int, ...]) -> Tensor:
     return loaded.model.logits(hidden[count - 1 : count])
 
 
-def _sample(logits: Tensor, request: GenerationRequest, said: int, *, in_image: bool) -> int:
+def _sample(
+    loaded: LoadedModel, logits: Tensor, request: GenerationRequest, said: int, *, in_image: bool
+) -> int:
     asked = request.sampling
     parameters = SamplingParameters(
         guidance_scale=1.0,
@@ -57,5 +59,5 @@ def _sample(logits: Tensor, request: GenerationRequest, said: int, *, in_image: 
     if parameters.temperature > 0:
         # noise of text has negative offsets, so that it differs from the noise of image tokens
         ids = torch.arange(logits.shape[1], device=logits.device)
-        scores = scores + gumbel_noise(asked.seed, request.image, [-1 - said], ids)
+        scores = scores + gumbel_noise(asked.seed, request.image, [-1 - said], ids, loaded.noise_secret)
     return int(scores.argmax(-1))

@@ -14,6 +14,7 @@ from services.worker.engine.layout.sequence_plan import SequencePlan
 from services.worker.engine.model.kv_cache import CacheRun, run_length
 from services.worker.engine.request import GenerationRequest
 from services.worker.engine.window import FIRST_REACH, WINDOWS, Acceptance
+from shared.noise_keys import NoiseSecret
 
 FEW_ROWS = 16
 """A sequence that needs more rows than this to decide its next position is in prefill."""
@@ -54,6 +55,8 @@ class Sequence:
     request: GenerationRequest
     plan: SequencePlan
     image_ids: range
+    secret: NoiseSecret | None = None
+    """Secret of the installation's noise, if it has one."""
     streams: list[Stream] = field(default_factory=list[Stream])
     drawn: int = 0
     score: float = 0.0

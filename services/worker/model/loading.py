@@ -21,11 +21,12 @@ from services.worker.engine.loading.memory_plan import (
 from services.worker.engine.loading.model_folder import check_model_folder
 from services.worker.model.picture_sizes import TrainedSizes, read_trained_sizes
 from services.worker.settings import AUTO, GpuWorkerSettings
+from shared.noise_keys import NoiseSecret
 
 logger = logging.getLogger(__name__)
 
 
-def load_engine(folder: Path, own: GpuWorkerSettings) -> Engine:
+def load_engine(folder: Path, own: GpuWorkerSettings, noise_secret: NoiseSecret | None = None) -> Engine:
     """Load the model of a folder into an engine.
 
     Raises EngineError if the folder is damaged or does not fit into memory, before any weight is read.
@@ -50,7 +51,7 @@ def load_engine(folder: Path, own: GpuWorkerSettings) -> Engine:
         code_interval_seconds=own.code_interval_seconds,
     )
     try:
-        return Engine(load_model(folder, precision, device), options)
+        return Engine(load_model(folder, precision, device, noise_secret=noise_secret), options)
     except (MemoryError, OSError, RuntimeError) as error:
         if not is_memory_refusal(error):
             raise

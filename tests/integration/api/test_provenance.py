@@ -69,7 +69,8 @@ def test_another_project_s_equal_picture_does_not_hide_one_s_own(
 
 def test_without_the_tokenizer_service_other_pictures_are_not_judged(alice: Project) -> None:
     answer = alice.post(PATH, files={"file": png(colour=(1, 2, 3))}).json()
-    assert (answer["drawn_here"], answer["registry"]["state"]) == (False, "unavailable")
+    states = answer["registry"]["state"], answer["watermark"]["state"]
+    assert (answer["drawn_here"], states) == (False, ("unavailable", "unavailable"))
 
 
 def test_a_project_may_keep_its_pictures_out_of_the_registry(alice: Project, database: Database) -> None:

@@ -20,7 +20,8 @@ from services.api.settings import GatewayProcessSettings, GatewaySettings
 from services.tokenizer.app import create_app as create_tokenizer
 from services.tokenizer.settings import TokenizerServiceSettings
 from shared.database import Database
-from shared.settings import StorageSettings
+from shared.noise_keys import WATERMARK_SEEDS
+from shared.settings import NoiseSettings, StorageSettings
 from shared.storage import ObjectStorage
 from tests.support.gateway.clients import Project, assert_problem
 from tests.support.gateway.running import admit, running_gateway
@@ -29,6 +30,7 @@ from tests.support.platforms.platform import PlatformUnderTest, make_settings, n
 from tests.support.servers.databases import administer, database_settings
 
 WAIT = {"Prefer": "wait=60"}
+NOISE_SECRET = "a secret for these tests"
 LARGEST_SIDE = 1536
 """Longest side in pixels: the size tokens of the random model go up to 48."""
 
@@ -55,14 +57,17 @@ def artist(stack: EmbeddedStack, template_database: str, drawing_models: Path) -
     )
     database = Database(database_settings(stack, name))
     tokenizer = TokenizerServiceSettings(model=str(drawing_models / "movqgan"), device="cpu")
-    with serve(create_tokenizer(tokenizer)) as url:
+    noise = NoiseSettings(secret=SecretStr(NOISE_SECRET))
+    with serve(create_tokenizer(tokenizer, noise.parsed())) as url:
         settings = make_settings(stack, database_settings(stack, name), storage, url)
+        settings = settings.model_copy(update={"noise": noise})
         gateway = GatewayProcessSettings(
             database=settings.database,
             broker=settings.broker,
             storage=storage,
             jobs=settings.jobs,
             gateway=GatewaySettings(public_url="http://testserver"),
+            tokenizer=settings.tokenizer,
         )
         with running_gateway(gateway) as client:
             project = admit(database, client, "artist")
@@ -189,6 +194,19 @@ def test_a_chosen_seed_draws_the_picture_again(artist: Project) -> None:
     first = drawn(artist, prompt="a red circle", seed=None)
     again = drawn(artist, prompt="a red circle", seed=first["request"]["seed"])
     assert again["outputs"][0]["tokens_sha256"] == first["outputs"][0]["tokens_sha256"]
+
+
+def test_pictures_carry_the_noise_of_the_installation(artist: Project, photo: str) -> None:
+    job = drawn(artist, task="edit", image=photo, prompt="make it blue", seed=None)
+    assert job["request"]["seed"] < WATERMARK_SEEDS
+    file = artist.get(job["outputs"][0]["url"]).content
+    check = artist.post("/v1/provenance/check", files={"file": file}).json()
+    assert (check["drawn_here"], check["registry"]["match"]) == (True, "pixels")
+    assert check["registry"]["image_id"] == job["outputs"][0]["id"]
+    assert (check["watermark"]["state"], check["watermark"]["cells"]) == ("found", 64)
+    assert check["watermark"]["p_value"] < 1e-12
+    (model,) = artist.get("/v1/models").json()["data"]
+    assert model["numerics"][0]["noise"].startswith("1 secret ")
 
 
 def test_the_model_that_draws_is_offered_by_name(artist: Project) -> None:

@@ -5,9 +5,10 @@ from uuid import UUID
 
 import pytest
 
-from services.api.jobs.prepare import complete_request, new_job
+from services.api.jobs.prepare import choose_seed, complete_request, new_job
 from services.api.problems.codes import Problem
 from shared.jobs import Priority, Queue
+from shared.noise_keys import WATERMARK_SEEDS
 from shared.schemas.jobs import JobRequest
 
 
@@ -18,6 +19,12 @@ def request_with(**fields: object) -> JobRequest:
 def test_a_given_seed_is_kept_and_a_missing_one_is_filled_in() -> None:
     assert complete_request(request_with(seed=0), seed=5).seed == 0
     assert complete_request(request_with(), seed=5).seed == 5
+
+
+def test_chosen_seeds_can_all_be_tried_where_the_noise_has_a_secret() -> None:
+    secret = ["1 secret 0123456789abcdef", 1, None]
+    assert max(choose_seed(secret) for _ in range(100)) < WATERMARK_SEEDS
+    assert max(choose_seed([1, None]) for _ in range(100)) >= WATERMARK_SEEDS
 
 
 def test_deadlines_are_told_in_utc() -> None:

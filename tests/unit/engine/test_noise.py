@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from services.worker.engine.sampling import noise as noise_module
-from services.worker.engine.sampling.noise import gumbel_noise
+from services.worker.engine.sampling.noise import NOISE_VERSION, gumbel_noise, noise_name
+from shared.noise_keys import NoiseSecret, position_key
 
 EULER_GAMMA = 0.5772156649015329
 MASK64 = (1 << 64) - 1
@@ -183,3 +184,36 @@ def test_neighbours_of_every_kind_are_independent():
         both = int(((block > 4.6) & (other > 4.6)).sum())
         expected = block.numel() * (1 - exp(-exp(-4.6))) ** 2
         assert abs(both - expected) < 5 * sqrt(expected), name
+
+
+SECRET = NoiseSecret.from_text("a secret for these tests")
+KEYS = [15410107228655230293, 17774019963010572809, 2967135009056754652, 2967135009056754652]
+
+
+def test_without_a_secret_the_noise_is_that_of_every_installation() -> None:
+    place = (7, 0, range(3), torch.arange(5))
+    assert torch.equal(gumbel_noise(*place), gumbel_noise(*place, None))
+    assert noise_name(None) == NOISE_VERSION
+
+
+def test_a_secret_gives_noise_that_nothing_else_gives() -> None:
+    place = (7, 0, range(64), torch.arange(500))
+    plain, secret = gumbel_noise(*place), gumbel_noise(*place, SECRET)
+    other = gumbel_noise(*place, NoiseSecret.from_text("another secret for tests"))
+    assert abs(correlation(plain, secret)) < 0.02
+    assert abs(correlation(other, secret)) < 0.02
+    assert torch.equal(secret, gumbel_noise(*place, NoiseSecret.from_text(" a secret for these tests\n")))
+    assert noise_name(SECRET) == f"1 secret {SECRET.fingerprint}"
+
+
+def test_the_noise_of_a_secret_never_changes() -> None:
+    """Whoever has kept seed and secret draws the picture again."""
+    keys = [position_key(seed, image, 3, SECRET) for seed, image in ((0, 0), (7, 1), (-1, 0), (2**64 - 1, 0))]
+    assert keys == KEYS
+    assert keys[2] == keys[3]
+
+
+def test_a_secret_is_long_and_not_shown() -> None:
+    with pytest.raises(ValueError, match="at least 16 characters"):
+        NoiseSecret.from_text("  too short      ")
+    assert repr(SECRET) == f"NoiseSecret(fingerprint='{SECRET.fingerprint}')"

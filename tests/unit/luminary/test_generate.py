@@ -114,6 +114,22 @@ def test_words_that_the_model_does_not_know_are_named(
     assert "warning: `cat` is unknown to this model; it knows: ball, cube, star" in error
 
 
+def test_a_noise_secret_draws_other_pictures_with_another_identity(
+    luminary: Run, model: Path, tmp_path: Path
+):
+    secret = tmp_path / "secret"
+    secret.write_text("a secret for these tests\n")
+    arguments = ["generate", "--model", model, "--prompt", "a ball", "--size", "64x64", "--seed", 5]
+    assert luminary(*arguments, "--out", tmp_path / "plain.png") == 0
+    assert luminary(*arguments, "--noise-secret-file", secret, "--out", tmp_path / "secret.png") == 0
+    plain, drawn = (parameters(tmp_path / name) for name in ("plain.png", "secret.png"))
+    assert plain["tokens_sha256"] != drawn["tokens_sha256"]
+    assert plain["numerics"] != drawn["numerics"]
+    assert "these tests" not in str(drawn)
+    secret.write_text("short")
+    assert luminary(*arguments, "--noise-secret-file", secret, "--out", tmp_path / "short.png") == 2
+
+
 @pytest.mark.parametrize("quant", ["none", "int8", "nf4"])
 def test_speculation_changes_no_byte_of_the_file(luminary: Run, model: Path, tmp_path: Path, quant: str):
     call = ["generate", "--model", model, "--prompt", "a ball", "--size", "64x64", "--seed", 3]

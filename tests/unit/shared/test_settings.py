@@ -165,7 +165,7 @@ def test_every_secret_can_be_in_a_file(
 def test_the_secrets_in_files_are_all_there_are() -> None:
     """A new secret setting gets its `_FILE` by its type."""
     found = {variable for part in SECTIONS.values() for variable in secret_variables(part).values()}
-    assert found == {*SECRETS, "TOKENIZER_SECRET", "S3_READ_COPIES"}
+    assert found == {*SECRETS, "TOKENIZER_SECRET", "S3_READ_COPIES", "NOISE_SECRET"}
     files = dict.fromkeys([f"{variable}{FILE_SUFFIX}" for variable in found], "x")
     assert misspelt_variables(files, SECTIONS.values()) == []
 

@@ -26,7 +26,9 @@ from services.worker.engine.loading.weight_streaming import load_transformer
 from services.worker.engine.loading.weights_fingerprint import fingerprint_adapter, fingerprint_model
 from services.worker.engine.model.config import ModelConfig
 from services.worker.engine.model.transformer import DecoderLayer, Transformer
+from services.worker.engine.sampling.noise import noise_name
 from services.worker.engine.window import StepCosts
+from shared.noise_keys import NoiseSecret
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class LoadedModel:
     image_ids: token ids of the image codes. ignored: weights of the checkpoint that the decoder does not use.
     capabilities: results of the self-check on this machine. adapter: name of the merged adapter.
     default_size, default_guidance_scale: recommendations of generation_config.json.
-    numerics: the numerics identity of its pictures.
+    numerics: the numerics identity of its pictures. noise_secret: None for the noise of every installation.
     """
 
     model: Transformer
@@ -52,6 +54,7 @@ class LoadedModel:
     default_guidance_scale: float
     numerics: NumericsIdentity
     adapter: str | None = None
+    noise_secret: NoiseSecret | None = None
 
     @cached_property
     def step_costs(self) -> StepCosts:
@@ -66,11 +69,12 @@ def load_model(
     adapter: str | None = None,
     *,
     fused: bool | None = None,
+    noise_secret: NoiseSecret | None = None,
 ) -> LoadedModel:
     """Load a model folder of the public layout.
 
     adapter: name or path of an adapter to merge; see `find_adapter`. fused: use the fused decoder; by default
-    where it can run and the model is large.
+    where it can run and the model is large. noise_secret: secret of the installation's noise.
     Raises CheckpointError for incomplete or damaged files, VocabularyError for a tokenizer of another
     family, PrecisionError for a precision that this device cannot run.
     """
@@ -108,6 +112,7 @@ def load_model(
         image_ids,
         weights=fingerprint_model(folder),
         adapter=None if adapter is None else fingerprint_adapter(find_adapter(folder, adapter)),
+        noise=noise_name(noise_secret),
     )
     give_back_freed_memory()
     return LoadedModel(
@@ -124,4 +129,5 @@ def load_model(
         default_size=checked.default_size,
         default_guidance_scale=checked.default_guidance_scale,
         adapter=None if change is None else change.name,
+        noise_secret=noise_secret,
     )

@@ -47,9 +47,10 @@ class NumericsIdentity:
 
     weights: fingerprint of the model's files. kernels: names of the kernels. device: class of the hardware.
     threads: number of threads if the bits depend on it, else None. adapter: fingerprint of the merged
-    adapter. noise: version of the noise. arithmetic: hash of the results of a short pass of the loaded model,
-    which differs between libraries and CPUs that the other parts do not distinguish. image_tokenizer:
-    fingerprint and device class of the tokenizer service; the engine does not know it.
+    adapter. noise: version of the noise, and the fingerprint of its secret if it has one. arithmetic: hash of
+    the results of a short pass of the loaded model, which differs between libraries and CPUs that the other
+    parts do not distinguish. image_tokenizer: fingerprint and device class of the tokenizer service; the
+    engine does not know it.
     """
 
     weights: str
@@ -58,7 +59,7 @@ class NumericsIdentity:
     device: str
     threads: int | None
     adapter: str | None
-    noise: int
+    noise: int | str
     arithmetic: str
     image_tokenizer: str | None = None
 
@@ -89,6 +90,7 @@ def name_numerics(
     *,
     weights: str,
     adapter: str | None,
+    noise: int | str = NOISE_VERSION,
 ) -> NumericsIdentity:
     """The numerics identity of a loaded model. weights, adapter: fingerprints of their files."""
     probe = _Probe(model, precision, device)
@@ -100,7 +102,7 @@ def name_numerics(
         device=device_class(device),
         threads=None if any_threads(kernels, precision, device) else torch.get_num_threads(),
         adapter=adapter,
-        noise=NOISE_VERSION,
+        noise=noise,
         arithmetic=probe.arithmetic(image_ids),
     )
 

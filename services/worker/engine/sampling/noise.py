@@ -3,8 +3,8 @@
 Noise is computed from its place, not drawn from a sequential generator: it does not depend on the order of
 calls, the batch, the worker or the device.
 
-1. splitmix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014) turns seed, image
-   and position into two 32-bit keys per row.
+1. `shared.noise_keys` turns seed, image and position, and the installation's secret if it has one, into two
+   32-bit keys per row.
 2. lowbias32 (Wellons: "Prospecting for hash functions", 2018) mixes a token with the keys, one before its
    first multiplication and one after, into a uniform 32-bit integer.
 3. Interpolation in a table turns the integer into standard Gumbel noise.
@@ -23,13 +23,10 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from shared.noise_keys import NoiseSecret, position_key
+
 NOISE_VERSION: Final = 1
 """Raise this when the noise of any place changes: every picture changes with it."""
-
-_GAMMA = 0x9E3779B97F4A7C15
-"""splitmix64's increment, the golden ratio times 2^64."""
-
-_MASK = (1 << 64) - 1
 
 _KNOTS_PER_OCTAVE = 128
 """Knots are the float32 numbers whose lower 16 bits are zero: 7 bits of mantissa are left."""
@@ -38,20 +35,27 @@ _SMALLEST_KNOT = 0x3F00
 """Upper half of the float32 0.5, the smallest magnitude that occurs."""
 
 
-def gumbel_noise(seed: int, image: int, positions: Iterable[int], tokens: Tensor) -> Tensor:
+def gumbel_noise(
+    seed: int, image: int, positions: Iterable[int], tokens: Tensor, secret: NoiseSecret | None = None
+) -> Tensor:
     """Standard Gumbel noise for every pair of a position and a token.
 
     seed, image, positions: any integers; they are taken modulo 2^64. tokens: [n] from 0 to 2^31 - 1.
     Returns [positions, n] float32 on the tokens' device, between -3.14 and 22.88 (the uniform integer has 32
     bits). It deviates from the exact Gumbel variable of its uniform integer by at most 1e-5.
     """
-    keys = [noise_key(seed, image, position) for position in positions]
+    keys = [noise_key(seed, image, position, secret) for position in positions]
     return gumbel_noise_of(keys, _lowbias32(tokens.to(torch.int32)))
 
 
-def noise_key(seed: int, image: int, position: int) -> int:
+def noise_name(secret: NoiseSecret | None) -> int | str:
+    """The noise's part of the numerics identity: its version, and which secret it has."""
+    return NOISE_VERSION if secret is None else f"{NOISE_VERSION} secret {secret.fingerprint}"
+
+
+def noise_key(seed: int, image: int, position: int, secret: NoiseSecret | None = None) -> int:
     """The key of a position for `gumbel_noise_of`: a signed 64-bit integer."""
-    key = _splitmix64(_stream(seed, image) + position * _GAMMA)
+    key = position_key(seed, image, position, secret)
     return key - (1 << 64) if key >> 63 else key
 
 
@@ -68,20 +72,6 @@ def gumbel_noise_of(keys: Sequence[int], hashed: Tensor) -> Tensor:
     """
     halves = torch.tensor(keys, dtype=torch.int64, device=hashed.device).view(torch.int32).view(-1, 2, 1)
     return _to_gumbel(_lowbias32(hashed ^ halves[:, 0], halves[:, 1]))
-
-
-@lru_cache(maxsize=1024)
-def _stream(seed: int, image: int) -> int:
-    """The splitmix64 state of position 0 of an image."""
-    return _splitmix64(_splitmix64(seed) + image * _GAMMA)
-
-
-def _splitmix64(state: int) -> int:
-    """One output of the splitmix64 generator."""
-    value = (state + _GAMMA) & _MASK
-    value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-    value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & _MASK
-    return value ^ (value >> 31)
 
 
 def _lowbias32(value: Tensor, key: Tensor | int = 0) -> Tensor:
