@@ -4,21 +4,26 @@ import base64
 import io
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 from zlib import crc32
 
 import pytest
+from fastapi import FastAPI
 from PIL import Image
 from starlette.testclient import TestClient
 
+from services.api.events.feed import Feed
 from services.api.problems.codes import ProblemCode
 from services.api.settings import GatewayProcessSettings
 from shared.database import Database
+from shared.job_store import ClaimedJob
+from shared.partial_pictures import PartialChannel, PartialPicture
 from shared.storage import ObjectStorage
 from tests.support.gateway.clients import Project, png
 from tests.support.gateway.openai import FAILING, Json, Painter, add_worker, error_of
 from tests.support.gateway.running import running_gateway
 from tests.support.gateway.sessions import draw
+from tests.support.platforms.platform import eventually
 
 PATH = "/openai/v1/responses"
 CONVERSATIONS = "/openai/v1/conversations"
@@ -163,6 +168,43 @@ def test_a_stream_has_numbered_events_and_goes_on_from_any_of_them(
         for number in (-1, 2, 9, events[-2]["sequence_number"]):
             resumed = again.get(path, params={"stream": True, "starting_after": number})
             assert events_of(resumed.text) == [one for one in events if one["sequence_number"] > number]
+
+
+def test_partial_pictures_come_between_the_beginning_and_the_picture(
+    alice: Project, database: Database, gateway_settings: GatewayProcessSettings
+) -> None:
+    add_worker(database)
+    redis_url = gateway_settings.broker.redis_url
+    assert redis_url is not None
+    channel = PartialChannel(redis_url.get_secret_value())
+    feed: Feed = cast("FastAPI", alice.client.app).state.feed
+
+    def show(claimed: ClaimedJob) -> None:
+        job, project = claimed.lease.job_id, claimed.project_id
+        eventually(lambda: channel.watched([(job, project)]), "a client watches the job")
+        channel.send(
+            PartialPicture(
+                job_id=job,
+                project_id=project,
+                attempt=claimed.lease.attempt,
+                index=0,
+                rows_done=5,
+                rows_total=8,
+                media_type="image/png",
+                picture=png(64, 64),
+                is_among_few=True,
+            )
+        )
+        eventually(lambda: any(vars(watch)["_sent"] for watch in feed.streams.all()), "it is sent")
+
+    with Painter(database, ObjectStorage(gateway_settings.storage), before=show):
+        body = {"input": "a boat", "tools": [{**TOOL, "partial_images": 1}], "stream": True}
+        events = events_of(alice.post(PATH, json=body).text)
+    names = [event["type"] for event in events]
+    assert names[4:7] == [f"{CALL}.generating", f"{CALL}.partial_image", f"{CALL}.completed"]
+    partial = events[5]
+    assert base64.b64decode(partial["partial_image_b64"]) == png(64, 64)
+    assert (partial["partial_image_index"], partial["item_id"]) == (0, events[2]["item"]["id"])
 
 
 def test_home_assistants_forced_call_works(alice: Project, painter: Painter) -> None:

@@ -45,7 +45,8 @@ async def draw(gateway: Gateway, asked: Asked, job: JobRequest) -> Response:
     job_id = job_of(await submit(gateway, caller, Order(job, lambda: asked.digest, receipt), key))
     if asked.wanted.fields.stream:
         feed: Feed = asked.request.app.state.feed
-        return PictureStream(feed, StreamedPictures(gateway, feed, asked.wanted, job_id))
+        pictures = StreamedPictures(gateway, feed, asked.wanted, job_id)
+        return PictureStream(feed, pictures.watch, pictures.read())
     answer = await drawn(gateway, asked, job_id)
     return Response(answer.model_dump_json(), media_type="application/json")
 

@@ -47,10 +47,10 @@ Json = dict[str, Any]
 class PictureStream(StreamingResponse):
     """The response; its place among the open event streams is free when it ends, however it ends."""
 
-    def __init__(self, feed: Feed, pictures: "StreamedPictures") -> None:
-        self._feed, self._watch = feed, pictures.watch
-        self._lines = pictures.read()
-        super().__init__(self._lines, media_type="text/event-stream", headers=HEADERS)
+    def __init__(self, feed: Feed, watch: PictureWatch, lines: AsyncGenerator[bytes]) -> None:
+        """watch: what the stream is about, for which it takes its place."""
+        self._feed, self._watch, self._lines = feed, watch, lines
+        super().__init__(lines, media_type="text/event-stream", headers=HEADERS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the stream. Raises Problem, before anything is sent, if too many are open."""

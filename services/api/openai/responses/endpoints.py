@@ -84,6 +84,7 @@ async def create_response(
 
 @router.get("/{response_id}", response_class=Response, responses={**ANSWER, **READ})
 async def get_response(
+    request: Request,
     caller: CallerDep,
     gateway: GatewayDep,
     response_id: ResponseId,
@@ -97,7 +98,8 @@ async def get_response(
     async with gateway.database.transaction() as session:
         answered = await session.run_sync(read_response, caller.project_id, response_id)
     if stream:
-        return stream_of(gateway, caller.project_id, answered, starting_after)
+        feed = request.app.state.feed
+        return stream_of(gateway, feed, caller.project_id, answered, starting_after)
     return await whole_response(gateway, answered)
 
 

@@ -24,7 +24,7 @@ async def response_answer(
     if answered is None:
         raise RuntimeError("a response has a job or a text")
     if accepted.stream:
-        return stream_of(gateway, project_id, answered, BEFORE_ALL)
+        return stream_of(gateway, request.app.state.feed, project_id, answered, BEFORE_ALL)
     return await whole_response(gateway, answered)
 
 

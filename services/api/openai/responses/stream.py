@@ -1,52 +1,89 @@
 """Send the events of a response, from any number on, while its job is followed."""
 
+import asyncio
+import time
 from collections.abc import AsyncGenerator
 from uuid import UUID
 
-from fastapi.sse import format_sse_event
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
-from services.api.openai.pictures.answers import picture_texts
-from services.api.openai.responses.events import events_of
-from services.api.openai.responses.view import Answered, view_response
-from services.api.openai.turns.follow import follow
+from services.api.events.event_stream import PING_SECONDS
+from services.api.events.feed import Feed
+from services.api.events.messages import PING
+from services.api.events.subject import Subject
+from services.api.jobs.repository import read_job
+from services.api.openai.images.stream import PictureStream
+from services.api.openai.images.watch import PictureWatch
+from services.api.openai.pictures.answers import base64_of, picture_texts
+from services.api.openai.responses.events import Event, Number, events_of, partial_event
+from services.api.openai.responses.view import Answered, tool_of, view_response
 from services.api.problems.codes import Problem, ProblemCode
 from services.api.process.gateway import Gateway
-from shared.job_view.view import JobRows
+from shared.async_database import DATABASE_FAULTS
 
-HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-PING = format_sse_event(comment="ping")
+AGAIN_SECONDS = 1.0
+"""Pause before a job is read again while the database does not answer."""
 
 
-def stream_of(gateway: Gateway, project_id: UUID, answered: Answered, after: int) -> Response:
+def stream_of(gateway: Gateway, feed: Feed, project_id: UUID, answered: Answered, after: int) -> Response:
     """The stream of a response's events with numbers above `after`."""
-    lines = event_lines(gateway, project_id, answered, after)
-    return StreamingResponse(lines, media_type="text/event-stream", headers=HEADERS)
+    events = ResponseEvents(gateway, feed, project_id, answered, after)
+    return PictureStream(feed, events.watch, events.read())
 
 
-async def event_lines(
-    gateway: Gateway, project_id: UUID, answered: Answered, after: int
-) -> AsyncGenerator[bytes]:
-    """The lines of a stream until the response has ended."""
-    if answered.rows is None:
-        for event in events_of(answered):
-            if event.number > after:
+class ResponseEvents:
+    """What is sent on one stream."""
+
+    def __init__(
+        self, gateway: Gateway, feed: Feed, project_id: UUID, answered: Answered, after: int
+    ) -> None:
+        self._gateway, self._feed, self._project_id = gateway, feed, project_id
+        self._answered, self._after = answered, after
+        self.watch = PictureWatch(
+            Subject(project_id, job_id=answered.id), tool_of(answered).get("partial_images") or 0
+        )
+
+    async def read(self) -> AsyncGenerator[bytes]:
+        """The lines until the response has ended, or the client has to ask again."""
+        deadline = time.monotonic() + self._gateway.settings.gateway.openai_wait_seconds
+        while True:
+            result = await result_of(self._gateway, self._answered)
+            for event in events_of(self._answered, result):
+                if self._is_new(event):
+                    yield event.line
+            left = deadline - time.monotonic()
+            if self._answered.has_ended or left <= 0:
+                return
+            async for line in self._partials():
+                yield line
+            if not await self.watch.wait(min(left, PING_SECONDS)):
+                yield PING
+            await self._read_job()
+
+    async def _partials(self) -> AsyncGenerator[bytes]:
+        """The partial pictures that have arrived since the last look, once the call has begun."""
+        for index, picture in self.watch.take_partials():
+            event = partial_event(self._answered, index, await base64_of(picture.picture))
+            if self._after >= Number.CALL_GENERATING and self._is_new(event):
                 yield event.line
-        return
-    async for rows in follow(gateway, project_id, answered.rows.job.id):
-        answered = with_job(answered, rows)
-        result = await result_of(gateway, answered)
-        new = [event for event in events_of(answered, result) if event.number > after]
-        for event in new:
-            yield event.line
-            after = event.number
-        if not new:
-            yield PING
 
+    async def _read_job(self) -> None:
+        if self._answered.rows is None:
+            return
+        try:
+            await self._feed.start()
+            async with self._gateway.database.transaction() as session:
+                rows = await session.run_sync(read_job, self._project_id, self._answered.id)
+        except DATABASE_FAULTS:
+            await asyncio.sleep(AGAIN_SECONDS)
+            return
+        self._answered = self._answered.with_job(rows)
 
-def with_job(answered: Answered, rows: JobRows) -> Answered:
-    """The response with its job as it is now."""
-    return Answered(answered.id, answered.shown, answered.session_id, rows.job.created_at, rows=rows)
+    def _is_new(self, event: Event) -> bool:
+        """Whether the client lacks the event, which is then sent."""
+        is_new = event.number > self._after
+        self._after = max(self._after, event.number)
+        return is_new
 
 
 async def result_of(gateway: Gateway, answered: Answered) -> str | None:

@@ -1,7 +1,7 @@
 """A response as OpenAI's clients read it, from its row and its job; pure functions."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -46,6 +46,10 @@ class Answered:
     created_at: datetime
     rows: JobRows | None = None
     text: str | None = None
+
+    def with_job(self, rows: JobRows) -> "Answered":
+        """The response with its job as it is now."""
+        return replace(self, rows=rows)
 
     @property
     def has_started(self) -> bool:
@@ -138,7 +142,7 @@ def fault_of(rows: JobRows, status: Status) -> Fault | None:
 def call_item(answered: Answered, status: str, result: str | None) -> dict[str, Any]:
     """The call of the tool, with the picture if it is drawn. A call in progress shows nothing of it."""
     rows = answered.rows
-    tool = next((tool for tool in answered.shown.get("tools", ()) if tool.get("type") == TOOL), {})
+    tool = tool_of(answered)
     image = rows.outputs[0].image if rows and rows.outputs and status != "in_progress" else None
     edits = rows is not None and Task(rows.job.task).takes_image
     return {
@@ -147,12 +151,17 @@ def call_item(answered: Answered, status: str, result: str | None) -> dict[str, 
         "status": status,
         "result": result,
         "action": "edit" if edits else "generate",
-        "background": "transparent" if tool.get("background") == "transparent" else "opaque",
+        "background": "opaque",
         "output_format": (rows.request.get("output_format") if rows else None) or "png",
         "quality": tool.get("quality") or "auto",
         "revised_prompt": None,
         "size": None if image is None else f"{image.width}x{image.height}",
     }
+
+
+def tool_of(answered: Answered) -> dict[str, Any]:
+    """The options of the tool, as the client sent them."""
+    return next((tool for tool in answered.shown.get("tools", ()) if tool.get("type") == TOOL), {})
 
 
 def message_item(answered: Answered) -> dict[str, Any]:

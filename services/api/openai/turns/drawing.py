@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from services.api.openai.images.requests import PictureFields
 from services.api.openai.images.translate import job_request
 from services.api.openai.wire.model_names import ChosenModel
+from services.api.problems.codes import Problem, ProblemCode
 from services.api.problems.validation import validation_problem
 
 LONGEST_TITLE = 200
@@ -41,6 +42,11 @@ def drawing_of(asked: PictureFields, chosen: ChosenModel, **given: str) -> Drawi
 
     given: `image`, the source of the picture that is edited, and `mask`; no image for a picture from words.
     """
+    if asked.background == "transparent":
+        detail = (
+            "background: A conversation draws opaque pictures; POST /openai/v1/images/edits cuts them out."
+        )
+        raise Problem(ProblemCode.INVALID_REQUEST, detail, param="background")
     job = job_request(asked, chosen, **given)
     named = {name: getattr(job, name) for name in job.model_fields_set - {"prompt", "image"}}
     return Drawing(job.prompt or "", {name: value for name, value in named.items() if value is not None})
