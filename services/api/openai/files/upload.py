@@ -1,6 +1,6 @@
 """The body of an upload: a form with a file, its purpose and perhaps the time after which it expires."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args
 
 from fastapi import Request
 from pydantic import Field
@@ -12,12 +12,13 @@ from services.api.openai.wire.forms import FORM, is_form, read_form
 from services.api.problems.codes import Problem, ProblemCode
 from services.api.process.gateway import Gateway
 from shared.problem_documents import FieldError
-from shared.schemas.fields import Text
 from shared.tables import OpenAIFile
 
 SHORTEST_SECONDS, LONGEST_SECONDS = 3600, 2_592_000
 """Bounds of `expires_after`, as in OpenAI's API."""
 LONGEST_FILE_NAME = 255
+Purpose = Literal["vision", "batch", "user_data", "assistants", "evals"]
+"""Purposes of OpenAI's clients; all but `batch` are for pictures."""
 UPLOAD: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -28,9 +29,13 @@ UPLOAD: dict[str, Any] = {
                     "required": ["file", "purpose"],
                     "properties": {
                         "file": {"type": "string", "format": "binary"},
-                        "purpose": {"type": "string"},
+                        "purpose": {"type": "string", "enum": list(get_args(Purpose))},
                         "expires_after[anchor]": {"type": "string", "enum": ["created_at"]},
-                        "expires_after[seconds]": {"type": "integer"},
+                        "expires_after[seconds]": {
+                            "type": "integer",
+                            "minimum": SHORTEST_SECONDS,
+                            "maximum": LONGEST_SECONDS,
+                        },
                     },
                 }
             }
@@ -42,7 +47,8 @@ UPLOAD: dict[str, Any] = {
 class UploadFields(OpenAIFields):
     """The fields beside the file."""
 
-    purpose: Annotated[Text, Field(min_length=1, max_length=64)]
+    purpose: Purpose
+    anchor: Literal["created_at"] | None = Field(default=None, alias="expires_after[anchor]")
     seconds: Annotated[int, Field(ge=SHORTEST_SECONDS, le=LONGEST_SECONDS)] | None = Field(
         default=None, alias="expires_after[seconds]"
     )

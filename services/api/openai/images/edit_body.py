@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from fastapi import Request
+from pydantic import TypeAdapter
 
 from services.api.openai.images.requests import MOST_IMAGES, EditRequest, PictureFields
 from services.api.openai.wire.fields import validated
@@ -12,9 +13,11 @@ from services.api.openai.wire.json_body import read_object
 from services.api.openai.wire.retries import body_digest
 from services.api.problems.codes import Problem, ProblemCode
 from shared.problem_documents import FieldError
+from shared.schemas.fields import Prompt
 
 Given = TypeVar("Given", str, str | bytes)
 FILE = {"type": "string", "format": "binary"}
+PROMPT = TypeAdapter(Prompt).json_schema()
 EDIT_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -24,7 +27,7 @@ EDIT_BODY: dict[str, Any] = {
                     "type": "object",
                     "required": ["prompt", "image"],
                     "properties": {
-                        "prompt": {"type": "string"},
+                        "prompt": PROMPT,
                         "image": FILE,
                         "image[]": {"type": "array", "items": FILE, "maxItems": MOST_IMAGES},
                         "mask": FILE,

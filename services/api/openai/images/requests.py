@@ -8,7 +8,7 @@ from services.api.openai.pictures.answers import ResponseFormat
 from services.api.openai.wire.fields import OpenAIFields
 from shared.jobs import MOST_CANDIDATES
 from shared.schemas.faults import fault
-from shared.schemas.fields import LONGEST_PROMPT, whole
+from shared.schemas.fields import LONGEST_PROMPT, Prompt, Seed, Temperature, Text, whole
 
 Quality = Literal["auto", "low", "medium", "high", "xhigh", "max", "standard", "hd"]
 Background = Literal["auto", "opaque", "transparent"]
@@ -25,18 +25,15 @@ def without_blank(value: Any) -> Any:
     return None if isinstance(value, str) and not value.strip() else value
 
 
-Whole = Annotated[int, BeforeValidator(whole)]
-
-
 class PictureFields(OpenAIFields):
     """What generations and edits have in common."""
 
-    prompt: Annotated[str, Field(min_length=1, max_length=LONGEST_PROMPT)]
+    prompt: Prompt
     model: Annotated[str, Field(max_length=200)] | None = None
     """Name of a model or of an alias. Default: any model that a worker has."""
-    n: Annotated[Whole, Field(ge=1, le=MOST_CANDIDATES)] = 1
+    n: Annotated[int, Field(ge=1, le=MOST_CANDIDATES), BeforeValidator(whole)] = 1
     """Number of pictures."""
-    size: Annotated[str, Field(max_length=20)] | None = None
+    size: Annotated[str, Field(pattern=r"^(auto|[1-9][0-9]{0,3}[xX][1-9][0-9]{0,3})?$")] | None = None
     """WIDTHxHEIGHT, which becomes the nearest size of the model, or `auto`. The answer has the true size."""
     aspect_ratio: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}:[1-9][0-9]{0,3}$")] | None = None
     """Width to height instead of `size`."""
@@ -47,17 +44,19 @@ class PictureFields(OpenAIFields):
     output_format: Annotated[Literal["png", "webp", "jpeg", "jpg"] | None, BeforeValidator(without_auto)] = (
         None
     )
-    output_compression: Annotated[Whole, Field(ge=0, le=100)] | None = None
+    output_compression: Annotated[int, Field(ge=0, le=100), BeforeValidator(whole)] | None = None
     """Quality of webp and jpeg."""
     response_format: ResponseFormat = "b64_json"
     stream: bool = False
-    partial_images: Annotated[Whole, Field(ge=0, le=MOST_PARTIALS)] = 0
+    partial_images: Annotated[int, Field(ge=0, le=MOST_PARTIALS), BeforeValidator(whole)] = 0
     """Number of partial pictures in a stream."""
-    seed: Whole | None = None
-    guidance_scale: float | None = None
-    top_k: Whole | None = None
-    temperature: float | None = None
-    negative_prompt: Annotated[str | None, BeforeValidator(without_blank)] = None
+    seed: Seed | None = None
+    guidance_scale: Annotated[float, Field(ge=1.0, le=30.0)] | None = None
+    top_k: Annotated[int, Field(ge=1, le=65_536), BeforeValidator(whole)] | None = None
+    temperature: Temperature | None = None
+    negative_prompt: Annotated[
+        Text | None, Field(max_length=LONGEST_PROMPT), BeforeValidator(without_blank)
+    ] = None
 
     @model_validator(mode="after")
     def _transparency_needs_a_format_that_has_it(self) -> Self:
