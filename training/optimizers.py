@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from services.worker.engine.loading.auto_precision import cpu_multiplies_bf16
 from training.distributed import spread_like, whole
 
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
@@ -60,12 +61,14 @@ class Muon(torch.optim.Optimizer):
 def orthogonalise(matrices: Tensor) -> Tensor:
     """Approximate the nearest matrices with orthonormal rows or columns: [count, rows, columns] float32.
 
-    It is computed by a Newton-Schulz iteration in bfloat16.
+    It is computed by a Newton-Schulz iteration in bfloat16, or in float32 on a CPU that has no units for
+    bfloat16: there the iteration would take most of a training step.
     """
     a, b, c = _COEFFICIENTS
+    is_fast = matrices.device.type != "cpu" or cpu_multiplies_bf16()
     tall = matrices.shape[1] > matrices.shape[2]
     x = matrices.mT if tall else matrices
-    x = (x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)).bfloat16()
+    x = (x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)).to(torch.bfloat16 if is_fast else torch.float32)
     for _ in range(_ITERATIONS):
         square = x @ x.mT
         x = a * x + (b * square + c * square @ square) @ x
