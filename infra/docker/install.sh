@@ -36,6 +36,8 @@ packages() {
         find "$site/botocore/data" -mindepth 1 -maxdepth 1 -type d \
             ! -name s3 ! -name sts ! -name 'sso*' ! -name signin -exec rm -r {} +
     fi
+    # the tests of numpy: 15 MB
+    find "$site/numpy" -type d -name tests -prune -exec rm -r {} +
     # headers, test programs and code for other hardware: 190 MB of torch and 125 MB of bitsandbytes
     rm -rf "$site/torch/include" "$site/torch/test"
     find "$site" -path '*/torch/bin/*' ! -name torch_shm_manager -delete
