@@ -122,9 +122,7 @@ class ApiKeyWithSecret(ApiKeyResponse):
     """A new key, with the secret that no later response shows."""
 
     model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [KEY_EXAMPLE | {"key": "lum_AbCdEfGhIjKlMnOpQrStUvWxYz0123456789-_AbCdE"}]
-        },
+        json_schema_extra={"examples": [KEY_EXAMPLE | {"key": "lum_AbCd..."}]},
         use_attribute_docstrings=True,
     )
 
