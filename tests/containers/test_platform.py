@@ -11,7 +11,14 @@ from tests.support.containers.engine import Engine
 from tests.support.containers.images import NAMES, Images
 from tests.support.platforms.platform import eventually
 
-LONG_JOB: dict[str, Any] = {"prompt": "two red balls and a blue star", "n": 8, "seed": 7}
+LONG_JOB: dict[str, Any] = {
+    "prompt": "two red balls and a blue star",
+    "n": 8,
+    "seed": 7,
+    "size": "256x256",
+    "allow_untrained_size": True,
+}
+"""It is drawn for long enough that its worker can be found and killed meanwhile."""
 START_SECONDS = 180.0
 WORKERS = 2
 RUNNING = ("gateway", "io-worker", "tokenizer", "worker")
@@ -82,11 +89,9 @@ def test_services_run_as_their_user_on_a_read_only_file_system(platform: Compose
 
 @pytest.mark.usefixtures("client")
 def test_the_command_line_draws_from_a_container(platform: Composed) -> None:
-    said = platform.compose(
-        "run", "--rm", "--no-deps", "cli", "draw", "a red star", "--seed", "7", "--no-open"
-    )
+    said = platform.run("cli", "draw", "a red star", "--seed", "7", "--no-open")
     assert "a-red-star-7-0.png" in said
-    assert "default" in platform.compose("run", "--rm", "--no-deps", "cli", "keys", "list")
+    assert "default" in platform.run("cli", "keys", "list")
 
 
 @pytest.mark.usefixtures("client")
