@@ -78,6 +78,7 @@ def define_platform(given: Mapping[str, str], ports: PortReservations) -> Platfo
         "GATEWAY_PUBLIC_URL": given.get("GATEWAY_PUBLIC_URL") or gateway_url,
     }
     worker_port = port_of("WORKER_HEALTH_PORT", WORKER_PORT, given, ports)
+    io_worker_port = ports.choose() if given.get("WORKER_HEALTH_PORT") else ports.prefer(IO_WORKER_PORT)
     services: list[Service] = []
     if not given.get("TOKENIZER_URL"):
         host = reachable(given.get("TOKENIZER_HOST", HOST))
@@ -90,7 +91,7 @@ def define_platform(given: Mapping[str, str], ports: PortReservations) -> Platfo
     services += [
         web_service("gateway", "services.api", gateway_host, gateway_port, 5.0),
         celery_worker("worker", "generate,edit,dense", 2, 20.0, health_port=worker_port, registers=True),
-        celery_worker("io-worker", "io", 4, 10.0, health_port=ports.prefer(IO_WORKER_PORT)),
+        celery_worker("io-worker", "io", 4, 10.0, health_port=io_worker_port),
     ]
     return Platform(gateway_url, environment, tuple(services))
 

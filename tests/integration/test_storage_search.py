@@ -101,7 +101,7 @@ def test_another_bucket_by_mistake_destroys_nothing(
 ) -> None:
     images = [store(database, storage, project_id) for _ in range(3)]
     with monkeypatch.context() as wrong:
-        wrong.setattr(storage, "_prefix", f"{uuid4().hex}/")
+        wrong.setattr(storage._bucket, "_prefix", f"{uuid4().hex}/")
         search(database, storage)
     assert all(find(database, image).is_expired for image in images)
     search(database, storage)

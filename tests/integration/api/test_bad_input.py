@@ -87,6 +87,7 @@ careful = settings(
 )
 
 
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")
 @careful
 @given(body=BODIES | EDITS | LABELLED | VALUES)
 def test_no_job_request_makes_the_gateway_fail(alice: Project, body: Any) -> None:

@@ -48,7 +48,7 @@ def test_a_job_shows_which_candidates_were_kept_and_all_scores(alice: Project, d
     ("fields", "param"),
     [
         ({"n": 3, "best_of": 2}, "best_of"),
-        ({"best_of": 9}, "best_of"),
+        ({"best_of": 13}, "best_of"),
         ({"best_of": 0}, "best_of"),
         ({"best_of": 2, "guidance_scale": 1}, "best_of"),
         ({"negative_prompt": "dark", "guidance_scale": 1}, "negative_prompt"),

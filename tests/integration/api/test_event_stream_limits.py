@@ -167,7 +167,7 @@ def test_five_hundred_streams_are_open_at_once(
     gateway_settings: GatewayProcessSettings, token: str, database: Database, project_id: UUID
 ) -> None:
     path = request("GET", "/v1/events", f"Authorization: Bearer {token}")
-    with served(gateway_settings, max_streams_per_project=500) as place:
+    with served(gateway_settings, max_streams_per_project=500, max_requests_per_project=600) as place:
         for _ in range(500):
             place.connect().sendall(path)
         eventually(lambda: open_streams(place) == 500, "500 streams")

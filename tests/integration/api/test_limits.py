@@ -53,7 +53,8 @@ def test_requests_are_counted_over_all_gateways_and_told_in_headers(
     assert allowed[0].headers["ratelimit-policy"] == '"requests";q=20;w=60'
     refused = next(answer for answer in answers if answer.status_code != 200)
     assert_problem(refused, ProblemCode.TOO_MANY_REQUESTS)
-    assert 1 <= int(refused.headers["retry-after"]) <= 60
+    # requests of this minute count less and less in the next one
+    assert 1 <= int(refused.headers["retry-after"]) <= 66
     assert refused.headers["ratelimit"].startswith('"requests";r=0;t=')
 
 

@@ -86,7 +86,7 @@ class Installation:
         self, folder: Path, model: Path, stack: EmbeddedStack, variables: Mapping[str, str] | None = None
     ) -> None:
         """variables: further environment variables of every service."""
-        gateway_port, tokenizer_port = free_ports(2)
+        gateway_port, tokenizer_port, worker_port = free_ports(3)
         self.settings = make_settings(stack, tokenizer_port)
         self.gateway_url = f"http://127.0.0.1:{gateway_port}"
         self.database = Database(self.settings.database)
@@ -95,7 +95,8 @@ class Installation:
         self._folder = folder
         ports = {"GATEWAY_PORT": str(gateway_port), "TOKENIZER_PORT": str(tokenizer_port)}
         with PortReservations() as reservations:
-            platform = define_platform(ports, reservations)
+            given = {**ports, "WORKER_HEALTH_PORT": str(worker_port)}
+            platform = define_platform(given, reservations)
         self._environment = {
             **environment_of(stack, model, ports),
             **platform.environment,

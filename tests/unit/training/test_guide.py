@@ -33,7 +33,10 @@ def test_its_options_exist_and_its_values_are_valid(
     else:
         place = next(place for place, word in enumerate(words) if word.startswith("training."))
         module, words = words[place], words[place + 1 :]
-    command: click.Command = getattr(import_module(module), "main", None) or import_module(module).command
+    program = import_module(module)
+    if hasattr(program, "__path__"):
+        program = import_module(f"{module}.__main__")
+    command: click.Command = getattr(program, "main", None) or program.command
     if isinstance(command, click.Group):
         command, words = command.commands[words[0]], words[1:]
     for word, following in pairwise(words):

@@ -19,7 +19,6 @@ from services.api.images.repository import read_content
 from services.api.process.gateway import Gateway
 from services.api.provenance.check import look_into_registry
 from services.api.provenance.sizes import has_shape
-from shared.ids import IdKind, parse_id
 from shared.pictures.errors import ImageError
 from shared.pictures.work import Panel
 from shared.sizes import CELL_PIXELS
@@ -37,10 +36,10 @@ and more; a picture that is darker by a tenth differs by 8.4 and more on average
 async def recognise(gateway: Gateway, caller: Caller, data: bytes) -> UUID | None:
     """The project's drawn picture that the file shows; None for a foreign file. Raises Problem."""
     given = await read_picture(gateway.decoders, caller.project_id, data)
-    found = (await look_into_registry(gateway, caller.project_id, given)).image_id
+    found, _ = await look_into_registry(gateway, caller.project_id, given)
     if found is None:
         return None
-    wanted = (Image.id == parse_id(IdKind.IMAGE, found), Image.project_id == caller.project_id, stays())
+    wanted = (Image.id == found.known.image_id, Image.project_id == caller.project_id, stays())
     async with gateway.database.transaction() as session:
         image = (await session.scalars(select(Image).where(*wanted))).first()
     if image is None or image.is_expired:
