@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field
 from services.api.openai.wire.fields import OpenAIFields
 from shared.jobs import MOST_CANDIDATES
 
-MOST_MESSAGES = 4096
+MOST_MESSAGES = 2048
 Count = Annotated[int, Field(ge=0)]
 
 
