@@ -342,12 +342,20 @@ class NoiseSettings(BaseSettings):
 
 
 class ProvenanceSettings(BaseSettings):
-    """Settings of what is kept and written to recognise drawn pictures, for GPU workers."""
+    """Settings of what is kept and written to recognise drawn pictures, for gateway and GPU workers."""
 
     model_config = SettingsConfigDict(env_prefix="PROVENANCE_", use_attribute_docstrings=True)
 
     fingerprints: bool = True
     """Whether drawn pictures are added to the registry, unless their project opts out."""
+    content_credentials: bool = True
+    """Whether the gateway signs drawn pictures, if it has a certificate, unless their project opts out."""
+    certificate: FilePath | None = None
+    """PEM file with the certificates for content credentials, the signer's first (ECDSA P-256)."""
+    private_key: FilePath | None = None
+    """PEM file with the signer's private key (PKCS #8)."""
+    tsa_url: str | None = None
+    """URL of a time-stamp authority (RFC 3161), which is asked whenever a picture is signed."""
 
 
 class ProcessSettings(BaseModel):

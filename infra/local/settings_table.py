@@ -36,7 +36,7 @@ SECTIONS: dict[str, type[BaseSettings]] = {
     "GPU worker": GpuWorkerSettings,
     "GPU worker and io worker: probes": HealthSettings,
     "GPU worker and tokenizer service: noise": NoiseSettings,
-    "GPU worker: provenance": ProvenanceSettings,
+    "Gateway and GPU worker: provenance": ProvenanceSettings,
     "Gateway and workers: address of the tokenizer service": TokenizerAddress,
     "Tokenizer service": TokenizerServiceSettings,
     "Every process: logs": LogSettings,

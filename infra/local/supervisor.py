@@ -19,6 +19,7 @@ from infra.local.process import ManagedProcess
 from infra.local.rotation import rotate_logs
 from infra.local.run_file import ProcessState, Run, boot_id, write_run
 from infra.local.services import Platform, define_platform
+from infra.local.signing_certificate import signing_environment
 from infra.local.stack import EmbeddedStack
 from infra.local.watched import FROZEN_SECONDS, WatchedProcess
 
@@ -113,7 +114,9 @@ class Supervisor:
         self._watch()
 
     def _start(self, platform: Platform, database_url: str, running: ExitStack) -> None:
-        environment = watched_environment(os.environ, {**self._stack.environment, **platform.environment})
+        signing = signing_environment(self._folder, os.environ)
+        own = {**self._stack.environment, **platform.environment, **signing}
+        environment = watched_environment(os.environ, own)
         for service in platform.services:
             spec = service.spec.with_environment(environment)
             process = ManagedProcess(spec, self._stack.log_folder / f"{spec.name}.log")

@@ -46,8 +46,19 @@ def lines_of(check: Json) -> Iterator[str]:
         if check["drawn_here"]
         else "not known to this platform, which proves nothing"
     )
+    yield f"content credentials: {credentials_words(check['content_credentials'])}"
     yield f"registry: {registry_words(check['registry'])}"
     yield f"watermark: {watermark_words(check['watermark'])}"
+
+
+def credentials_words(layer: dict[str, Any]) -> str:
+    """What the content credentials in the file say."""
+    if layer["validation"] is None:
+        return "none"
+    whose = (
+        "of this platform" if layer["state"] == "found" else f"of {layer['issuer'] or 'an unknown signer'}"
+    )
+    return f"{layer['validation']}, {whose}"
 
 
 def watermark_words(layer: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ from shared.settings import (
     Networks,
     Ports,
     ProcessSettings,
+    ProvenanceSettings,
     PublicAddress,
     RetentionSettings,
     StorageSettings,
@@ -114,3 +115,4 @@ class GatewayProcessSettings(ProcessSettings):
     webhooks: WebhookSettings = Field(default_factory=WebhookSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
     tokenizer: TokenizerAddress = Field(default_factory=TokenizerAddress)
+    provenance: ProvenanceSettings = Field(default_factory=ProvenanceSettings)

@@ -61,7 +61,7 @@ class JobOutput(DescribedModel):
     thumbnail_url: str
     """Address of a WebP of at most 256 pixels a side."""
     sha256: str
-    """Hash of the PNG."""
+    """Hash of the PNG as it is stored, without content credentials: `?credentials=false` sends it."""
     tokens_sha256: str
     """Hash of the picture's codes: equal hashes prove that a picture was reproduced."""
     width: int

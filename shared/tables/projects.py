@@ -43,6 +43,8 @@ class Project(Base):
     """Bytes of kept pictures; null for any number."""
     pictures_per_day: Mapped[int | None]
     """Pictures that jobs of one day (UTC) may ask for; null for any number."""
+    content_credentials: Mapped[bool] = mapped_column(server_default=text("true"))
+    """Whether its pictures are signed when they are sent, if PROVENANCE_CONTENT_CREDENTIALS is on."""
 
     __table_args__ = (
         CheckConstraint("octet_length(webhook_secret) BETWEEN 24 AND 64", name="webhook_secret_length"),

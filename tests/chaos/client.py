@@ -98,11 +98,11 @@ class Client:
 
     def content(self, image_id: str) -> bytes:
         """The bytes of a picture."""
-        return self.content_of(f"/v1/images/{image_id}/content")
+        return self.content_of(f"/v1/images/{image_id}/content?credentials=false")
 
     def content_if_kept(self, image_id: str) -> bytes | None:
         """The bytes of a picture; None if it has expired."""
-        answer = self._ask("GET", f"/v1/images/{image_id}/content", at_once=410)
+        answer = self._ask("GET", f"/v1/images/{image_id}/content?credentials=false", at_once=410)
         return answer.content if answer.is_success else None
 
     def _ask(

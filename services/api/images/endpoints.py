@@ -9,6 +9,7 @@ from services.api.auth.bearer import CallerDep
 from services.api.dependencies import GatewayDep, IfNoneMatch, ImageId
 from services.api.http.etags import tagged
 from services.api.http.query_rules import refuse_unknown_query
+from services.api.images.credentials import signed
 from services.api.images.derivatives import conversion_of, read_converted, read_thumbnail
 from services.api.images.repository import content_headers, find_image, find_row, state_of, store_picture
 from services.api.images.restore import restore_picture
@@ -135,15 +136,22 @@ async def get_content(
     quality: Annotated[
         int | None, Query(ge=1, le=100, description="Quality of webp and jpeg; 90 if it is left out.")
     ] = None,
+    credentials: Annotated[
+        bool, Query(description="Whether a drawn picture gets content credentials; false sends it as stored.")
+    ] = True,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """Download a picture's file. It never changes, so clients may cache it for ever."""
+    """Download a picture's file. Its pixels never change, so clients may cache it for ever.
+
+    With content credentials its bytes differ from the stored ones, whose hash is `sha256`, and each time.
+    """
     async with gateway.database.transaction() as session:
         image = await session.run_sync(find_image, caller.project_id, image_id)
     conversion = conversion_of(image, file_format, quality)
     data = await read_converted(gateway, image, conversion)
     media_type = image.media_type if conversion is None else conversion.media_type
-    return tagged(data, if_none_match, media_type, content_headers(image, media_type))
+    answer = tagged(data, if_none_match, media_type, content_headers(image, media_type))
+    return await signed(gateway, image, answer) if credentials else answer
 
 
 @router.get(

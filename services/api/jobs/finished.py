@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from services.api.images.credentials import with_credentials
 from services.api.images.repository import read_content
 from services.api.problems.codes import Problem, ProblemCode
 from services.api.process.gateway import Gateway
@@ -45,4 +46,5 @@ def problem_of_job(job: Job) -> Problem:
 
 async def read_files(gateway: Gateway, rows: JobRows) -> Sequence[bytes]:
     """The PNG files of the job's pictures, in order. Raises Problem (image_expired) or StorageError."""
-    return [await read_content(gateway, output.image) for output in rows.outputs]
+    files = [(output.image, await read_content(gateway, output.image)) for output in rows.outputs]
+    return [await with_credentials(gateway, image, file, image.media_type) for image, file in files]

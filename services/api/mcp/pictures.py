@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from services.api.images.credentials import with_credentials
 from services.api.images.derivatives import converted
 from services.api.images.repository import read_content
 from services.api.process.gateway import Gateway
@@ -29,10 +30,12 @@ async def shown(gateway: Gateway, image: Image, limit: int) -> Shown:
     Raises Problem (image_expired) or StorageError.
     """
     data = await read_content(gateway, image)
-    if len(data) <= limit:
-        return Shown(data, image.media_type)
+    signed = await with_credentials(gateway, image, data, image.media_type)
+    if len(signed) <= limit:
+        return Shown(signed, image.media_type)
     for conversion in (GOOD, THUMBNAIL):
         small = await converted(gateway, image.project_id, data, conversion)
+        small = await with_credentials(gateway, image, small, conversion.media_type)
         if len(small) <= limit:
             break
     return Shown(small, conversion.media_type)

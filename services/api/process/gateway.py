@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from services.api.http.metrics import Metrics
+from services.api.process.content_credentials import ContentCredentials
 from services.api.process.doorbell import Doorbells
 from services.api.process.fleet import FleetMetrics
 from services.api.process.image_fetching import ImageFetcher
@@ -60,6 +61,8 @@ class Gateway:
     fleet: FleetMetrics
     decoders: Decoders
     """Child processes that decode clients' pictures, shared fairly between projects."""
+    credentials: ContentCredentials | None
+    """Signs drawn pictures; None if they are sent as they are stored."""
     image_tokenizer: ImageTokenizer
     """Encodes pictures whose provenance is checked."""
     last_uses: LastUses
@@ -134,6 +137,7 @@ async def open_gateway(
             webhook_guard=guard_of(settings.webhooks),
             fleet=FleetMetrics(database, metrics, settings.jobs.lease_seconds),
             decoders=decoders,
+            credentials=ContentCredentials.of(settings.provenance),
             image_tokenizer=image_tokenizer,
             last_uses=last_uses,
             request_counts=request_counts,

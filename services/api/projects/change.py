@@ -14,7 +14,7 @@ from services.api.projects.view import view_project
 from shared.ids import IdKind, format_id
 from shared.tables import Project
 
-NEVER_NULL = frozenset({"name", "weight", "fingerprints"})
+NEVER_NULL = frozenset({"name", "weight", "fingerprints", "content_credentials"})
 
 
 def change_project(session: Session, project_id: UUID, change: ProjectChange) -> ProjectResponse:

@@ -37,6 +37,7 @@ PROJECT_EXAMPLE: dict[str, Any] = {
     "retain_events_seconds": None,
     "retain_checkpoints_seconds": None,
     "fingerprints": True,
+    "content_credentials": True,
 }
 
 
@@ -75,6 +76,8 @@ class ProjectCreate(ProjectLimits):
     """Share of the slots while several projects wait: with 3, three times as much as with 1."""
     fingerprints: bool = True
     """Whether pictures are added to the registry of fingerprints."""
+    content_credentials: bool = True
+    """Whether pictures are signed when they are sent."""
 
 
 class ProjectChange(ProjectLimits):
@@ -86,6 +89,8 @@ class ProjectChange(ProjectLimits):
     """A new weight; null leaves the weight as it is."""
     fingerprints: bool | None = None
     """Whether pictures are added to the registry of fingerprints; null leaves it as it is."""
+    content_credentials: bool | None = None
+    """Whether pictures are signed when they are sent; null leaves it as it is."""
 
 
 class ProjectResponse(ProjectLimits):
@@ -104,6 +109,7 @@ class ProjectResponse(ProjectLimits):
     created_at: Time
     weight: int
     fingerprints: bool
+    content_credentials: bool
 
 
 class ProjectList(BaseModel):

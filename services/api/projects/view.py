@@ -20,6 +20,7 @@ def view_project(project: Project) -> ProjectResponse:
         created_at=project.created_at,
         weight=project.weight,
         fingerprints=project.fingerprints,
+        content_credentials=project.content_credentials,
         **limits,
     )
 

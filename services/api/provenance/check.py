@@ -8,6 +8,7 @@ from uuid import UUID
 
 from services.api.auth.api_keys import Caller
 from services.api.images.files import PictureFile, read_picture
+from services.api.process.content_credentials import read_credentials
 from services.api.process.gateway import Gateway
 from services.api.process.image_tokenizer import Inspection, KnownNoise
 from services.api.provenance.compare import Found, compare_codes, match_of_pixels
@@ -17,7 +18,13 @@ from services.api.provenance.repository import (
     registry_size,
     sizes_of_pictures,
 )
-from services.api.provenance.schemas import ProvenanceCheck, RegistryLayer, State, WatermarkLayer
+from services.api.provenance.schemas import (
+    CredentialsLayer,
+    ProvenanceCheck,
+    RegistryLayer,
+    State,
+    WatermarkLayer,
+)
 from services.api.provenance.sizes import sizes_to_try
 from shared.fingerprints import pixels_hash
 from shared.ids import IdKind, format_id
@@ -38,14 +45,31 @@ async def check_picture(gateway: Gateway, caller: Caller | None, data: bytes) ->
     found, inspections = await look_into_registry(gateway, project_id, picture)
     registry = shown(found, project_id) if found else RegistryLayer(state=state_without_match(inspections))
     watermark = await look_for_watermark(gateway, found, inspections)
+    credentials = await read_own_credentials(gateway, picture)
     return ProvenanceCheck(
-        drawn_here=State.FOUND in {registry.state, watermark.state},
+        drawn_here=State.FOUND in {registry.state, watermark.state, credentials.state},
         sha256=hashlib.sha256(data).hexdigest(),
         media_type=picture.media_type,
         width=picture.width,
         height=picture.height,
         registry=registry,
         watermark=watermark,
+        content_credentials=credentials,
+    )
+
+
+async def read_own_credentials(gateway: Gateway, picture: PictureFile) -> CredentialsLayer:
+    """What the credentials in the file say."""
+    read = await asyncio.to_thread(read_credentials, picture.data, picture.media_type, gateway.credentials)
+    if read is None:
+        return CredentialsLayer(state=State.NOT_FOUND)
+    return CredentialsLayer.model_validate(
+        {
+            "state": State.FOUND if read.own else State.NOT_FOUND,
+            "validation": read.state.lower(),
+            "issuer": read.issuer,
+            "generator": read.generator,
+        }
     )
 
 

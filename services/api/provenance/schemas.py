@@ -22,6 +22,7 @@ CHECK_EXAMPLE: dict[str, Any] = {
         "job_id": "job_00t8bh6dfsfk3t1a0b5n5scm5e",
     },
     "watermark": {"state": "found", "p_value": 2.2e-95, "cells": 9216},
+    "content_credentials": {"state": "not_found", "validation": None, "issuer": None, "generator": None},
 }
 
 
@@ -76,6 +77,22 @@ class WatermarkLayer(BaseModel):
     """Codes that were compared with the noise."""
 
 
+class CredentialsLayer(BaseModel):
+    """The content credentials (C2PA) in the file."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    state: State
+    """`found`: this installation's certificate signed the file as it is. `not_found`: there are no
+    credentials, or those of others."""
+    validation: Literal["valid", "trusted", "invalid"] | None = None
+    """Whether signature and hashes are right, whoever signed; null for a file without credentials."""
+    issuer: str | None = None
+    """Organization in the signer's certificate."""
+    generator: str | None = None
+    """Program that wrote the credentials."""
+
+
 class ProvenanceCheck(BaseModel):
     """What each layer says about a picture."""
 
@@ -91,3 +108,4 @@ class ProvenanceCheck(BaseModel):
     height: int
     registry: RegistryLayer
     watermark: WatermarkLayer
+    content_credentials: CredentialsLayer

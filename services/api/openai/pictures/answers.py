@@ -5,6 +5,7 @@ import base64
 from collections.abc import Sequence
 from typing import Literal
 
+from services.api.images.credentials import with_credentials
 from services.api.images.derivatives import conversion_of, read_converted
 from services.api.openai.pictures.links import LinkedPicture, sign_link
 from services.api.process.gateway import Gateway
@@ -26,8 +27,11 @@ def format_of(rows: JobRows) -> tuple[OutputFormat | None, int | None]:
 async def file_of(
     gateway: Gateway, image: Image, file_format: OutputFormat | None, quality: int | None
 ) -> bytes:
-    """The picture's file in the format. Raises Problem or StorageError."""
-    return await read_converted(gateway, image, conversion_of(image, file_format, quality))
+    """The picture's file in the format, with credentials. Raises Problem or StorageError."""
+    conversion = conversion_of(image, file_format, quality)
+    data = await read_converted(gateway, image, conversion)
+    media_type = image.media_type if conversion is None else conversion.media_type
+    return await with_credentials(gateway, image, data, media_type)
 
 
 async def base64_of(data: bytes) -> str:
