@@ -38,8 +38,6 @@ packages() {
     fi
     # the tests of numpy: 15 MB
     find "$site/numpy" -type d -name tests -prune -exec rm -r {} +
-    # the library of the content credentials for Rust: 31 MB
-    rm -f "$site"/c2pa/libs/*.rlib
     # headers, test programs and code for other hardware: 190 MB of torch and 125 MB of bitsandbytes
     rm -rf "$site/torch/include" "$site/torch/test"
     find "$site" -path '*/torch/bin/*' ! -name torch_shm_manager -delete

@@ -18,14 +18,19 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from infra.local.private_folder import write_private
 
 CERTIFICATE, KEY = "signing_certificate.pem", "signing_key.pem"
+ASKED = "PROVENANCE_CONTENT_CREDENTIALS"
 VARIABLES: Final = ("PROVENANCE_CERTIFICATE", "PROVENANCE_PRIVATE_KEY")
 FROM, UNTIL = datetime(2020, 1, 1, tzinfo=UTC), datetime(2120, 1, 1, tzinfo=UTC)
 """As for the servers' certificates: they do not expire during the life of a data folder."""
 
 
 def signing_environment(folder: Path, given: Mapping[str, str]) -> dict[str, str]:
-    """The variables of the folder's certificate, made if it is missing; empty if others are given."""
-    if any(given.get(variable) for variable in VARIABLES):
+    """The variables of the folder's certificate, made if it is missing; empty if others are given.
+
+    Empty also if nobody asked for credentials: with them, two downloads of a picture differ in their bytes.
+    """
+    asked = given.get(ASKED, "").lower() in {"1", "on", "true", "yes"}
+    if not asked or any(given.get(variable) for variable in VARIABLES):
         return {}
     certificate, key = folder / CERTIFICATE, folder / KEY
     if not (certificate.exists() and key.exists()):

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -82,6 +83,8 @@ class ContentCredentials:
         """None if nothing is to be signed. Raises SettingsError for files that cannot be used."""
         if not settings.content_credentials or settings.certificate is None or settings.private_key is None:
             return None
+        if find_spec("c2pa") is None:
+            raise SettingsError("PROVENANCE_CERTIFICATE: this needs pip install 'luminary[credentials]'")
         try:
             files = [Path(file).read_bytes() for file in (settings.certificate, settings.private_key)]
             return cls(files[0], files[1], settings.tsa_url)
@@ -137,10 +140,10 @@ class ContentCredentials:
 
 def read_credentials(file: bytes, media_type: str, own: ContentCredentials | None) -> ReadCredentials | None:
     """The credentials in a file; None if it has none that can be read. own: recognises our certificate."""
+    if media_type not in MEDIA_TYPES or find_spec("c2pa") is None:
+        return None
     from c2pa import C2paError, Reader
 
-    if media_type not in MEDIA_TYPES:
-        return None
     try:
         reader = Reader(media_type, io.BytesIO(file), context=make_context())
         state = reader.get_validation_state() or INVALID

@@ -13,7 +13,7 @@ from PIL import Image as Picture
 from sqlalchemy import update
 from starlette.testclient import TestClient
 
-from infra.local.signing_certificate import signing_environment
+from infra.local.signing_certificate import ASKED, signing_environment
 from services.api.process.content_credentials import make_context
 from services.api.settings import GatewayProcessSettings
 from shared.database import Database
@@ -34,7 +34,7 @@ FILE = png()
 @pytest.fixture(scope="module")
 def signing(tmp_path_factory: pytest.TempPathFactory) -> ProvenanceSettings:
     """Settings with a development certificate."""
-    files = signing_environment(tmp_path_factory.mktemp("signing"), {})
+    files = signing_environment(tmp_path_factory.mktemp("signing"), {ASKED: "true"})
     return ProvenanceSettings(
         certificate=Path(files["PROVENANCE_CERTIFICATE"]), private_key=Path(files["PROVENANCE_PRIVATE_KEY"])
     )
