@@ -13,6 +13,12 @@ from services.api.problems.codes import ProblemCode
 from shared.schemas.jobs import JobRequest
 from tests.support.gateway.clients import Project, assert_problem
 
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Generating overly large repr"),
+    # threads of the gateway use `random` while values are drawn
+    pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisDeprecationWarning"),
+]
+
 ODD_TEXTS = st.sampled_from(
     [
         "\0",
@@ -87,7 +93,6 @@ careful = settings(
 )
 
 
-@pytest.mark.filterwarnings("ignore:Generating overly large repr")
 @careful
 @given(body=BODIES | EDITS | LABELLED | VALUES)
 def test_no_job_request_makes_the_gateway_fail(alice: Project, body: Any) -> None:
