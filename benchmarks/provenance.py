@@ -1,4 +1,4 @@
-"""How often each layer of provenance finds drawn pictures after changes, and others by mistake.
+"""Measure how often each layer of provenance finds changed pictures, and others by mistake.
 
     python -m benchmarks.provenance --model models/tiny --pictures 24
 
@@ -211,7 +211,7 @@ def measure_costs() -> None:
 
 
 def seconds(call: Callable[[], object]) -> float:
-    """How long a call takes."""
+    """Seconds that a call takes."""
     started = time.perf_counter()
     call()
     return time.perf_counter() - started

@@ -49,8 +49,8 @@ MAY_READ: Mapping[str, tuple[LiteralString, ...]] = {
         "ALTER ROLE {role} SET search_path = dashboards",
     ),
 }
-"""What roles that only read get. One that hangs or leaks connections must not slow down claims. What does not
-exist yet is granted when it is migrated."""
+"""Privileges and limits of roles that only read: one that hangs or leaks connections must not slow down
+claims. A view that does not exist yet is granted when it is migrated."""
 
 
 def let_read(connection: psycopg.Connection[Any], database: str, role: Role) -> None:
@@ -66,7 +66,7 @@ class RolesError(Exception):
 
 @dataclass(frozen=True)
 class Roles:
-    """What the variables say. readers: the roles of `MAY_READ` that are wanted."""
+    """Roles and addresses from the variables. readers: the roles of `MAY_READ` that are wanted."""
 
     admin_url: str
     database: str

@@ -109,7 +109,7 @@ def keep_admin_key(database_url: str, kept: str | None) -> ApiKeyOfFolder:
 
 
 def is_valid(session: Session, token: str) -> bool:
-    """Whether the token is that of a key that is not revoked."""
+    """Return whether a key that is not revoked has this token."""
     mine = ApiKey.sha256 == hash_api_key(token)
     return bool(session.scalar(select(exists().where(mine, ApiKey.revoked_at.is_(None)))))
 

@@ -91,7 +91,7 @@ def name_of(common_name: str) -> x509.Name:
 
 
 def usage(*, certificates: bool) -> x509.KeyUsage:
-    """What a key may sign: certificates, or files."""
+    """Extension that lets a key sign certificates, or files."""
     return x509.KeyUsage(
         digital_signature=not certificates,
         content_commitment=False,

@@ -39,7 +39,7 @@ class Platform:
         return self._json(f"/v1/jobs/{job_id}")
 
     def check(self, picture: bytes) -> Json:
-        """What the platform says about the provenance of a picture."""
+        """Ask the platform for the provenance of a picture."""
         body = json.dumps({"image": base64.b64encode(picture).decode()}).encode()
         headers = {"Content-Type": "application/json"}
         return self._json("/v1/provenance/check", "POST", body, headers, CHECK_SECONDS)

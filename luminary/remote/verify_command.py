@@ -52,7 +52,7 @@ def lines_of(check: Json) -> Iterator[str]:
 
 
 def credentials_words(layer: dict[str, Any]) -> str:
-    """What the content credentials in the file say."""
+    """Words for the content credentials in the file."""
     if layer["validation"] is None:
         return "none"
     whose = (
@@ -62,14 +62,14 @@ def credentials_words(layer: dict[str, Any]) -> str:
 
 
 def watermark_words(layer: dict[str, Any]) -> str:
-    """What the search for the installation's noise has found."""
+    """Words for the result of the search for the installation's noise."""
     if layer["p_value"] is None:
         return str(layer["state"])
     return f"{layer['state'].replace('_', ' ')}: p = {layer['p_value']:.1g} over {layer['cells']} cells"
 
 
 def registry_words(layer: dict[str, Any]) -> str:
-    """What the registry says."""
+    """Words for the match in the registry."""
     if layer["state"] != "found":
         return str(layer["state"]).replace("_", " ")
     words = {"pixels": "the same pixels", "tokens": "the same tokens"}.get(layer["match"])

@@ -13,7 +13,7 @@ from shared.tables import AuditEntry
 
 @dataclass(frozen=True)
 class AuditFilter:
-    """Which entries are wanted; None for all."""
+    """Conditions on entries; None for all."""
 
     project_id: UUID | None
     key_id: UUID | None = None

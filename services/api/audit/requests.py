@@ -58,7 +58,7 @@ def record_if_written(session: Session, action: str, target: str) -> bool:
 
 
 def action_of(actor: Actor) -> str | None:
-    """What the request does, if it is to be recorded by its route."""
+    """Name of the request's action, if it is recorded by its route."""
     name: str | None = getattr(actor.scope.get("route"), "name", None)
     if name is None or name in UNRECORDED:
         return None

@@ -13,7 +13,7 @@ from services.api.openai.batches.repository import find_batch, list_batches, par
 from services.api.openai.batches.schemas import BatchList, BatchRequest, BatchResponse
 from services.api.openai.wire.fields import validated
 from services.api.openai.wire.json_body import read_object
-from services.api.openai.wire.routing import OpenAIRoute, openai_refusals
+from services.api.openai.wire.routing import EVERYWHERE, OpenAIRoute, openai_refusals
 from services.api.problems.codes import ProblemCode
 from shared.links import OPENAI_PATH
 
@@ -22,14 +22,11 @@ router = APIRouter(
     tags=["openai"],
     route_class=OpenAIRoute,
     responses=openai_refusals(
-        ProblemCode.UNAUTHENTICATED,
-        ProblemCode.PROJECT_DISABLED,
+        *EVERYWHERE,
         ProblemCode.MALFORMED_REQUEST,
-        ProblemCode.INVALID_REQUEST,
         ProblemCode.NOT_FOUND,
         ProblemCode.BODY_TOO_LARGE,
         ProblemCode.UNSUPPORTED_MEDIA_TYPE,
-        ProblemCode.DATABASE_UNAVAILABLE,
     ),
 )
 

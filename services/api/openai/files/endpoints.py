@@ -14,7 +14,7 @@ from services.api.openai.files.repository import FileFilter, find_file, list_fil
 from services.api.openai.files.schemas import FileDeleted, FileList, FileResponse
 from services.api.openai.files.store import delete_file
 from services.api.openai.files.upload import UPLOAD, store_upload
-from services.api.openai.wire.routing import OpenAIRoute, openai_refusals
+from services.api.openai.wire.routing import EVERYWHERE, OpenAIRoute, openai_refusals
 from services.api.problems.codes import ProblemCode
 from shared.links import OPENAI_PATH
 from shared.pictures.formats import MEDIA_TYPES
@@ -23,14 +23,7 @@ router = APIRouter(
     prefix=f"{OPENAI_PATH}/files",
     tags=["openai"],
     route_class=OpenAIRoute,
-    responses=openai_refusals(
-        ProblemCode.UNAUTHENTICATED,
-        ProblemCode.PROJECT_DISABLED,
-        ProblemCode.INVALID_REQUEST,
-        ProblemCode.NOT_FOUND,
-        ProblemCode.DATABASE_UNAVAILABLE,
-        ProblemCode.STORAGE_UNAVAILABLE,
-    ),
+    responses=openai_refusals(*EVERYWHERE, ProblemCode.NOT_FOUND, ProblemCode.STORAGE_UNAVAILABLE),
 )
 REFUSED_UPLOADS = openai_refusals(
     ProblemCode.MALFORMED_REQUEST,

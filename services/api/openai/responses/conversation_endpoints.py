@@ -22,7 +22,7 @@ from services.api.openai.responses.objects import ConversationObject, DeletedRes
 from services.api.openai.responses.paging import After, Limit, Order, page_of
 from services.api.openai.wire.fields import validated
 from services.api.openai.wire.json_body import read_object
-from services.api.openai.wire.routing import OpenAIRoute, openai_refusals
+from services.api.openai.wire.routing import EVERYWHERE, OpenAIRoute, openai_refusals
 from services.api.problems.codes import ProblemCode
 from shared.ids import IdKind, format_id
 from shared.links import OPENAI_PATH
@@ -33,12 +33,7 @@ router = APIRouter(
     prefix=f"{OPENAI_PATH}/conversations",
     tags=["openai"],
     route_class=OpenAIRoute,
-    responses=openai_refusals(
-        ProblemCode.UNAUTHENTICATED,
-        ProblemCode.PROJECT_DISABLED,
-        ProblemCode.INVALID_REQUEST,
-        ProblemCode.DATABASE_UNAVAILABLE,
-    ),
+    responses=openai_refusals(*EVERYWHERE),
 )
 
 

@@ -20,7 +20,7 @@ from services.api.openai.responses.repository import find_row, read_response
 from services.api.openai.responses.requests import ResponseRequest
 from services.api.openai.responses.respond import response_answer
 from services.api.openai.responses.stream import stream_of, whole_response
-from services.api.openai.wire.routing import OpenAIRoute, openai_refusals
+from services.api.openai.wire.routing import EVERYWHERE, OpenAIRoute, openai_refusals
 from services.api.problems.codes import ProblemCode
 from shared.ids import IdKind, format_id
 from shared.links import OPENAI_PATH
@@ -38,12 +38,7 @@ router = APIRouter(
     prefix=f"{OPENAI_PATH}/responses",
     tags=["openai"],
     route_class=OpenAIRoute,
-    responses=openai_refusals(
-        ProblemCode.UNAUTHENTICATED,
-        ProblemCode.PROJECT_DISABLED,
-        ProblemCode.INVALID_REQUEST,
-        ProblemCode.DATABASE_UNAVAILABLE,
-    ),
+    responses=openai_refusals(*EVERYWHERE),
 )
 
 

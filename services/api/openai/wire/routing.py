@@ -21,6 +21,15 @@ STATUSES = {422: 400}
 """Statuses that OpenAI's API does not use, and what its clients expect instead."""
 
 
+EVERYWHERE = (
+    ProblemCode.UNAUTHENTICATED,
+    ProblemCode.PROJECT_DISABLED,
+    ProblemCode.INVALID_REQUEST,
+    ProblemCode.DATABASE_UNAVAILABLE,
+)
+"""Problems that every route may answer with."""
+
+
 class OpenAIRoute(APIRoute):
     """A route whose problems have the statuses that OpenAI's clients know."""
 
