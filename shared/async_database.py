@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, Timeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import Session
 
+from shared.async_connections import Connector
 from shared.database import engine_options, sqlalchemy_url
 from shared.error_words import words_of
 from shared.jobs import CHANGED_JOBS, JobChange
@@ -61,7 +62,10 @@ class AsyncDatabase:
         self._rooms: WeakValueDictionary[Hashable, asyncio.Semaphore] = WeakValueDictionary()
         self._before_commit = before_commit
         self._announce = announce
-        self.engine: AsyncEngine = create_async_engine(sqlalchemy_url(settings), **engine_options(settings))
+        self._connector = Connector()
+        options = engine_options(settings)
+        options["connect_args"]["async_creator_fn"] = self._connector.connect
+        self.engine: AsyncEngine = create_async_engine(sqlalchemy_url(settings), **options)
         self._outage = Outage(logger, name)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
 
@@ -96,3 +100,4 @@ class AsyncDatabase:
     async def dispose(self) -> None:
         """Close every connection."""
         await self.engine.dispose()
+        await self._connector.close()
