@@ -10,7 +10,6 @@ from sqlalchemy import text
 from services.api.openai.batches.steps import BatchLostError, take_batch, write
 from services.api.settings import GatewayProcessSettings
 from shared.database import Database
-from shared.storage import ObjectStorage
 from tests.support.gateway.clients import Project
 from tests.support.gateway.openai import FAILING, Json, Painter, add_worker, error_of
 from tests.support.gateway.running import admit, running_gateway
@@ -62,7 +61,7 @@ def painter(
     alice: Project, database: Database, gateway_settings: GatewayProcessSettings
 ) -> Iterator[Painter]:
     add_worker(database)
-    with Painter(database, ObjectStorage(gateway_settings.storage)) as painter:
+    with Painter(database, gateway_settings) as painter:
         yield painter
 
 
@@ -138,7 +137,7 @@ def test_a_batch_goes_on_in_another_gateway(
         eventually(lambda: alice.get("/v1/jobs").json()["data"], "the first jobs are queued")
     with (
         running_gateway(gateway_settings) as second,
-        Painter(database, ObjectStorage(gateway_settings.storage)) as painter,
+        Painter(database, gateway_settings) as painter,
     ):
         again = Project(second, alice.project_id, alice.token)
         with database.transaction() as session:  # the lease of a step that was interrupted

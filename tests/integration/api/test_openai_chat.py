@@ -14,7 +14,6 @@ from services.api.problems.codes import ProblemCode
 from services.api.settings import GatewayProcessSettings
 from services.worker.job.provenance import add_text
 from shared.database import Database
-from shared.storage import ObjectStorage
 from shared.token_grid import TokenGrid
 from tests.support.gateway.clients import Project, png
 from tests.support.gateway.openai import FAILING, Json, Painter, add_worker, error_of
@@ -36,7 +35,7 @@ def painter(
     alice: Project, database: Database, gateway_settings: GatewayProcessSettings
 ) -> Iterator[Painter]:
     add_worker(database)
-    with Painter(database, ObjectStorage(gateway_settings.storage), drawn_for) as painter:
+    with Painter(database, gateway_settings, drawn_for) as painter:
         yield painter
 
 

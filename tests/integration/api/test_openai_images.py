@@ -20,7 +20,6 @@ from services.api.settings import GatewayProcessSettings
 from shared.database import Database
 from shared.job_store import ClaimedJob
 from shared.partial_pictures import PartialChannel, PartialPicture
-from shared.storage import ObjectStorage
 from tests.support.gateway.clients import RED, Project, png
 from tests.support.gateway.openai import FAILING, LOST, Json, Painter, add_worker, error_of
 from tests.support.gateway.openai_clients import transparent_corner
@@ -37,7 +36,7 @@ def painter(
 ) -> Iterator[Painter]:
     """A worker row, and a thread that draws."""
     add_worker(database)
-    with Painter(database, ObjectStorage(gateway_settings.storage)) as painter:
+    with Painter(database, gateway_settings) as painter:
         yield painter
 
 
@@ -251,7 +250,7 @@ def test_a_stream_has_partial_pictures_and_then_each_picture(
             "it has arrived",
         )
 
-    with Painter(database, ObjectStorage(gateway_settings.storage), before=show):
+    with Painter(database, gateway_settings, before=show):
         body = {"prompt": "a red circle", "n": 2, "stream": True, "partial_images": 1}
         events = events_of(alice.post(GENERATIONS, json={**body, "output_format": "webp"}))
     assert [kind for kind, _ in events] == [
@@ -285,7 +284,7 @@ def test_a_transparent_background_is_cut_out_by_the_models_segmentation(
     alice: Project, database: Database, gateway_settings: GatewayProcessSettings
 ) -> None:
     add_worker(database)
-    with Painter(database, ObjectStorage(gateway_settings.storage), drawn_scene) as painter:
+    with Painter(database, gateway_settings, drawn_scene) as painter:
         body = generate(alice, background="transparent", n=2)
         url = generate(alice, background="transparent", output_format="webp", response_format="url")
     alpha = np.asarray(opened(body["data"][0]).convert("RGBA"))[:, :, 3]

@@ -12,7 +12,6 @@ import pytest
 from services.api.settings import GatewayProcessSettings
 from shared.database import Database
 from shared.pictures.formats import PNG, find_format
-from shared.storage import ObjectStorage
 from tests.support.gateway.clients import Project
 from tests.support.gateway.openai import Json, Painter, add_worker
 from tests.support.gateway.openai_clients import GENERATIONS, RECORDED, Recorded
@@ -55,7 +54,7 @@ def test_each_program_finds_the_pictures_and_fields_that_it_reads(
 ) -> None:
     """One gateway for all of them, because starting one takes longer than all requests."""
     add_worker(database)
-    with Painter(database, ObjectStorage(gateway_settings.storage)):
+    with Painter(database, gateway_settings):
         for recorded in RECORDED:
             answer = send(alice, recorded)
             assert answer.status_code == 200, (recorded.client, answer.text)

@@ -13,12 +13,12 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from services.api.events.feed import Feed
+from services.api.events.messages import PING
 from services.api.problems.codes import ProblemCode
 from services.api.settings import GatewayProcessSettings
 from shared.database import Database
 from shared.job_store import ClaimedJob
 from shared.partial_pictures import PartialChannel, PartialPicture
-from shared.storage import ObjectStorage
 from tests.support.gateway.clients import Project, png
 from tests.support.gateway.openai import FAILING, Json, Painter, add_worker, error_of
 from tests.support.gateway.running import running_gateway
@@ -42,7 +42,7 @@ def painter(
     alice: Project, database: Database, gateway_settings: GatewayProcessSettings
 ) -> Iterator[Painter]:
     add_worker(database)
-    with Painter(database, ObjectStorage(gateway_settings.storage), drawn_for) as painter:
+    with Painter(database, gateway_settings, drawn_for) as painter:
         yield painter
 
 
@@ -147,6 +147,7 @@ def test_a_stream_has_numbered_events_and_goes_on_from_any_of_them(
     body = {"model": "tiny", "input": "a boat", "tools": [TOOL], "stream": True}
     answer = alice.post(PATH, json=body)
     assert answer.headers["content-type"].startswith("text/event-stream")
+    assert PING.decode() not in answer.text  # the end is noticed at once
     events = events_of(answer.text)
     assert [event["type"] for event in events] == [
         "response.created",
@@ -197,7 +198,7 @@ def test_partial_pictures_come_between_the_beginning_and_the_picture(
         )
         eventually(lambda: any(vars(watch)["_sent"] for watch in feed.streams.all()), "it is sent")
 
-    with Painter(database, ObjectStorage(gateway_settings.storage), before=show):
+    with Painter(database, gateway_settings, before=show):
         body = {"input": "a boat", "tools": [{**TOOL, "partial_images": 1}], "stream": True}
         events = events_of(alice.post(PATH, json=body).text)
     names = [event["type"] for event in events]

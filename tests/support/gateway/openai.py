@@ -1,14 +1,17 @@
 """Call OpenAI's routes of a gateway without workers: the test itself draws the jobs."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import httpx2
 
+from services.api.settings import GatewayProcessSettings
 from shared.database import Database
+from shared.events import EventPublisher
 from shared.job_errors import JobError, JobErrorCode
 from shared.job_store import Answer, ClaimedJob, Output, StoredImage, UsageAmounts, fail_job, succeed_job
+from shared.jobs import CHANGED_JOBS, JobChange
 from shared.schemas.fields import ImageSize
 from shared.storage import ObjectStorage, answer_folder
 from shared.tables import WorkerRow
@@ -44,12 +47,17 @@ class Painter:
     def __init__(
         self,
         database: Database,
-        storage: ObjectStorage,
+        settings: GatewayProcessSettings,
         picture: Callable[[Json, int, int], bytes] = lambda _, width, height: png(width, height),
         before: Callable[[ClaimedJob], object] = lambda _: None,
     ) -> None:
-        """picture: makes a file for the request of a job, of this width and height. before: called first."""
-        self._database, self._storage, self._picture = database, storage, picture
+        """settings: of the gateway, whose storage and hints it uses, too.
+
+        picture: makes a file for the request of a job, of this width and height. before: called first.
+        """
+        assert settings.broker.redis_url is not None
+        self._database, self._storage, self._picture = database, ObjectStorage(settings.storage), picture
+        self._publisher = EventPublisher(settings.broker.redis_url.get_secret_value())
         self._before = before
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run)
@@ -63,6 +71,7 @@ class Painter:
     def __exit__(self, *_: object) -> None:
         self._stopped.set()
         self._thread.join()
+        self._publisher.close()
 
     def _run(self) -> None:
         while not self._stopped.wait(0.02):
@@ -81,6 +90,8 @@ class Painter:
                 succeed_job(session, claimed.lease, self._answer(claimed, request))
             else:
                 fail_job(session, claimed.lease, JobError(fault, "it cannot be drawn"))
+            changes: Sequence[JobChange] = tuple(session.info[CHANGED_JOBS])
+        self._publisher.announce(changes)
 
     def _answer(self, claimed: ClaimedJob, request: Json) -> Answer:
         width, height = ImageSize.parse(request["size"] or "256x256").pixels

@@ -47,6 +47,8 @@ class ResponseEvents:
         """The lines until the response has ended, or the client has to ask again."""
         deadline = time.monotonic() + self._gateway.settings.gateway.openai_wait_seconds
         while True:
+            # the feed tells only of what happens while it runs, so the job is read after its start
+            await self._read_job()
             result = await result_of(self._gateway, self._answered)
             for event in events_of(self._answered, result):
                 if self._is_new(event):
@@ -58,7 +60,6 @@ class ResponseEvents:
                 yield line
             if not await self.watch.wait(min(left, PING_SECONDS)):
                 yield PING
-            await self._read_job()
 
     async def _partials(self) -> AsyncGenerator[bytes]:
         """The partial pictures that have arrived since the last look, once the call has begun."""
