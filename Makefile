@@ -33,12 +33,12 @@ test: $(STAMP) style ## Install, check style, types and layering, run the tests
 # the parts of `test` and `lint`; types and tests run side by side, because tests often wait
 .PHONY: style types tests
 tests: $(STAMP)
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder --durations 20 \
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder --durations 20 \
 		-m "not long" tests/acceptance tests/integration tests/golden tests/unit tests/cuda
 
 .PHONY: test-long
 test-long: $(STAMP) ## Run the tests that `make test` leaves out: more kills, training in two processes (minutes)
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder --durations 20 \
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder --durations 20 \
 		-m long tests/acceptance tests/integration tests/golden tests/unit
 
 .PHONY: test-fast

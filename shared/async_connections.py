@@ -13,8 +13,8 @@ class Connector:
     """Connects for an engine: `connect_args={"async_creator_fn": connector.connect}`.
 
     A cancelled `AsyncConnection.connect` keeps its socket until Python collects it as garbage. PostgreSQL 18
-    then waits for the rest of the sign-in for a minute (`authentication_timeout`), and so does everything that
-    all server processes must agree to, such as DROP DATABASE.
+    then waits for the rest of the sign-in for a minute (`authentication_timeout`), and
+    with it everything that all server processes must agree to, such as DROP DATABASE.
     """
 
     def __init__(self) -> None:
