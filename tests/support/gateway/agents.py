@@ -85,7 +85,7 @@ def text(result: CallToolResult) -> str:
 
 
 class TaskParams(RequestParams):
-    """Parameters of tasks/get and tasks/cancel."""
+    """Parameters of tasks/get, tasks/update and tasks/cancel."""
 
     task_id: str = Field(alias="taskId", serialization_alias="taskId")
 
@@ -101,6 +101,13 @@ class CancelTask(Request[TaskParams, Literal["tasks/cancel"]]):
     """Cancel a task."""
 
     method: Literal["tasks/cancel"] = "tasks/cancel"
+    name_param = "taskId"
+
+
+class UpdateTask(Request[TaskParams, Literal["tasks/update"]]):
+    """Answer what a task asks for."""
+
+    method: Literal["tasks/update"] = "tasks/update"
     name_param = "taskId"
 
 
@@ -149,3 +156,8 @@ async def get_task(session: Any, task_id: str) -> dict[str, Any]:
 async def cancel_task(session: Any, task_id: str) -> None:
     """Cancel the task. Raises MCPError."""
     await session.send_request(CancelTask(params=TaskParams(taskId=task_id)), AnyResult)
+
+
+async def update_task(session: Any, task_id: str) -> None:
+    """Answer what the task asks for, which is nothing. Raises MCPError."""
+    await session.send_request(UpdateTask(params=TaskParams(taskId=task_id)), AnyResult)
