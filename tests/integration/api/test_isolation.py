@@ -9,7 +9,6 @@ from sqlalchemy import select
 
 from services.api.settings import GatewayProcessSettings
 from shared.database import Database
-from shared.storage import ObjectStorage
 from shared.tables import Job, SessionRow
 from tests.support.gateway.agents import MODERN, Tasks, cancel_task, get_task, over_http, run, update_task
 from tests.support.gateway.belongings import LABEL, MARK, Belongings, belongings_of, drawn_turn
@@ -116,7 +115,7 @@ def painter(
     alice: Project, database: Database, gateway_settings: GatewayProcessSettings
 ) -> Iterator[Painter]:
     add_worker(database)
-    with Painter(database, ObjectStorage(gateway_settings.storage)) as painter:
+    with Painter(database, gateway_settings) as painter:
         yield painter
 
 

@@ -362,6 +362,7 @@ def test_a_failed_drawing_is_an_error_and_a_failed_response(alice: Project, pain
     answer = alice.post(PATH, json={"input": FAILING, "tools": [TOOL]})
     assert (answer.status_code, answer.headers["x-should-retry"]) == (400, "false")
     stream = alice.post(PATH, json={"input": FAILING, "tools": [TOOL], "stream": True}).text
+    assert PING.decode() not in stream
     last = events_of(stream)[-1]
     assert (last["type"], last["response"]["status"]) == ("response.failed", "failed")
     assert last["response"]["error"] == {"code": "invalid_request", "message": "it cannot be drawn"}

@@ -88,8 +88,10 @@ class StreamedPictures:
         """Partial pictures and pings until the job has ended."""
         has_ended = False
         while not has_ended:
+            # taken before the job is read, so that a change after the read ends the wait
+            taken = self.watch.take_partials()
             has_ended = await self._has_ended()
-            for index, picture in self.watch.take_partials():
+            for index, picture in taken:
                 yield await self._partial(index, picture)
             if not has_ended and not await self.watch.wait(PING_SECONDS):
                 yield PING

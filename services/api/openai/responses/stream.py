@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from uuid import UUID
 
 from starlette.responses import Response
@@ -20,6 +20,7 @@ from services.api.openai.responses.view import Answered, tool_of, view_response
 from services.api.problems.codes import Problem, ProblemCode
 from services.api.process.gateway import Gateway
 from shared.async_database import DATABASE_FAULTS
+from shared.partial_pictures import PartialPicture
 
 AGAIN_SECONDS = 1.0
 """Pause before a job is read again while the database does not answer."""
@@ -47,7 +48,8 @@ class ResponseEvents:
         """The lines until the response has ended, or the client has to ask again."""
         deadline = time.monotonic() + self._gateway.settings.gateway.openai_wait_seconds
         while True:
-            # the feed tells only of what happens while it runs, so the job is read after its start
+            # taken before the job is read, so that a change after the read ends the wait
+            taken = self.watch.take_partials()
             await self._read_job()
             result = await result_of(self._gateway, self._answered)
             for event in events_of(self._answered, result):
@@ -56,19 +58,20 @@ class ResponseEvents:
             left = deadline - time.monotonic()
             if self._answered.has_ended or left <= 0:
                 return
-            async for line in self._partials():
+            async for line in self._partials(taken):
                 yield line
             if not await self.watch.wait(min(left, PING_SECONDS)):
                 yield PING
 
-    async def _partials(self) -> AsyncGenerator[bytes]:
+    async def _partials(self, taken: Sequence[tuple[int, PartialPicture]]) -> AsyncGenerator[bytes]:
         """The partial pictures that have arrived since the last look, once the call has begun."""
-        for index, picture in self.watch.take_partials():
+        for index, picture in taken:
             event = partial_event(self._answered, index, await base64_of(picture.picture))
             if self._after >= Number.CALL_GENERATING and self._is_new(event):
                 yield event.line
 
     async def _read_job(self) -> None:
+        """Read the job after the start of the feed, which tells only of what happens while it runs."""
         if self._answered.rows is None:
             return
         try:
