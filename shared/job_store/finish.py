@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from shared.job_errors import JobError
@@ -19,6 +19,7 @@ from shared.tables import (
     ImageOrigin,
     ImageTokens,
     Job,
+    JobRequestRow,
     PictureFingerprint,
     Project,
     UndecodedPicture,
@@ -91,8 +92,15 @@ def store_answer(session: Session, job: Job, answer: Answer) -> None:
                 partial=undecoded.partial,
             )
         )
-    session.add(
-        UsageRecord(
+    record_usage(session, job, answer)
+    session.execute(delete(Checkpoint).where(Checkpoint.job_id == job.id))
+
+
+def record_usage(session: Session, job: Job, answer: Answer) -> None:
+    """Write the job's usage, with the API key that submitted the job and the model that drew it."""
+    key = select(JobRequestRow.api_key_id).where(JobRequestRow.job_id == job.id)
+    session.execute(
+        insert(UsageRecord).values(
             job_id=job.id,
             project_id=job.project_id,
             task=job.task,
@@ -100,9 +108,10 @@ def store_answer(session: Session, job: Job, answer: Answer) -> None:
             prompt_tokens=answer.usage.prompt_tokens,
             tokens_done=answer.usage.tokens_done,
             compute_seconds=answer.usage.compute_seconds,
+            api_key_id=key.scalar_subquery(),
+            model=answer.model,
         )
     )
-    session.execute(delete(Checkpoint).where(Checkpoint.job_id == job.id))
 
 
 def store_output(session: Session, project_id: UUID, job_id: UUID, position: int, output: Output) -> None:

@@ -50,6 +50,8 @@ class NewJob:
     """`JobWarning` in JSON."""
     parent: UUID | None = None
     """Job whose first picture is the image of this one; it may still run."""
+    api_key_id: UUID | None = None
+    """The API key of the request."""
 
 
 @dataclass(frozen=True)
@@ -170,6 +172,8 @@ class Answer:
     """Pictures that are still to be decoded; only a canceled job has any."""
     scores: tuple[float, ...] | None = None
     """Scores of all drawn candidates, if only the best are kept."""
+    model: str | None = None
+    """Name of the model that drew the pictures. An attempt goes on only with codes of its own model."""
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,7 @@ def submit_job(session: Session, new: NewJob, webhook: WebhookEndpoint | None = 
             retry_of=new.retry_of,
             replay_of=new.replay_of,
             warnings=[dict(warning) for warning in new.warnings],
+            api_key_id=new.api_key_id,
         )
     )
     if webhook is not None:

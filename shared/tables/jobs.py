@@ -181,6 +181,12 @@ class JobRequestRow(Base):
     """The finished job that this one draws again, to compare the codes."""
     warnings: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'::jsonb"))
     """`JobWarning` in JSON: what the client should know about a request that was accepted."""
+    api_key_id: Mapped[UUID | None]
+    """The `ApiKey` that submitted the job; null for jobs that are older than this column.
+
+    No foreign key: keys go. It is not in `jobs`, because it is read once, at the end, and every change
+    of a job copies its row.
+    """
 
     __table_args__ = (
         Index(None, "retry_of", postgresql_where=text("retry_of IS NOT NULL")),
@@ -233,7 +239,10 @@ class Checkpoint(Base):
 
 
 class UsageRecord(Base):
-    """Usage of a job; one row for each job that did any work. It stays when the job is deleted."""
+    """Usage of a job that succeeded or was canceled while it was drawn, over all its attempts.
+
+    There is one row for each such job. It stays when the job, or the API key, is deleted.
+    """
 
     __tablename__ = "usage_records"
 
@@ -245,6 +254,11 @@ class UsageRecord(Base):
     tokens_done: Mapped[int]
     compute_seconds: Mapped[float]
     created_at: Mapped[CreatedAt]
+    """When the job ended."""
+    api_key_id: Mapped[UUID | None]
+    """As in `job_requests`."""
+    model: Mapped[str | None]
+    """Name of the model that drew the job; null for rows that are older than this column."""
 
     __table_args__ = (
         CheckConstraint(

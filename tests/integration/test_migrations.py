@@ -18,7 +18,7 @@ from migrations import runner
 from shared.database import Database
 from shared.job_store import succeed_job
 from shared.settings import DatabaseSettings
-from shared.tables import DASHBOARD_VIEWS, Base, Job, JobEventRow
+from shared.tables import DASHBOARD_VIEWS, Base, Job, JobEventRow, UsageRecord
 from tests.support.factories import must_claim, one_picture, queue_job
 from tests.support.servers.databases import administer, database_settings
 
@@ -152,6 +152,24 @@ def test_events_from_before_their_order_get_project_and_number_zero(
         runner.upgrade(connection)
         row = connection.execute(select(JobEventRow.project_id, JobEventRow.xid)).one()
     assert tuple(row) == (project_id, 0)
+
+
+def test_usage_from_before_its_key_was_recorded_stays_and_old_code_can_add_more(
+    database: Database, project_id: UUID
+) -> None:
+    old_code = text(
+        "INSERT INTO usage_records (job_id, project_id, task, images, prompt_tokens, tokens_done,"
+        " compute_seconds) VALUES (uuidv7(), :project, 'dense', 1, 2, 3, 4.5)"
+    )
+    with database.engine.begin() as connection:
+        runner.downgrade(connection, "0031")
+        connection.execute(old_code, {"project": project_id})
+        runner.upgrade(connection)
+        connection.execute(old_code, {"project": project_id})
+        rows = connection.execute(
+            select(UsageRecord.tokens_done, UsageRecord.api_key_id, UsageRecord.model)
+        ).all()
+    assert [tuple(row) for row in rows] == [(3, None, None)] * 2
 
 
 def test_views_of_dashboards_are_those_of_the_tables(database: Database) -> None:

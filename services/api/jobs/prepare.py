@@ -69,6 +69,7 @@ def new_job(
     max_failures: int,
     mask: MaskRecord | None = None,
     *,
+    api_key_id: UUID | None = None,
     warnings: Sequence[Mapping[str, Any]] = (),
     retry_of: UUID | None = None,
     replay_of: UUID | None = None,
@@ -91,4 +92,5 @@ def new_job(
         replay_of=replay_of,
         warnings=warnings,
         parent=parse_id(IdKind.JOB, request.image) if request.image and is_future(request.image) else None,
+        api_key_id=api_key_id,
     )

@@ -105,6 +105,7 @@ async def queue(gateway: Gateway, caller: Caller, order: Order, claim: Claim | N
             with_ids(request, ids),
             gateway.settings.jobs.max_failures,
             mask,
+            api_key_id=caller.key_id,
             warnings=warnings_of([worker.model for worker in workers or latest], request),
             retry_of=order.retry_of,
             replay_of=order.replay_of,

@@ -198,8 +198,13 @@ def changed_cells(request: PictureRequest, grid: TokenGrid) -> int | None:
     return sum(before != after for before, after in zip(given, grid.tokens, strict=True))
 
 
-def answer_of(outputs: list[Output], drawing: Drawing, undecoded: Sequence[UndecodedOutput] = ()) -> Answer:
-    """The answer with the outputs and the job's usage over all attempts, which counts all that was drawn."""
+def answer_of(
+    outputs: list[Output], drawing: Drawing, model: str, undecoded: Sequence[UndecodedOutput] = ()
+) -> Answer:
+    """The answer with the outputs and the job's usage over all attempts, which counts all that was drawn.
+
+    model: its name.
+    """
     usage = UsageAmounts(
         images=drawing.recipe.candidates if outputs else 0,
         prompt_tokens=drawing.recipe.plan.text_tokens,
@@ -207,4 +212,4 @@ def answer_of(outputs: list[Output], drawing: Drawing, undecoded: Sequence[Undec
         compute_seconds=drawing.compute_seconds,
     )
     scores = None if drawing.recipe.keep is None else tuple(one.score for one in drawing.candidates())
-    return Answer(tuple(outputs), usage, tuple(undecoded), scores)
+    return Answer(tuple(outputs), usage, tuple(undecoded), scores, model)

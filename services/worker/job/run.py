@@ -171,7 +171,7 @@ class JobRun:
             outputs += self._patience.insist(
                 lambda index=index: self._errand(lambda: self._outputs(work, index))
             )
-        answer = answer_of(outputs, work.drawing)
+        answer = answer_of(outputs, work.drawing, self._tools.model)
         self._times.enter(Step.COMMITTING)
         self._patience.insist(lambda: self._tools.writes.succeed(self._attempt.lease, answer))
         self._log.tell(JobEvent.SUCCEEDED)
@@ -224,7 +224,8 @@ class JobRun:
         undecoded = [
             self._tools.results.undecoded(work.job, index, drawn[index]) for index in work.drawing.kept()
         ]
-        return answer_of([], work.drawing, [output for output in undecoded if output is not None])
+        found = [output for output in undecoded if output is not None]
+        return answer_of([], work.drawing, self._tools.model, found)
 
     def _fail(self, error: Exception) -> None:
         reason = job_error(error)

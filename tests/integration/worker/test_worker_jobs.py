@@ -43,6 +43,7 @@ def test_a_job_goes_from_its_row_to_a_stored_picture(platform: PlatformUnderTest
     with platform.database.transaction() as session:
         usage = session.get_one(UsageRecord, job_id)
     assert (usage.images, usage.tokens_done) == (2, 128)
+    assert usage.model == platform.model.name
 
 
 def test_the_same_seed_gives_the_same_picture_with_any_batch_neighbours(platform: PlatformUnderTest) -> None:

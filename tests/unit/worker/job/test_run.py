@@ -47,6 +47,7 @@ def test_a_job_ends_with_its_picture_stored_and_its_answer_committed(running: Be
     assert running.told() == ["progress", "succeeded"]
     answer = running.row.answer
     assert answer is not None
+    assert answer.model == "tiny"
     [output] = answer.outputs
     assert not output.partial
     assert (answer.usage.images, answer.usage.tokens_done) == (1, CODES)
@@ -162,7 +163,7 @@ def test_a_canceled_attempt_keeps_its_rows_to_be_decoded_afterwards(bench: Bench
     assert bench.happened() == ["prepare", "confirm cancel", "wake late pictures"]
     assert bench.told()[-1] == "canceled"
     assert bench.row.answer is not None
-    assert bench.row.answer.outputs == ()
+    assert (bench.row.answer.outputs, bench.row.answer.model) == ((), "tiny")
     [undecoded] = bench.row.answer.undecoded
     assert (undecoded.position, undecoded.partial, undecoded.grid.width) == (0, True, 8)
     assert 1 <= undecoded.grid.height < 8
