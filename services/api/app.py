@@ -54,6 +54,7 @@ from services.api.sessions import head_endpoints as session_heads
 from services.api.sessions import import_endpoints as session_imports
 from services.api.sessions import turn_endpoints as session_turns
 from services.api.settings import GatewayProcessSettings, GatewaySettings
+from services.api.usage import endpoints as usage
 from services.api.webhooks import delivery_endpoints as deliveries
 from services.api.webhooks import endpoints as webhooks
 from shared.links import IMPORT_PATH
@@ -115,7 +116,7 @@ def create_app(settings: GatewayProcessSettings | None = None) -> FastAPI:
         *(openai_batches, openai_files, openai_images, openai_models, openai_pictures),
         *(sdapi, mcp),
         *(openai_chat, openai_responses, openai_conversations),
-        *(projects, api_keys, audit),
+        *(projects, api_keys, audit, usage),
     )
     for routes in (*resources, problems, health, reference):
         app.include_router(routes.router)

@@ -34,6 +34,7 @@ from services.api.sessions.requests import (
     TurnRequest,
 )
 from services.api.sessions.responses import HeadResponse, SessionList, SessionResponse, TurnResponse
+from services.api.usage.schemas import UsageReport
 from services.api.webhooks.delivery_schemas import DeliveryDetails, DeliveryResponse, RedeliveryResponse
 from services.api.webhooks.schemas import (
     WebhookEndpointResponse,
@@ -96,6 +97,7 @@ WITH_NULLS: tuple[type[BaseModel], ...] = (
     ApiKeyResponse,
     ApiKeyWithSecret,
     AuditLogEntry,
+    UsageReport,
     FileResponse,
     BatchResponse,
 )

@@ -11,13 +11,13 @@ class Scope(StrEnum):
     """What a key may do."""
 
     READ = "read"
-    """Read jobs, pictures, sessions, and events of the key's project."""
+    """Read jobs, pictures, sessions, events and usage of the key's project."""
     WRITE = "write"
     """Queue, cancel and delete jobs; upload pictures; change sessions."""
     WEBHOOKS = "webhooks"
     """Read and change webhook endpoints, with their secrets."""
     ADMIN = "admin"
-    """Read and change all projects and keys; read the audit log of all projects."""
+    """Read and change all projects and keys; read usage and the audit log of all projects."""
 
 
 ScopeName = Literal["read", "write", "webhooks", "admin"]
@@ -25,7 +25,7 @@ USUAL_SCOPES = (Scope.READ, Scope.WRITE, Scope.WEBHOOKS)
 """Scopes of a key for which none are named."""
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 ADMINISTRATION = ("/v1/api_keys", "/v1/projects")
-SHARED = ("/v1/projects", "/v1/audit_log")
+SHARED = ("/v1/projects", "/v1/audit_log", "/v1/usage")
 """Paths that show a key of one project this project, and an administrator all."""
 WEBHOOKS = "/v1/webhook_endpoints"
 TOOLS = "/mcp"

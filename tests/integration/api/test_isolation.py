@@ -209,6 +209,7 @@ def test_no_list_shows_anything_of_another_project(alice: Project, bob: Project,
         {"q": "lighthouse"},
         {"project_id": hers.ids["project_id"]},
         {"job_id": hers.ids["job_id"]},
+        {"group_by": "project,api_key"},
     ]
     queries += [{"after": one} for one in hers.ids.values()]
     seen: set[str] = set()
@@ -222,8 +223,9 @@ def test_no_list_shows_anything_of_another_project(alice: Project, bob: Project,
                 answer = bob.get(path, params=query)
                 given = set(query.values())
                 assert set(hers.are_named_in(answer.text)) <= given, (path, query, answer.text)
-    assert {"/v1/jobs", "/openai/v1/files", "/openai/v1/batches", "/sdapi/v1/progress"} <= seen
+    assert {"/v1/jobs", "/v1/usage", "/openai/v1/files", "/openai/v1/batches", "/sdapi/v1/progress"} <= seen
     assert alice.get("/v1/sessions", params={"q": "lighthouse"}).json()["data"] != []
+    assert hers.ids["project_id"] in alice.get("/v1/usage", params={"group_by": "project"}).text
 
 
 def test_ids_of_another_project_are_unknown_in_every_body(

@@ -22,7 +22,7 @@ from shared.job_errors import JobError, JobErrorCode
 from shared.job_store import Progress, fail_job, save_progress
 from shared.jobs import Phase
 from shared.storage import ObjectStorage
-from shared.tables import AuditEntry
+from shared.tables import AuditEntry, UsageRecord
 from tests.support.claimed_jobs import in_thread
 from tests.support.factories import make_project
 from tests.support.gateway import agents
@@ -31,6 +31,7 @@ from tests.support.gateway.clients import png
 from tests.support.gateway.drawing import claim_soon, draw_next
 from tests.support.gateway.running import make_key
 from tests.support.gateway.served import Served, served
+from tests.support.gateway.usage import key_id_of
 
 TOOLS = ["create", "edit", "vary", "extend", "dense", "session_tree", "job", "cancel"]
 INVALID_PARAMS, MISSING_CAPABILITY, NO_RESOURCE = -32602, -32021, -32002
@@ -94,6 +95,9 @@ def test_an_agent_draws_edits_and_reads_the_tree(
             assert "\n  2. make it blue: " in text(tree)
 
     run(story)
+    with database.transaction() as session:
+        keys = list(session.scalars(select(UsageRecord.api_key_id)))
+    assert [key_id and format_id(IdKind.API_KEY, key_id) for key_id in keys] == [key_id_of(database, key)] * 2
 
 
 def test_progress_is_reported_and_a_job_that_takes_long_is_handed_out(

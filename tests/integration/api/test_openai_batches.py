@@ -13,6 +13,7 @@ from shared.database import Database
 from tests.support.gateway.clients import Project
 from tests.support.gateway.openai import FAILING, Json, Painter, add_worker, error_of
 from tests.support.gateway.running import admit, running_gateway
+from tests.support.gateway.usage import key_id_of, rows
 from tests.support.platforms.platform import eventually
 
 BATCHES = "/openai/v1/batches"
@@ -65,7 +66,9 @@ def painter(
         yield painter
 
 
-def test_answers_and_errors_come_in_files(alice: Project, bob: Project, painter: Painter) -> None:
+def test_answers_and_errors_come_in_files(
+    alice: Project, bob: Project, painter: Painter, database: Database
+) -> None:
     wanted = [line("a", n=2, size="1024x1024"), line("b", model="nothing"), line("c", prompt=FAILING)]
     batch = ended(alice, order(alice, [*wanted, line("d", seed=7)], metadata={"night": "1"}))
     assert (batch["status"], batch["metadata"]) == ("completed", {"night": "1"})
@@ -77,6 +80,7 @@ def test_answers_and_errors_come_in_files(alice: Project, bob: Project, painter:
     assert failed["b"]["response"]["body"]["error"]["code"] == "model_not_found"
     assert failed["c"]["response"]["status_code"] == 400
     assert {request["priority"] for request in painter.requests} == {"low"}
+    assert [row[:2] for row in rows(alice, "api_key")] == [(key_id_of(database, alice.token), 2)]
     assert bob.get(f"{BATCHES}/{batch['id']}").status_code == 404
     assert bob.post(f"{BATCHES}/{batch['id']}/cancel").status_code == 404
     assert [one["id"] for one in alice.get(BATCHES).json()["data"]] == [batch["id"]]

@@ -76,10 +76,10 @@ def test_a_project_is_changed_disabled_and_enabled(admin: Project, alice: Projec
 @pytest.mark.parametrize(
     ("scope", "allowed"),
     [
-        ("read", {"list", "project", "usage log"}),
+        ("read", {"list", "project", "usage", "usage log"}),
         ("write", {"submit"}),
         ("webhooks", {"endpoints", "secret"}),
-        ("admin", {"project", "new project", "keys", "usage log"}),
+        ("admin", {"project", "new project", "keys", "usage", "usage log"}),
     ],
 )
 def test_a_scope_opens_its_routes_and_no_other(admin: Project, scope: str, allowed: set[str]) -> None:
@@ -92,6 +92,7 @@ def test_a_scope_opens_its_routes_and_no_other(admin: Project, scope: str, allow
         "project": client.get("/v1/projects"),
         "new project": client.post("/v1/projects", json={"name": "new"}),
         "keys": client.get("/v1/api_keys"),
+        "usage": client.get("/v1/usage"),
         "usage log": client.get("/v1/audit_log"),
     }
     assert {name for name, answer in answers.items() if answer.is_success} == allowed
