@@ -75,6 +75,11 @@ COMMANDS = {
         "projects",
         "List, create and change projects: limits, weights, retention.",
     ),
+    "usage": LazyCommand(
+        "luminary.remote.usage_command",
+        "command",
+        "Show what jobs took, by day, project, API key, task and model.",
+    ),
     "admin": LazyCommand(
         "infra.local.admin_commands",
         "admin",

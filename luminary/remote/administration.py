@@ -1,4 +1,4 @@
-"""Projects and keys of a platform over HTTP, with an administrator's key."""
+"""Projects, keys and usage of a platform over HTTP, with an administrator's key."""
 
 import os
 import re
@@ -20,7 +20,7 @@ FOR_EVER = -1
 
 
 class Administration:
-    """The routes of projects and keys. All methods raise ClickException with a one-line message."""
+    """The routes of projects, keys and usage. All methods raise ClickException with a one-line message."""
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
@@ -39,6 +39,10 @@ class Administration:
     def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Json:
         """Send a request below /v1 and return the answer."""
         return self._platform.call(method, f"/v1/{path}", body)
+
+    def text(self, path: str) -> str:
+        """The answer to a GET request for text below /v1."""
+        return self._platform.text(f"/v1/{path}")
 
     def all(self, path: str, **query: str) -> Iterator[Json]:
         """Every item of a list, oldest first."""

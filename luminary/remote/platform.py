@@ -53,6 +53,10 @@ class Platform:
         content = None if body is None else json.dumps(dict(body)).encode()
         return self._json(path, method, content, {} if body is None else {"Content-Type": "application/json"})
 
+    def text(self, path: str) -> str:
+        """The answer to a GET request for text."""
+        return self._ask(path, "GET", None, {}).decode("utf-8", "replace")
+
     def picture(self, address: str) -> bytes:
         """Fetch a picture. Only path and query of `address` are used: its host may be the public name."""
         parts = urllib.parse.urlsplit(address)

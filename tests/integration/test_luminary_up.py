@@ -105,6 +105,14 @@ def test_the_commands_of_a_platform_find_it_and_do_what_they_say(tmp_path: Path,
         assert shell(f"{program} keys revoke {made} --data {data}", home).stdout == f"revoked {made[:8]}\n"
         assert ask(f"{url}/v1/models", made).status_code == 401
         assert shell(f"{program} keys revoke nonsense --data {data}", home).returncode == 2
+        usage = shell(f"{program} usage --by task --csv --data {data}", home).stdout.splitlines()
+        assert [line.split(",")[:3] for line in usage[1:]] == [
+            ["edit", "1", "1"],
+            ["text_to_image", "3", "4"],
+        ]
+        by_key = shell(f"{program} usage --project default --by api_key,day --data {data}", home).stdout
+        assert by_key.count(f"  {key[:8]} ") == 1
+        assert by_key.splitlines()[-1].split()[:3] == ["total", "4", "5"]
         kept = f"{program} projects retention --data {data}"
         table = shell(f"{kept} default --results 30d --uploads never", home).stdout.splitlines()
         assert table[1].split() == ["default", "never", "30d", *["default"] * 3]
