@@ -61,10 +61,10 @@ PROJECT = "streams"
 class Gateway:
     """A gateway process on one port, which can be killed and started again."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], more: Mapping[str, str]) -> None:
+        """more: settings beside those of the servers."""
         (self.port,) = free_ports(1)
-        more = {"GATEWAY_PORT": str(self.port), "GATEWAY_MAX_STREAMS_PER_PROJECT": "500"}
-        self._environment = os.environ | dict(environment) | more
+        self._environment = {**os.environ, **environment, "GATEWAY_PORT": str(self.port), **more}
         self._process = self._start()
 
     def _start(self) -> "subprocess.Popen[bytes]":
@@ -206,7 +206,7 @@ def measure(folder: Path) -> dict[str, Any]:
         with database.transaction() as session:
             project_id = session.scalars(select(Project.id).where(Project.name == PROJECT)).one()
         jobs = BenchmarkJobs(database, publisher, project_id)
-        gateway = Gateway(stack.environment)
+        gateway = Gateway(stack.environment, {"GATEWAY_MAX_STREAMS_PER_PROJECT": "500"})
         exits.callback(gateway.stop)
         gateway.wait()
         results = {"machine": machine, "idle": measured_rounds(gateway, key, jobs)}
