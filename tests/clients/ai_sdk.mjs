@@ -2,7 +2,7 @@
 import fs from "node:fs";
 import { createOpenAI } from "@ai-sdk/openai";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
-import { generateImage } from "ai";
+import { generateImage, generateText } from "ai";
 
 const where = { baseURL: `${process.env.URL}/openai/v1`, apiKey: process.env.KEY };
 const openai = createOpenAI(where);
@@ -16,6 +16,9 @@ for (const [name, model] of [["openai", openai.image("gpt-image-1")], ["compatib
   const edited = await generateImage({ model, prompt, maxRetries: 0 });
   told[`${name}_edit`] = edited.images.map((image) => image.mediaType);
 }
+const tools = { image_generation: openai.tools.imageGeneration({ outputFormat: "png" }) };
+const answer = await generateText({ model: openai("tiny"), prompt: "a red umbrella", tools, maxRetries: 0 });
+told.responses = answer.staticToolResults.map((result) => [result.toolName, result.output.result.slice(0, 8)]);
 try {
   await generateImage({ model: compatible.imageModel("invalid-model"), prompt: "a", maxRetries: 0 });
 } catch (error) {

@@ -44,5 +44,24 @@ while (!["completed", "failed"].includes(batch.status)) {
 }
 const output = await (await client.files.content(batch.output_file_id)).text();
 told.batch = { counts: batch.request_counts, ids: output.trim().split("\n").map((text) => JSON.parse(text).custom_id) };
+const tool = { type: "image_generation" };
+const ask = (input, more = {}) => client.responses.create({ model: "tiny", input, tools: [tool], ...more });
+const first = await ask("a red umbrella", { tools: [{ ...tool, seed: 7 }] });
+const second = await ask("make the umbrella blue", { previous_response_id: first.id });
+const events = [];
+for await (const event of await ask("make the umbrella green", { previous_response_id: second.id, stream: true })) {
+  events.push(event);
+}
+const third = events.at(-1).response;
+const results = [first, second, third].map((response) => response.output[0].result);
+const kept = await client.responses.retrieve(third.id);
+told.responses = {
+  pictures: results.map((result) => result.slice(0, 8)),
+  different: new Set(results).size,
+  last: events.at(-1).type,
+  same: kept.output[0].result === results[2],
+  previous: third.previous_response_id === second.id,
+};
+
 told.models = (await client.models.list()).data.map((model) => model.id);
 console.log(JSON.stringify(told));

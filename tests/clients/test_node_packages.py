@@ -29,6 +29,13 @@ def test_the_node_package_draws_edits_streams_and_orders_batches(run_node: Run) 
     assert told["errors"]["key"]["kind"] == "AuthenticationError"
     assert told["batch"] == {"counts": {"total": 2, "completed": 2, "failed": 0}, "ids": ["a", "b"]}
     assert {"tiny", "gpt-image-1"} <= set(told["models"])
+    assert told["responses"] == {
+        "pictures": [PNG, PNG, PNG],
+        "different": 3,
+        "last": "response.completed",
+        "same": True,
+        "previous": True,
+    }
 
 
 def test_the_ai_sdk_draws_and_edits_with_both_of_its_providers(run_node: Run) -> None:
@@ -36,5 +43,6 @@ def test_the_ai_sdk_draws_and_edits_with_both_of_its_providers(run_node: Run) ->
     for provider in ("openai", "compatible"):
         assert told[provider] == ["image/png", "image/png"]
         assert told[f"{provider}_edit"] == ["image/png"]
+    assert told["responses"] == [["image_generation", PNG]]
     assert told["error"]["status"] == 400
     assert "invalid-model" in told["error"]["message"]
