@@ -60,8 +60,8 @@ def page(results: Mapping[str, Any], speculation: Mapping[str, Any], gpu: Mappin
     return f"""# Benchmarks
 
 `make bench` writes this page; change the program, not the page. Other pages have figures of
-[the platform](platform_benchmarks.md), [claims](claim_benchmarks.md), [event streams](stream_benchmarks.md) and
-[sessions](session_benchmarks.md); [capacity](capacity.md) has what a GPU and a fleet can do.
+[the platform](platform_benchmarks.md), [claims](claim_benchmarks.md), [event streams](stream_benchmarks.md)
+and [sessions](session_benchmarks.md); [capacity](capacity.md) has what a GPU and a fleet can do.
 
 A model with random weights (hidden 1024, 12 layers, 16 heads, 8,192 ids; 171 million parameters) draws
 pictures of 256x256 at guidance 4. It is compared with Hugging Face transformers' Chameleon on the same
