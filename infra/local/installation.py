@@ -13,6 +13,7 @@ from sqlalchemy.pool import NullPool
 
 from infra.local.process import ProcessError
 from migrations import runner
+from migrations.patience import change_schema
 from services.api.audit.record import record
 from services.api.auth.api_keys import FIRST_PROJECT, create_first_key, create_key
 from services.api.auth.scopes import USUAL_SCOPES, Scope
@@ -36,8 +37,7 @@ def migrate(database_url: str) -> None:
             poolclass=NullPool,
             hide_parameters=True,
         )
-        with engine.begin() as connection:
-            runner.upgrade(connection)
+        change_schema(engine, runner.upgrade)
     except ArgumentError as error:
         raise ProcessError(
             "DATABASE_URL is not an address like postgresql://user:password@host/name."

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -15,11 +16,13 @@ from sqlalchemy.engine import make_url
 
 from infra.local.stack import EmbeddedStack
 from migrations import runner
+from migrations.patience import change_schema
 from shared.database import Database
 from shared.job_store import succeed_job
 from shared.settings import DatabaseSettings
 from shared.tables import DASHBOARD_VIEWS, Base, Job, JobEventRow, UsageRecord
 from tests.support.factories import must_claim, one_picture, queue_job
+from tests.support.platforms.platform import eventually
 from tests.support.servers.databases import administer, database_settings
 
 
@@ -180,3 +183,50 @@ def test_views_of_dashboards_are_those_of_the_tables(database: Database) -> None
     with database.transaction() as session:
         rows = session.execute(found).all()
     assert {row.table_name: row.columns for row in rows} == DASHBOARD_VIEWS
+
+
+def test_a_migration_waits_for_a_table_briefly_and_tries_again(database: Database) -> None:
+    """Statements on the table queue up behind a migration that waits for it, so it steps back."""
+    runs: list[int] = []
+    with database.transaction() as session:
+        session.execute(text("LOCK TABLE jobs IN ACCESS SHARE MODE"))
+
+        def change(connection: Connection) -> None:
+            runs.append(len(runs))
+            if len(runs) == 2:
+                session.rollback()
+            connection.execute(text("ALTER TABLE jobs ADD COLUMN colour text"))
+
+        change_schema(database.engine, change, lock_seconds=0.2)
+    assert runs == [0, 1]
+    assert "colour" in {column["name"] for column in inspect(database.engine).get_columns("jobs")}
+
+
+def test_a_migration_that_loses_a_deadlock_runs_again(database: Database) -> None:
+    """PostgreSQL ends the one that began to wait first, which is the migration."""
+    runs: list[int] = []
+    waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'job_requests'::regclass")
+
+    def is_waiting() -> bool:
+        with database.engine.connect() as connection:
+            return connection.scalar(waits) == 1
+
+    with database.engine.connect() as work, ThreadPoolExecutor(1) as pool:
+        work.execute(text("LOCK TABLE job_requests IN ACCESS SHARE MODE"))
+
+        def read_late() -> None:
+            eventually(is_waiting, "the migration waits")
+            work.execute(text("SELECT count(*) FROM jobs"))
+            work.rollback()
+
+        def change(connection: Connection) -> None:
+            runs.append(len(runs))
+            connection.execute(text("ALTER TABLE jobs ADD COLUMN colour text"))
+            if len(runs) == 1:
+                reads.append(pool.submit(read_late))
+            connection.execute(text("ALTER TABLE job_requests ADD COLUMN colour text"))
+
+        reads: list[Future[None]] = []
+        change_schema(database.engine, change, lock_seconds=60.0)
+        reads[0].result()
+    assert runs == [0, 1]

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import BoundedSemaphore
@@ -19,11 +19,12 @@ import httpx2
 import pytest
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.pool import NullPool
 
 from infra.local.stack import EmbeddedStack
 from migrations import runner
+from migrations.patience import change_schema
 from shared.database import sqlalchemy_url
 from shared.ids import IdKind, parse_id
 from shared.settings import DatabaseSettings
@@ -62,22 +63,23 @@ class Schema:
 
     def move(self, revision: str) -> None:
         """Upgrade or downgrade to the revision."""
-        with self._transaction() as connection:
+
+        def change(connection: Connection) -> None:
             if revision == self.release and revision_of(connection) is not None:
                 runner.downgrade(connection, revision)
             else:
                 runner.upgrade(connection, revision)
 
+        change_schema(self._engine(), change)
+
     def revision(self) -> str | None:
         """The current revision; None for an empty database."""
-        with self._transaction() as connection:
+        with self._engine().connect() as connection:
             return revision_of(connection)
 
-    @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
+    def _engine(self) -> Engine:
         settings = DatabaseSettings.model_validate({"url": self.url})
-        with create_engine(sqlalchemy_url(settings), poolclass=NullPool).begin() as connection:
-            yield connection
+        return create_engine(sqlalchemy_url(settings), poolclass=NullPool)
 
 
 def revision_of(connection: Connection) -> str | None:

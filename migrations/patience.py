@@ -1,0 +1,38 @@
+"""Change the schema while services work: wait for tables briefly, and begin again when that was in vain.
+
+A statement that waits for a table holds up every later statement on it, and a change that locks several
+tables can deadlock with a service. Either way the transaction is rolled back, and tried again.
+"""
+
+from collections.abc import Callable
+
+from psycopg.errors import DeadlockDetected, LockNotAvailable
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import OperationalError
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
+
+LOCK_SECONDS = 2.0
+"""Longest wait for one lock, in which requests and claims wait, too."""
+PATIENCE_SECONDS = 120.0
+"""Time after which no further try begins."""
+
+
+def lost_a_lock(error: BaseException) -> bool:
+    """Whether the transaction ended because of other transactions, and may succeed when it is repeated."""
+    return isinstance(error, OperationalError) and isinstance(error.orig, LockNotAvailable | DeadlockDetected)
+
+
+def change_schema(
+    engine: Engine, change: Callable[[Connection], object], lock_seconds: float = LOCK_SECONDS
+) -> None:
+    """Run the change in a transaction of its own, as often as it takes. Raises what the last try raised."""
+    trying = Retrying(
+        retry=retry_if_exception(lost_a_lock),
+        stop=stop_after_delay(PATIENCE_SECONDS),
+        wait=wait_random(0.5, 2.0),
+        reraise=True,
+    )
+    for attempt in trying:
+        with attempt, engine.begin() as connection:
+            connection.execute(text(f"SET LOCAL lock_timeout = {int(lock_seconds * 1000)}"))
+            change(connection)
