@@ -38,7 +38,7 @@ tests: $(STAMP)
 
 .PHONY: test-long
 test-long: $(STAMP) ## Run the tests that `make test` leaves out: more kills, training in two processes (minutes)
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder --durations 20 \
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder --durations 20 \
 		-m long tests/acceptance tests/integration tests/golden tests/unit
 
 .PHONY: test-fast

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 JOB_QUEUES = "generate,edit,dense"
-QUIET_CELERY = ("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=INFO")
+QUIET_CELERY = ("--without-gossip", "--without-mingle", "--without-heartbeat")
 """Turns off Celery's messages between workers, which doorbells do not need."""
 ROOT_WARNING = "You're running the worker with superuser"
 """Celery's warning about root, which is hidden: our messages are not pickled and run no code."""
@@ -22,7 +22,14 @@ ROOT_WARNING = "You're running the worker with superuser"
 @click.option(
     "--concurrency", type=click.IntRange(1), default=2, show_default=True, help="Threads for doorbells."
 )
-def main(queues: str, name: str, concurrency: int) -> None:
+@click.option(
+    "--loglevel",
+    type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"], case_sensitive=False),
+    default="INFO",
+    show_default=True,
+    help="Least level of log lines; DEBUG has a line for each step of the model.",
+)
+def main(queues: str, name: str, concurrency: int, loglevel: str) -> None:
     """Run until SIGTERM; the settings are environment variables. Exits with the status of Celery's command.
 
     Celery uses threads, because CUDA does not work after a fork.
@@ -33,7 +40,7 @@ def main(queues: str, name: str, concurrency: int) -> None:
     from celery.bin.celery import celery
 
     pool = ("--pool", "threads", "--concurrency", str(concurrency))
-    place = ("--queues", queues, "--hostname", f"{name}@%h")
+    place = ("--queues", queues, "--hostname", f"{name}@%h", "--loglevel", loglevel)
     celery.main(["--quiet", "--app", "services.worker.app", "worker", *pool, *place, *QUIET_CELERY])
 
 

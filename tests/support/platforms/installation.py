@@ -199,7 +199,7 @@ class Installation:
         """Restart the worker so that it logs every step until the block ends."""
         quiet = self.worker
         spec = quiet.process.spec
-        command = [part.replace("--loglevel=INFO", "--loglevel=DEBUG") for part in spec.command]
+        command = [*spec.command, "--loglevel", "DEBUG"]
         verbose = Member(
             ManagedProcess(replace(spec, command=command), quiet.process.log_file), None, WORKER_READY
         )
