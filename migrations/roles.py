@@ -15,13 +15,21 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.errors import DeadlockDetected, LockNotAvailable
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random
 
-from infra.local.postgres_roles import Role, ensure_database, ensure_privileges, ensure_role
+from infra.local.postgres_roles import Role, ensure_database, ensure_gateway, ensure_privileges, ensure_role
+from migrations.patience import LOCK_SECONDS, PATIENCE_SECONDS
+from shared.tables.walls import ONE_PROJECT, TENANT_TABLES, restriction
 
 SCALER = "luminary_scaler"
 """Name of the role that may read the view `queue_work` alone; migration 0019 knows it, too."""
 READER = "luminary_reader"
 """Name of the role that may read the views of dashboards alone."""
+WITHOUT_POLICY = """
+SELECT FROM pg_class WHERE oid = to_regclass(%s) AND relrowsecurity
+    AND NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = pg_class.oid AND polname = %s)
+"""
 MAY_READ: Mapping[str, tuple[LiteralString, ...]] = {
     SCALER: (
         "GRANT CONNECT ON DATABASE {database} TO {role}",
@@ -110,11 +118,32 @@ def create_roles(roles: Roles) -> None:
     with psycopg.connect(roles.admin_url, autocommit=True) as connection:
         for role in (roles.owner, roles.services, *roles.readers):
             ensure_role(connection, role)
+        ensure_gateway(connection, roles.services)
         ensure_database(connection, roles.database, roles.owner)
     with psycopg.connect(roles.admin_url, dbname=roles.database) as connection:
         ensure_privileges(connection, roles.owner, roles.services)
         for reader in roles.readers:
             let_read(connection, roles.database, reader)
+    with psycopg.connect(roles.admin_url, dbname=roles.database, autocommit=True) as connection:
+        complete_walls(connection)
+
+
+def complete_walls(connection: psycopg.Connection[Any]) -> None:
+    """Restrict the gateway's role in tables that were migrated before the role existed, while services work.
+
+    One table after another, because a transaction that locks several could deadlock with a service. Gateways
+    look for the policy of `jobs`, so it is the last one. The connection must be in autocommit mode.
+    """
+    trying = Retrying(
+        retry=retry_if_exception_type((LockNotAvailable, DeadlockDetected)),
+        stop=stop_after_delay(PATIENCE_SECONDS),
+        wait=wait_random(0.5, 2.0),
+        reraise=True,
+    )
+    connection.execute(sql.SQL("SET lock_timeout = {}").format(int(LOCK_SECONDS * 1000)))
+    for table in sorted(TENANT_TABLES, key=lambda table: table == "jobs"):
+        if connection.execute(WITHOUT_POLICY, [table, ONE_PROJECT]).fetchone() is not None:
+            trying(connection.execute, restriction(table, TENANT_TABLES[table]).encode())
 
 
 def main() -> None:

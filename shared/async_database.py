@@ -26,6 +26,7 @@ from shared.metrics import count_changes
 from shared.outages import Outage
 from shared.settings import DatabaseSettings
 from shared.tracing.spans import ENDED_SPANS, EndedSpan, write_ended
+from shared.walls import Wall, WalledSession
 
 logger = logging.getLogger(__name__)
 
@@ -50,12 +51,14 @@ class AsyncDatabase:
         *,
         before_commit: Callable[[Session], object] | None = None,
         owner_of: Callable[[], Hashable | None] | None = None,
+        wall: Wall | None = None,
         name: str = "the database",
     ) -> None:
         """announce: called after each commit with the jobs whose state it has changed; must not block.
 
         before_commit: called in each transaction before it is committed. owner_of: whom the task works for;
-        one owner gets half of the connections at most. name: the server in log lines.
+        one owner gets half of the connections at most. wall: keeps projects apart; without one, all rows are
+        seen. name: the server in log lines.
         """
         self._owner_of = owner_of
         self._most_of_an_owner = max(1, settings.pool_size // 2)
@@ -65,16 +68,23 @@ class AsyncDatabase:
         self._connector = Connector()
         options = engine_options(settings)
         options["connect_args"]["async_creator_fn"] = self._connector.connect
+        if wall is not None:
+            options["connect_args"]["autocommit"] = True  # the wall begins transactions, not the driver
         self.engine: AsyncEngine = create_async_engine(sqlalchemy_url(settings), **options)
+        if wall is not None:
+            wall.stand_before(self.engine)
+        self._wall = wall
         self._outage = Outage(logger, name)
-        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        kind = Session if wall is None else WalledSession
+        self._sessions = async_sessionmaker(self.engine, sync_session_class=kind, expire_on_commit=False)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[AsyncSession]:
         """One transaction: committed when the block ends, rolled back when it raises."""
         started = time.monotonic()
         try:
-            async with self._room(), self._sessions.begin() as session:
+            facts = {} if self._wall is None else self._wall.facts()
+            async with self._room(), self._sessions(info=facts) as session, session.begin():
                 yield session
                 if self._before_commit is not None:
                     await session.run_sync(self._before_commit)

@@ -11,7 +11,7 @@ import psycopg
 from infra.local.account import has_passwd_entry, server_account
 from infra.local.ports import HOST
 from infra.local.postgres_programs import PostgresPrograms
-from infra.local.postgres_roles import Role, ensure_database, ensure_privileges, ensure_role
+from infra.local.postgres_roles import Role, ensure_database, ensure_gateway, ensure_privileges, ensure_role
 from infra.local.proc import kill_all_in
 from infra.local.process import ProcessError, ProcessSpec, own_folder, tethered
 
@@ -155,6 +155,7 @@ class PostgresServer:
         with psycopg.connect(self.superuser_url(), autocommit=True) as connection:
             for role in (self._owner, self._services):
                 ensure_role(connection, role)
+            ensure_gateway(connection, self._services)
             ensure_database(connection, database, self._owner)
         with psycopg.connect(self.superuser_url(database)) as connection:
             ensure_privileges(connection, self._owner, self._services)

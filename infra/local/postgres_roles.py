@@ -10,8 +10,9 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+GATEWAY = "luminary_gateway"
+"""Name of the role that the gateway takes for each transaction of a project; migration 0033 knows it, too."""
 STATEMENTS = (
-    "ALTER SCHEMA public OWNER TO {owner}",
     "GRANT USAGE ON SCHEMA public TO {services}",
     "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {services}",
     "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {services}",
@@ -20,7 +21,7 @@ STATEMENTS = (
     """ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public
         GRANT USAGE, SELECT ON SEQUENCES TO {services}""",
 )
-"""Services read and write rows, in the existing tables and in those that later migrations add."""
+"""Services and the gateway's role read and write rows, also in tables that later migrations add."""
 HAND_OVER = """
 DO $$
 DECLARE found record;
@@ -73,6 +74,20 @@ def ensure_role(connection: psycopg.Connection[Any], role: Role) -> None:
     connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(name, sql.Literal(hashed.decode())))
 
 
+def ensure_gateway(connection: psycopg.Connection[Any], services: Role) -> None:
+    """Create the gateway's role, which cannot log in, and let the services' role become it.
+
+    The services do not inherit it: its policies restrict a transaction only after `SET LOCAL ROLE`.
+    """
+    if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [GATEWAY]).fetchone() is None:
+        connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(GATEWAY)))
+    connection.execute(
+        sql.SQL("GRANT {} TO {} WITH INHERIT FALSE, SET TRUE").format(
+            sql.Identifier(GATEWAY), sql.Identifier(services.name)
+        )
+    )
+
+
 def is_superuser(connection: psycopg.Connection[Any]) -> bool:
     """Whether this connection's role is a superuser. Managed servers give their customers none."""
     return connection.info.parameter_status("is_superuser") == "on"
@@ -88,6 +103,8 @@ def ensure_database(connection: psycopg.Connection[Any], name: str, owner: Role)
 def ensure_privileges(connection: psycopg.Connection[Any], owner: Role, services: Role) -> None:
     """Give all objects of the connection's database to the owner, and let services read and write rows."""
     connection.execute(HAND_OVER.format(owner=owner.name).encode())
-    names = {"owner": sql.Identifier(owner.name), "services": sql.Identifier(services.name)}
-    for statement in STATEMENTS:
-        connection.execute(sql.SQL(statement).format(**names))
+    names = {"owner": sql.Identifier(owner.name)}
+    connection.execute(sql.SQL("ALTER SCHEMA public OWNER TO {owner}").format(**names))
+    for grantee in (services.name, GATEWAY):
+        for statement in STATEMENTS:
+            connection.execute(sql.SQL(statement).format(**names, services=sql.Identifier(grantee)))

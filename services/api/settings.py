@@ -63,6 +63,9 @@ class GatewaySettings(PublicAddress):
     fetch_refused: Networks = CLOUD_NETWORKS
     """Networks from which no picture is fetched, in addition to non-public ones, separated by commas."""
 
+    require_row_security: bool = False
+    """Refuse to work with a database whose policies of row-level security are missing; by default the gateway
+    logs a warning. See "Row-level security" in docs/operations.md."""
     max_streams: int = Field(default=500, ge=1)
     """Maximum number of open event streams; further ones get 503. Each takes one of the connections."""
     max_streams_per_project: int = Field(default=100, ge=1)

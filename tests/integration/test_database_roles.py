@@ -4,9 +4,11 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -14,15 +16,19 @@ from psycopg import sql
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
+from infra.local.postgres_roles import GATEWAY
 from infra.local.stack import EmbeddedStack
 from migrations.roles import READER, SCALER, RolesError, read_roles
 from migrations.wait import what_is_missing
 from shared.database import sqlalchemy_url
 from shared.settings import DatabaseSettings
+from shared.tables.walls import ONE_PROJECT, TENANT_TABLES
+from shared.walls import LOOK
 from tests.support.servers.databases import database_settings, role_url
 
 ROOT = Path(__file__).parents[2]
 ADMIN = "manager"
+POLICIES = "SELECT count(*) FROM pg_policies WHERE policyname = %s"
 
 
 @dataclass(frozen=True)
@@ -74,10 +80,23 @@ def server(stack: EmbeddedStack) -> Iterator[Server]:
         )
         for role in (SCALER, READER):
             superuser.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(role)))
-        yield Server(name, variables)
-        superuser.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-        for role in (SCALER, READER, services, owner, admin):
-            superuser.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(role)))
+        with hidden(superuser, GATEWAY):
+            yield Server(name, variables)
+            superuser.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+            for role in (SCALER, READER, services, owner, GATEWAY, admin):
+                superuser.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(role)))
+
+
+@contextmanager
+def hidden(superuser: psycopg.Connection[Any], role: str) -> Generator[None]:
+    """Let the server have no such role for a while: that of the other tests belongs to its superuser."""
+    names = sql.Identifier(role), sql.Identifier(f"{role}_hidden")
+    rename = sql.SQL("ALTER ROLE {} RENAME TO {}")
+    superuser.execute(rename.format(*names))
+    try:
+        yield
+    finally:
+        superuser.execute(rename.format(*reversed(names)))
 
 
 def test_an_administrator_without_superuser_prepares_a_server_and_services_start(server: Server) -> None:
@@ -112,6 +131,26 @@ def test_roles_that_only_read_can_be_added_to_a_running_installation(server: Ser
             scaler.execute("SELECT * FROM jobs")
     with psycopg.connect(server.variables["DATABASE_READER_URL"]) as reader:
         assert reader.execute("SELECT * FROM jobs").fetchall() == []
+
+
+def test_a_schema_that_is_older_than_the_gateways_role_gets_its_policies_with_it(
+    server: Server, stack: EmbeddedStack
+) -> None:
+    """The owner may not create roles, so the migration leaves the policies out."""
+    assert stack.postgres is not None
+    assert server.run("migrations.roles").stderr == ""
+    with psycopg.connect(stack.postgres.superuser_url(server.database), autocommit=True) as superuser:
+        for statement in ("DROP OWNED BY {}", "DROP ROLE {}"):
+            superuser.execute(sql.SQL(statement).format(sql.Identifier(GATEWAY)))
+    assert server.migrate().stderr == ""
+    with psycopg.connect(server.variables["DATABASE_URL"]) as services:
+        assert services.execute(LOOK, [GATEWAY]).fetchone() == (False,)
+    assert server.run("migrations.roles").stderr == ""
+    with psycopg.connect(server.variables["DATABASE_URL"]) as services:
+        assert services.execute(LOOK, [GATEWAY]).fetchone() == (True,)
+        assert services.execute(POLICIES, [ONE_PROJECT]).fetchone() == (len(TENANT_TABLES),)
+        services.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(GATEWAY)))
+        assert services.execute("SELECT count(*) FROM projects").fetchone() == (0,)
 
 
 def test_services_start_with_a_newer_schema_and_wait_for_an_older_one(

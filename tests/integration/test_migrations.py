@@ -42,6 +42,8 @@ SCHEMA_FACTS = {
     "constraints": """SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid)
         FROM pg_constraint WHERE connamespace = 'public'::regnamespace""",
     "indexes": "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
+    "policies": """SELECT tablename, policyname, permissive, roles::text, cmd, qual, relrowsecurity
+        FROM pg_policies JOIN pg_class ON pg_class.oid = tablename::regclass WHERE schemaname = 'public'""",
     "options": """SELECT relname, reloptions::text FROM pg_class
         WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'""",
 }

@@ -7,7 +7,8 @@ from fastapi import APIRouter, Depends, Query
 
 from services.api.audit.repository import AuditFilter, list_entries
 from services.api.audit.schemas import AuditLog
-from services.api.auth.projects import WantedProject
+from services.api.auth.bearer import CallerDep
+from services.api.auth.projects import WantedProject, as_reader
 from services.api.dependencies import GatewayDep, Limit, cursor_of, id_filter
 from services.api.http.query_rules import refuse_unknown_query
 from services.api.problems.codes import ProblemCode
@@ -31,6 +32,7 @@ AuditText = Annotated[str | None, Query(max_length=200, pattern=r"^[^\u0000]*$")
 
 @router.get("", responses=problem_responses(ProblemCode.NOT_FOUND))
 async def get_audit_log(
+    caller: CallerDep,
     gateway: GatewayDep,
     *,
     project_id: WantedProject,
@@ -42,5 +44,5 @@ async def get_audit_log(
 ) -> AuditLog:
     """List changes, newest first: those of the key's project, or of all projects for an `admin` key."""
     wanted = AuditFilter(project_id, api_key_id, action, target)
-    async with gateway.reads.transaction() as session:
+    async with as_reader(caller), gateway.reads.transaction() as session:
         return await session.run_sync(list_entries, wanted, after, limit)

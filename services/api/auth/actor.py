@@ -9,6 +9,7 @@ from uuid import UUID
 from starlette.types import Scope
 
 from services.api.auth.api_keys import Caller
+from services.api.process.acting import as_project
 
 
 @dataclass(frozen=True)
@@ -24,10 +25,11 @@ CURRENT: ContextVar[Actor | None] = ContextVar("actor", default=None)
 
 @contextmanager
 def acting(caller: Caller, scope: Scope) -> Generator[None]:
-    """The caller makes the request that the block answers."""
+    """The caller makes the request that the block answers, which works for the caller's project."""
     token = CURRENT.set(Actor(caller, scope))
     try:
-        yield
+        with as_project(caller.project_id):
+            yield
     finally:
         CURRENT.reset(token)
 

@@ -11,6 +11,7 @@ from services.api.auth.api_keys import Caller, find_caller
 from services.api.auth.credentials import credentials
 from services.api.auth.networks import check_network
 from services.api.auth.scopes import check_scopes, is_below
+from services.api.process.acting import Purpose, as_platform
 from shared.ids import IdKind, format_id
 from shared.links import LINKED_PICTURES, MCP_PATH, OPENAI_PATH
 from shared.telemetry import log_context
@@ -47,7 +48,7 @@ class Authentication:
             await self._app(scope, receive, send)
             return
         sent = credentials(authorization, basic=is_below(scope["path"], A1111_PREFIX))
-        async with gateway.database.transaction() as session:
+        async with as_platform(Purpose.AUTHENTICATION), gateway.database.transaction() as session:
             caller = await session.run_sync(find_caller, sent.token)
         check_network(caller.networks, scope)
         check_scopes(caller.scopes, scope["method"], scope["path"])

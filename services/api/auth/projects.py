@@ -8,12 +8,18 @@ from fastapi import Depends, Query
 from services.api.auth.api_keys import Caller
 from services.api.auth.bearer import CallerDep
 from services.api.problems.codes import Problem, ProblemCode
+from services.api.process.acting import Acting, Purpose, as_platform, as_project
 from shared.ids import IdKind, id_pattern, parse_id
 
 
 def may_see(caller: Caller, project_id: UUID) -> bool:
     """Whether the caller may read about the project."""
     return caller.is_admin or caller.project_id == project_id
+
+
+def as_reader(caller: Caller) -> Acting:
+    """The block reads what the caller may see: all projects with the scope `admin`, otherwise its own one."""
+    return as_platform(Purpose.ADMINISTRATION) if caller.is_admin else as_project(caller.project_id)
 
 
 def get_wanted_project(

@@ -32,6 +32,7 @@ from services.api.events.repository import (
     read_marks,
 )
 from services.api.events.subject import Subject
+from services.api.process.acting import Purpose, as_platform
 from services.api.process.background_tasks import end_tasks
 from services.api.process.gateway import Gateway
 from shared.async_database import DATABASE_FAULTS
@@ -198,7 +199,7 @@ class Feed:
         is_full, has_unsettled = True, False
         while is_full and (position := self._position) is not None:
             projects = frozenset(self.streams.projects)
-            async with self._gateway.database.transaction() as session:
+            async with as_platform(Purpose.EVENTS), self._gateway.database.transaction() as session:
                 batch = await session.run_sync(read_batch, in_projects(projects), position, PAGE)
             # the numbers go back when the database was restored to an earlier time
             is_back = position == self._position and before(batch.marks.settled) < position
@@ -227,7 +228,7 @@ class Feed:
         projects = self.streams.projects_where(lambda one: one.wants_progress or one.partials)
         if not projects:
             return
-        async with self._gateway.database.transaction() as session:
+        async with as_platform(Purpose.EVENTS), self._gateway.database.transaction() as session:
             active = await session.run_sync(read_active_jobs, projects)
         seen = self._progress_seen
         self._progress_seen = {found.job.id: found.job.progress_at for found in active}

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from services.api.http.metrics import Metrics
+from services.api.process.acting import Purpose, as_platform
 from services.api.process.database_figures import DatabaseFigures
 from shared.async_database import AsyncDatabase
 from shared.job_store.clock import database_time, time_after
@@ -36,7 +37,7 @@ class FleetMetrics(DatabaseFigures):
         self._lease_seconds = lease_seconds
 
     async def _read(self) -> None:
-        async with self._database.transaction() as session:
+        async with as_platform(Purpose.METRICS), self._database.transaction() as session:
             await session.run_sync(show_workers, self._metrics, self._lease_seconds)
             await session.run_sync(show_waits, self._metrics)
             await session.run_sync(show_speed, self._metrics)

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from services.api.http.metrics import Metrics
+from services.api.process.acting import Purpose, acting_project, as_platform
 from services.api.process.content_credentials import ContentCredentials
 from services.api.process.doorbell import Doorbells
 from services.api.process.fleet import FleetMetrics
@@ -32,6 +33,7 @@ from shared.egress.guard import EgressGuard
 from shared.events import EventPublisher, EventSubscriber
 from shared.pictures.decoders import DecoderLimits, Decoders
 from shared.tables import Project
+from shared.walls import Wall
 from shared.webhooks.urls import guard_of
 
 PROBES_IN_THREADS = 2
@@ -87,18 +89,20 @@ async def open_gateway(
         publisher = None if redis_url is None else EventPublisher(redis_url.get_secret_value())
         if publisher is not None:
             stack.push_async_callback(asyncio.to_thread, publisher.close)
+        wall = Wall(acting_project, is_required=settings.gateway.require_row_security)
         database = AsyncDatabase(
             settings.database,
             publisher and publisher.announce,
             before_commit=before_commit,
             owner_of=owner_of,
+            wall=wall,
         )
         stack.push_async_callback(database.dispose)
         request_counts = RequestCounts(None if redis_url is None else redis_url.get_secret_value())
         stack.push_async_callback(request_counts.close)
         last_uses = LastUses(database)
         stack.push_async_callback(last_uses.close)
-        reads = Reads(database, replica_of(settings.database, settings.gateway.replica_url), metrics)
+        reads = Reads(database, replica_of(settings.database, settings.gateway.replica_url, wall), metrics)
         stack.push_async_callback(reads.dispose)
         storage = StorageCalls(settings.storage)
         stack.push_async_callback(storage.close)
@@ -169,7 +173,7 @@ def make_probes(
     async def keeps_jobs() -> bool:
         """Whether the schema exists and rows can be written."""
         try:
-            async with database.transaction() as session:
+            async with as_platform(Purpose.PROBES), database.transaction() as session:
                 await session.execute(select(Project.id).limit(1))
         except SQLAlchemyError:
             return False

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, or_, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import InstrumentedAttribute
 
+from services.api.process.acting import Purpose, as_platform
 from services.api.process.background_tasks import end_tasks
 from shared.async_database import AsyncDatabase
 from shared.error_words import words_of
@@ -58,7 +59,7 @@ class LastUses:
             return
         statement = update(ApiKey).where(is_stale(ApiKey.last_used_at)).values(last_used_at=database_time())
         try:
-            async with self._database.transaction() as session:
+            async with as_platform(Purpose.AUTHENTICATION), self._database.transaction() as session:
                 for key_id in sorted(used):  # in the same order in all gateways, so that none deadlocks
                     await session.execute(
                         statement.where(ApiKey.id == key_id), execution_options={"synchronize_session": False}

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.api.http.metrics import Metrics
 from shared.async_database import DATABASE_FAULTS, AsyncDatabase
 from shared.settings import DatabaseSettings
+from shared.walls import Wall
 
 logger = logging.getLogger(__name__)
 
@@ -84,8 +85,9 @@ async def has_replayed(session: AsyncSession, written: str) -> bool:
     return True
 
 
-def replica_of(settings: DatabaseSettings, url: SecretStr | None) -> AsyncDatabase | None:
+def replica_of(settings: DatabaseSettings, url: SecretStr | None, wall: Wall) -> AsyncDatabase | None:
     """The replica at this address, with the primary's other settings; None without an address."""
     if url is None:
         return None
-    return AsyncDatabase(settings.model_copy(update={"url": url}), name="the replica of the database")
+    replica = settings.model_copy(update={"url": url})
+    return AsyncDatabase(replica, wall=wall, name="the replica of the database")

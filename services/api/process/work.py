@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from sqlalchemy import select
 
 from services.api.http.metrics import Metrics
+from services.api.process.acting import Purpose, as_platform
 from services.api.process.database_figures import DatabaseFigures
 from shared.async_database import AsyncDatabase
 from shared.jobs import Queue
@@ -38,7 +39,7 @@ class WorkMetrics(DatabaseFigures):
         statement = select(columns.queue, columns.model, columns.waiting, columns.running).order_by(
             columns.work.desc()
         )
-        async with self._database.transaction() as session:
+        async with as_platform(Purpose.METRICS), self._database.transaction() as session:
             rows = await session.execute(statement)
         self._show([(queue, model, waiting, running) for queue, model, waiting, running in rows])
 

@@ -6,6 +6,7 @@ import time
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from services.api.process.acting import Purpose, as_platform
 from shared.async_database import AsyncDatabase
 from shared.error_words import words_of
 from shared.outages import Outage
@@ -41,7 +42,7 @@ class WriteProbe:
     async def _write(self) -> bool:
         started = time.monotonic()
         try:
-            async with self._database.transaction() as session:
+            async with as_platform(Purpose.PROBES), self._database.transaction() as session:
                 await session.execute(text("SET LOCAL work_mem = '64kB'"))
                 await session.execute(SPILL)
                 await session.execute(LOG)

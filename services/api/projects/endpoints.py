@@ -3,11 +3,13 @@
 from fastapi import APIRouter, Depends, Request
 
 from services.api.auth.bearer import CallerDep
+from services.api.auth.projects import as_reader
 from services.api.dependencies import GatewayDep, Limit
 from services.api.http.json_bodies import described_body, read_json
 from services.api.http.query_rules import refuse_unknown_query
 from services.api.problems.codes import ProblemCode
 from services.api.problems.documents import problem_responses
+from services.api.process.acting import Purpose, as_platform
 from services.api.projects.change import change_project, disable, enable
 from services.api.projects.create import create_project
 from services.api.projects.parameters import PathProject, ProjectCursor, ProjectName
@@ -48,7 +50,7 @@ CHANGE_BODY = described_body(ProjectChange, {"requests_per_minute": 600, "max_ru
 async def post_project(request: Request, _: CallerDep, gateway: GatewayDep) -> ProjectResponse:
     """Create a project. Needs the scope `admin`."""
     wanted = await read_json(request, ProjectCreate, ())
-    async with gateway.database.transaction() as session:
+    async with as_platform(Purpose.ADMINISTRATION), gateway.database.transaction() as session:
         return await session.run_sync(create_project, wanted)
 
 
@@ -62,14 +64,14 @@ async def get_projects(
 ) -> ProjectList:
     """List projects, newest first: the key's own one, or all for a key with the scope `admin`."""
     only = None if caller.is_admin else caller.project_id
-    async with gateway.reads.transaction() as session:
+    async with as_reader(caller), gateway.reads.transaction() as session:
         return await session.run_sync(list_projects, only, name, after, limit)
 
 
 @router.get("/{project_id}", responses=NOT_FOUND)
-async def get_project(gateway: GatewayDep, project_id: PathProject) -> ProjectResponse:
+async def get_project(caller: CallerDep, gateway: GatewayDep, project_id: PathProject) -> ProjectResponse:
     """Read a project: the key's own one, or any with the scope `admin`."""
-    async with gateway.database.transaction() as session:
+    async with as_reader(caller), gateway.database.transaction() as session:
         return await session.run_sync(read_project, project_id)
 
 
@@ -81,19 +83,19 @@ async def get_project(gateway: GatewayDep, project_id: PathProject) -> ProjectRe
 async def patch_project(request: Request, gateway: GatewayDep, project_id: PathProject) -> ProjectResponse:
     """Change the fields that the body has. Needs the scope `admin`."""
     change = await read_json(request, ProjectChange, ())
-    async with gateway.database.transaction() as session:
+    async with as_platform(Purpose.ADMINISTRATION), gateway.database.transaction() as session:
         return await session.run_sync(change_project, project_id, change)
 
 
 @router.post("/{project_id}/disable", responses=NOT_FOUND)
 async def post_disable_project(gateway: GatewayDep, project_id: PathProject) -> ProjectResponse:
     """Refuse all keys of the project from now on; jobs that it has queued are still drawn."""
-    async with gateway.database.transaction() as session:
+    async with as_platform(Purpose.ADMINISTRATION), gateway.database.transaction() as session:
         return await session.run_sync(disable, project_id)
 
 
 @router.post("/{project_id}/enable", responses=NOT_FOUND)
 async def post_enable_project(gateway: GatewayDep, project_id: PathProject) -> ProjectResponse:
     """Accept the project's keys again."""
-    async with gateway.database.transaction() as session:
+    async with as_platform(Purpose.ADMINISTRATION), gateway.database.transaction() as session:
         return await session.run_sync(enable, project_id)

@@ -9,6 +9,7 @@ from services.api.http.json_bodies import described_body, read_json, read_option
 from services.api.http.query_rules import refuse_unknown_query
 from services.api.problems.codes import ProblemCode
 from services.api.problems.documents import problem_responses
+from services.api.process.acting import Purpose, as_platform
 from services.api.projects.change_key import change_key, revoke_key
 from services.api.projects.create_key import create_key
 from services.api.projects.endpoints import ADMIN_PROBLEMS, BAD_BODIES
@@ -52,7 +53,7 @@ ROTATION_BODY = described_body(KeyRotation, {"overlap_seconds": 3600}, required=
 async def post_api_key(request: Request, caller: CallerDep, gateway: GatewayDep) -> ApiKeyWithSecret:
     """Create a key. Only this response has its secret."""
     wanted = await read_json(request, ApiKeyCreate, ())
-    async with gateway.database.transaction() as session:
+    async with as_platform(Purpose.ADMINISTRATION), gateway.database.transaction() as session:
         return await session.run_sync(create_key, caller.project_id, wanted)
 
 
@@ -61,14 +62,14 @@ async def get_api_keys(
     gateway: GatewayDep, project_id: WantedProject, after: KeyCursor = None, limit: Limit = 20
 ) -> ApiKeyList:
     """List keys, newest first, also those that have ended."""
-    async with gateway.reads.transaction() as session:
+    async with as_platform(Purpose.ADMINISTRATION), gateway.reads.transaction() as session:
         return await session.run_sync(list_keys, project_id, after, limit)
 
 
 @router.get("/{key_id}", responses=NOT_FOUND)
 async def get_api_key(_: CallerDep, gateway: GatewayDep, key_id: PathKey) -> ApiKeyResponse:
     """Read a key; its secret is not kept."""
-    async with gateway.database.transaction() as session:
+    async with as_platform(Purpose.ADMINISTRATION), gateway.database.transaction() as session:
         return await session.run_sync(read_key, key_id)
 
 
@@ -78,14 +79,14 @@ async def patch_api_key(
 ) -> ApiKeyResponse:
     """Change the fields that the body has. It holds from the next request with the key on."""
     change = await read_json(request, ApiKeyChange, ())
-    async with gateway.database.transaction() as session:
+    async with as_platform(Purpose.ADMINISTRATION), gateway.database.transaction() as session:
         return await session.run_sync(change_key, key_id, change)
 
 
 @router.post("/{key_id}/revoke", responses=NOT_FOUND)
 async def post_revoke(_: CallerDep, gateway: GatewayDep, key_id: PathKey) -> ApiKeyResponse:
     """Refuse the key from the next request on. Repeating this has no effect."""
-    async with gateway.database.transaction() as session:
+    async with as_platform(Purpose.ADMINISTRATION), gateway.database.transaction() as session:
         return await session.run_sync(revoke_key, key_id)
 
 
@@ -95,5 +96,5 @@ async def post_rotate(
 ) -> ApiKeyWithSecret:
     """Create a key with the same name, scopes and networks; the old one ends after an overlap."""
     rotation = await read_optional_json(request, KeyRotation)
-    async with gateway.database.transaction() as session:
+    async with as_platform(Purpose.ADMINISTRATION), gateway.database.transaction() as session:
         return await session.run_sync(rotate_key, key_id, rotation)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from services.api.auth.api_keys import Caller
 from services.api.images.files import PictureFile, read_picture
+from services.api.process.acting import Purpose, as_platform
 from services.api.process.content_credentials import read_credentials
 from services.api.process.gateway import Gateway
 from services.api.process.image_tokenizer import Inspection, KnownNoise
@@ -82,7 +83,7 @@ async def look_into_registry(
     tokenizer service did not answer.
     """
     pixels = await asyncio.to_thread(pixels_hash, picture.data)
-    async with gateway.database.transaction() as session:
+    async with as_platform(Purpose.PROVENANCE), gateway.database.transaction() as session:
         known = await session.run_sync(find_known, PictureFingerprint.pixels_sha256 == pixels, project_id)
         registry = await session.run_sync(registry_size)
         drawn = await session.run_sync(sizes_of_pictures, MOST_DRAWN_SIZES)
@@ -94,7 +95,7 @@ async def look_into_registry(
         inspections.append(inspection)
         if inspection is None:
             continue
-        async with gateway.database.transaction() as session:
+        async with as_platform(Purpose.PROVENANCE), gateway.database.transaction() as session:
             found = await session.run_sync(
                 compare_codes, inspection, registry, project_id, math.log(LARGEST_P_VALUE)
             )
@@ -109,7 +110,7 @@ async def look_for_watermark(
     """Search the codes for the installation's noise: for that of the match, or for all that may be in it."""
     known: KnownNoise | None = None
     if found is not None:
-        async with gateway.database.transaction() as session:
+        async with as_platform(Purpose.PROVENANCE), gateway.database.transaction() as session:
             drawn = await session.run_sync(noise_of, found.known)
         if drawn is None:
             return WatermarkLayer(state=State.UNAVAILABLE)

@@ -4,7 +4,8 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, Response
 
-from services.api.auth.projects import WantedProject
+from services.api.auth.bearer import CallerDep
+from services.api.auth.projects import WantedProject, as_reader
 from services.api.dependencies import GatewayDep
 from services.api.http.query_rules import refuse_unknown_query
 from services.api.problems.codes import ProblemCode
@@ -37,6 +38,7 @@ CSV_ANSWER: dict[int | str, dict[str, Any]] = {
 
 @router.get("", response_model=UsageReport, response_model_exclude_unset=True, responses=CSV_ANSWER)
 async def get_usage(
+    caller: CallerDep,
     gateway: GatewayDep,
     answer: Response,
     *,
@@ -46,7 +48,7 @@ async def get_usage(
     as_csv: WantsCsv,
 ) -> UsageReport | Response:
     """Sum up usage: that of the key's project, or of all projects for an `admin` key."""
-    async with gateway.reads.transaction() as session:
+    async with as_reader(caller), gateway.reads.transaction() as session:
         report = await session.run_sync(read_usage, project_id, period, groups)
     if as_csv:
         name = f"usage-{report.start.date()}-{report.end.date()}.csv"

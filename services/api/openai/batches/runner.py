@@ -21,6 +21,7 @@ from services.api.openai.batches.submit import submit_lines
 from services.api.openai.batches.write_files import write_files
 from services.api.openai.files.sweep import sweep_files
 from services.api.problems.codes import Problem
+from services.api.process.acting import Purpose, as_platform, as_project
 from services.api.process.background_tasks import end_tasks
 from services.api.process.gateway import Gateway
 from shared.async_database import DATABASE_FAULTS
@@ -63,21 +64,26 @@ class BatchRunner:
 
     async def do_one(self) -> bool:
         """Do one step of the batch that has waited longest. Returns False if none is due."""
-        async with self._gateway.database.transaction() as session:
+        async with as_platform(Purpose.BATCHES), self._gateway.database.transaction() as session:
             batch = await session.run_sync(take_batch)
         if batch is None:
             return False
+        with as_project(batch.row.project_id):
+            await self._do(batch)
+        return True
+
+    async def _do(self, batch: TakenBatch) -> None:
+        """Do the step and put the batch back, unless it was lost."""
         pause = AGAIN_SECONDS
         try:
             pause = await self._step(batch)
         except BatchLostError:
-            return True
+            return
         except (Problem, StorageError) as error:
             facts = {"batch_id": format_id(IdKind.BATCH, batch.row.id), "reason": words_of(error)}
             logger.warning("a step of a batch failed; trying again later", extra=facts)
         async with self._gateway.database.transaction() as session:
             await session.run_sync(put_back, batch, pause)
-        return True
 
     async def _step(self, batch: TakenBatch) -> float:
         """Do the step. Returns the seconds until the next one."""

@@ -15,6 +15,7 @@ from services.api.openai.pictures.answers import file_of
 from services.api.openai.pictures.links import Signature, signed_project
 from services.api.openai.wire.routing import OpenAIRoute, openai_refusals
 from services.api.problems.codes import ProblemCode
+from services.api.process.acting import Purpose, as_platform, as_project
 from shared.ids import IdKind
 from shared.links import LINKED_PICTURES
 from shared.pictures.formats import MEDIA_TYPES as STORED_TYPES
@@ -51,11 +52,13 @@ async def get_linked_picture(
 ) -> Response:
     """Download a picture from an address that an answer has named: with a key, or with its signature."""
     image_id = id_in_path(IdKind.IMAGE, re.sub(r"\.[a-z]+$", "", file_name))
-    async with gateway.database.transaction() as session:
-        project_id = project_of(request.scope) or await session.run_sync(
-            signed_project, given, image_id, file_format, quality
-        )
-        image = await session.run_sync(find_image, project_id, image_id)
-    data = await file_of(gateway, image, file_format, quality)
+    project_id = project_of(request.scope)
+    if project_id is None:
+        async with as_platform(Purpose.LINKS), gateway.database.transaction() as session:
+            project_id = await session.run_sync(signed_project, given, image_id, file_format, quality)
+    with as_project(project_id):
+        async with gateway.database.transaction() as session:
+            image = await session.run_sync(find_image, project_id, image_id)
+        data = await file_of(gateway, image, file_format, quality)
     media_type = image.media_type if file_format is None else MEDIA_TYPES[file_format]
     return tagged(data, if_none_match, media_type, content_headers(image, media_type))
