@@ -63,12 +63,13 @@ def picture_of_candidate(session: Session, project_id: UUID, candidate_id: UUID)
 
 def picture_of_job(session: Session, project_id: UUID, job_id: UUID) -> UUID | None:
     """The image id of a job's first picture; None while the job has not ended. Raises Problem."""
-    state = session.scalar(select(Job.state).where(Job.id == job_id, Job.project_id == project_id))
-    if state is None:
+    statement = select(Job.id, Job.state).where(Job.id == job_id, Job.project_id == project_id)
+    job = session.execute(statement).first()
+    if job is None:
         raise Problem(ProblemCode.NOT_FOUND, "There is no job with this id.")
-    if JobState(state) not in FINAL_STATES:
+    if JobState(job.state) not in FINAL_STATES:
         return None
-    picture = first_candidate(session, job_id)
+    picture = first_candidate(session, job.id)
     if picture is None:
         raise Problem(ProblemCode.INVALID_REQUEST, "The job has ended without a picture.")
     return picture.image_id

@@ -36,9 +36,9 @@ def no_such_job() -> Problem:
     return Problem(ProblemCode.NOT_FOUND, "There is no job with this id.", param="job_id")
 
 
-def is_final(session: Session, job_id: UUID) -> bool:
-    """Whether the job has ended or was deleted."""
-    state = session.scalar(select(Job.state).where(Job.id == job_id))
+def is_final(session: Session, project_id: UUID, job_id: UUID) -> bool:
+    """Whether the project's job has ended or was deleted."""
+    state = session.scalar(select(Job.state).where(Job.id == job_id, Job.project_id == project_id))
     return state is None or JobState(state) in FINAL_STATES
 
 

@@ -13,7 +13,7 @@ async def read_after_wait(gateway: Gateway, project_id: UUID, job_id: UUID, seco
 
     async def has_ended() -> bool:
         async with gateway.database.transaction() as session:
-            return await session.run_sync(is_final, job_id)
+            return await session.run_sync(is_final, project_id, job_id)
 
     await wait_until(has_ended, job_hints(gateway.subscriber, job_id), seconds)
     async with gateway.database.transaction() as session:

@@ -114,7 +114,7 @@ class Toolbox:
         """Cancel the job, unless it has ended."""
 
         def cancel(session: Session) -> None:
-            has_ended = is_final(session, job_id)
+            has_ended = is_final(session, self.caller.project_id, job_id)
             cancel_job(session, self.caller.project_id, job_id)
             if not has_ended:
                 record_if_written(session, JOB_CANCELED, format_id(IdKind.JOB, job_id))

@@ -18,6 +18,7 @@ from shared.settings import (
     TokenizerAddress,
 )
 from tests.support.gateway.clients import NO_BROKER, NO_SERVER, Project
+from tests.support.gateway.named_projects import checked_statements
 from tests.support.gateway.running import admit, running_gateway
 from tests.support.gateway.sessions import Json, create, draw, tree
 
@@ -73,3 +74,11 @@ def drawn(alice: Project, database: Database) -> Json:
     session = create(alice, title="House", prompt="a red house", seed=7)
     draw(database)
     return tree(alice, session)
+
+
+@pytest.fixture(autouse=True)
+def named_projects() -> Iterator[None]:
+    """Each statement that a gateway makes for a project takes part of this project's rows alone."""
+    with checked_statements() as statements:
+        yield
+    assert statements.wrong == {}, "tie these tables to the project (docs/decisions/0023)"

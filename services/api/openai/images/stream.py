@@ -100,7 +100,7 @@ class StreamedPictures:
         try:
             await self._feed.start()
             async with self._gateway.database.transaction() as session:
-                return await session.run_sync(is_final, self._job_id)
+                return await session.run_sync(is_final, self._project_id, self._job_id)
         except DATABASE_FAULTS:
             return False  # the next look is after the next hint or ping
 
