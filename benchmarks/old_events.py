@@ -40,9 +40,7 @@ INSERT INTO job_events (job_id, sequence, attempt, kind, project_id, created_at)
 SELECT jobs.id, sequence, sequence - 1, CASE sequence WHEN 1 THEN 'queued' ELSE 'started' END,
     jobs.project_id, jobs.created_at
 FROM jobs CROSS JOIN generate_series(1, 2) AS sequence
-WHERE state = 'succeeded' AND NOT EXISTS (
-    SELECT FROM job_events event WHERE event.job_id = jobs.id AND event.sequence = 1
-)
+WHERE state = 'succeeded' AND 1 = (SELECT count(*) FROM job_events event WHERE event.job_id = jobs.id)
 """)
 PAGE = """
 SELECT * FROM {table} WHERE project_id = :project AND (xid, job_id, sequence) > ('1'::xid8, :nothing, 0)
