@@ -124,7 +124,10 @@ def problem(status: int, body: bytes) -> str:
     try:
         document: Json = json.loads(body)
         text = str(document.get("detail") or document["title"])
-        more = [f"{fault['param']}: {fault['message']}" for fault in document.get("errors", [])[:3]]
+        faults = [(str(fault["param"]), str(fault["message"])) for fault in document.get("errors", [])[:3]]
     except (ValueError, KeyError, TypeError, AttributeError):
         return f"the platform answered {status}"
-    return " ".join("; ".join([text, *(line for line in more if line not in text)]).split())
+    lines = [f"{param}: {message}" for param, message in faults]
+    if len(faults) == 1 and faults[0][1] in text:
+        lines = []
+    return " ".join("; ".join([text, *(line for line in lines if line not in text)]).split())

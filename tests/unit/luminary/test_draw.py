@@ -102,6 +102,16 @@ def test_a_problem_is_one_line_that_names_the_field() -> None:
     assert problem(500, b"[]") == "the platform answered 500"
 
 
+def test_a_problem_whose_detail_is_its_only_fault_is_one_sentence() -> None:
+    detail = "`from` has to be earlier than `to`."
+    document = {
+        "title": "Invalid request",
+        "detail": detail,
+        "errors": [{"param": "from", "message": detail}],
+    }
+    assert problem(400, json.dumps(document).encode()) == detail
+
+
 def test_a_failed_job_says_why() -> None:
     job = {"id": "job_1", "status": "failed", "error": {"message": "No memory.", "hint": "Draw smaller."}}
     assert why(job) == "the job job_1 ended with status failed. No memory. Draw smaller."
