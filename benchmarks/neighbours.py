@@ -54,7 +54,7 @@ class GreedyClients:
     def __init__(self, client: httpx2.AsyncClient, job: str) -> None:
         self._client, self._job = client, job
         self.answers: Counter[str] = Counter()
-        """How often each kind of request had each status."""
+        """Number of answers by kind of request and status."""
 
     async def run(self) -> None:
         """Open them all, and open each again whenever it has ended."""

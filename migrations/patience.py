@@ -18,21 +18,26 @@ PATIENCE_SECONDS = 120.0
 
 
 def lost_a_lock(error: BaseException) -> bool:
-    """Whether the transaction ended because of other transactions, and may succeed when it is repeated."""
-    return isinstance(error, OperationalError) and isinstance(error.orig, LockNotAvailable | DeadlockDetected)
+    """Whether other transactions ended this one, so that it may succeed when it is repeated."""
+    cause = error.orig if isinstance(error, OperationalError) else error
+    return isinstance(cause, LockNotAvailable | DeadlockDetected)
+
+
+def trying_again() -> Retrying:
+    """Tries of a change that may lose a lock; the last one's error is raised."""
+    return Retrying(
+        retry=retry_if_exception(lost_a_lock),
+        stop=stop_after_delay(PATIENCE_SECONDS),
+        wait=wait_random(0.5, 2.0),
+        reraise=True,
+    )
 
 
 def change_schema(
     engine: Engine, change: Callable[[Connection], object], lock_seconds: float = LOCK_SECONDS
 ) -> None:
     """Run the change in a transaction of its own, as often as it takes. Raises what the last try raised."""
-    trying = Retrying(
-        retry=retry_if_exception(lost_a_lock),
-        stop=stop_after_delay(PATIENCE_SECONDS),
-        wait=wait_random(0.5, 2.0),
-        reraise=True,
-    )
-    for attempt in trying:
+    for attempt in trying_again():
         with attempt, engine.begin() as connection:
             connection.execute(text(f"SET LOCAL lock_timeout = {int(lock_seconds * 1000)}"))
             change(connection)

@@ -15,11 +15,9 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.errors import DeadlockDetected, LockNotAvailable
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random
 
 from infra.local.postgres_roles import Role, ensure_database, ensure_gateway, ensure_privileges, ensure_role
-from migrations.patience import LOCK_SECONDS, PATIENCE_SECONDS
+from migrations.patience import LOCK_SECONDS, trying_again
 from shared.tables.walls import ONE_PROJECT, TENANT_TABLES, restriction
 
 SCALER = "luminary_scaler"
@@ -134,16 +132,10 @@ def complete_walls(connection: psycopg.Connection[Any]) -> None:
     One table after another, because a transaction that locks several could deadlock with a service. Gateways
     look for the policy of `jobs`, so it is the last one. The connection must be in autocommit mode.
     """
-    trying = Retrying(
-        retry=retry_if_exception_type((LockNotAvailable, DeadlockDetected)),
-        stop=stop_after_delay(PATIENCE_SECONDS),
-        wait=wait_random(0.5, 2.0),
-        reraise=True,
-    )
     connection.execute(sql.SQL("SET lock_timeout = {}").format(int(LOCK_SECONDS * 1000)))
     for table in sorted(TENANT_TABLES, key=lambda table: table == "jobs"):
         if connection.execute(WITHOUT_POLICY, [table, ONE_PROJECT]).fetchone() is not None:
-            trying(connection.execute, restriction(table, TENANT_TABLES[table]).encode())
+            trying_again()(connection.execute, restriction(table, TENANT_TABLES[table]).encode())
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from psycopg import AsyncConnection
 
 CLOSE_SECONDS = 1.0
-"""How long `close` waits for connections that are still being made."""
+"""Longest wait of `close` for connections that are still being made."""
 
 
 class Connector:

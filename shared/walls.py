@@ -41,7 +41,7 @@ MISSING = (
 
 @dataclass
 class Wall:
-    """What an engine needs to begin its transactions.
+    """The rules by which an engine begins its transactions.
 
     project_of: the project that the current task works for; None for the platform. It raises if the task
     works for neither. is_required: whether a database without policies is refused.
@@ -52,7 +52,7 @@ class Wall:
     _has_warned: bool = False
 
     def facts(self) -> dict[str, Any]:
-        """What `WalledSession.info` has to say about the current task's transaction."""
+        """The entries of `WalledSession.info` for the current task's transaction."""
         return {PROJECT: self.project_of()}
 
     def stand_before(self, engine: AsyncEngine) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy.pool import NullPool
 
 from infra.local.process import ProcessError
 from migrations import runner
-from migrations.patience import change_schema
+from migrations.patience import change_schema, lost_a_lock
 from services.api.audit.record import record
 from services.api.auth.api_keys import FIRST_PROJECT, create_first_key, create_key
 from services.api.auth.scopes import USUAL_SCOPES, Scope
@@ -30,7 +30,7 @@ SILENT_SECONDS = 60.0
 
 
 def migrate(database_url: str) -> None:
-    """Migrate the database to the newest schema. Raises ProcessError when it does not answer."""
+    """Migrate the database to the newest schema. Raises ProcessError when it does not answer or is in use."""
     try:
         engine = create_engine(
             sqlalchemy_url(DatabaseSettings(url=SecretStr(database_url))),
@@ -43,6 +43,8 @@ def migrate(database_url: str) -> None:
             "DATABASE_URL is not an address like postgresql://user:password@host/name."
         ) from error
     except OperationalError as error:
+        if lost_a_lock(error):
+            raise ProcessError("Other transactions do not release the tables of DATABASE_URL.") from error
         raise does_not_answer(database_url, error) from error
 
 

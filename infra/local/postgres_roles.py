@@ -10,8 +10,8 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-GATEWAY = "luminary_gateway"
-"""Name of the role that the gateway takes for each transaction of a project; migration 0033 knows it, too."""
+from shared.tables.walls import GATEWAY_ROLE
+
 STATEMENTS = (
     "GRANT USAGE ON SCHEMA public TO {services}",
     "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {services}",
@@ -79,11 +79,11 @@ def ensure_gateway(connection: psycopg.Connection[Any], services: Role) -> None:
 
     The services do not inherit it: its policies restrict a transaction only after `SET LOCAL ROLE`.
     """
-    if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [GATEWAY]).fetchone() is None:
-        connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(GATEWAY)))
+    if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [GATEWAY_ROLE]).fetchone() is None:
+        connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(GATEWAY_ROLE)))
     connection.execute(
         sql.SQL("GRANT {} TO {} WITH INHERIT FALSE, SET TRUE").format(
-            sql.Identifier(GATEWAY), sql.Identifier(services.name)
+            sql.Identifier(GATEWAY_ROLE), sql.Identifier(services.name)
         )
     )
 
@@ -105,6 +105,6 @@ def ensure_privileges(connection: psycopg.Connection[Any], owner: Role, services
     connection.execute(HAND_OVER.format(owner=owner.name).encode())
     names = {"owner": sql.Identifier(owner.name)}
     connection.execute(sql.SQL("ALTER SCHEMA public OWNER TO {owner}").format(**names))
-    for grantee in (services.name, GATEWAY):
+    for grantee in (services.name, GATEWAY_ROLE):
         for statement in STATEMENTS:
             connection.execute(sql.SQL(statement).format(**names, services=sql.Identifier(grantee)))

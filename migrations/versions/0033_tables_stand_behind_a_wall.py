@@ -65,7 +65,7 @@ EXCEPTION WHEN insufficient_privilege OR undefined_object THEN
     NULL;
 END $$
 """
-"""Whoever may write rows may take the role. An owner that has not created it may not say so; `migrations.roles` does."""
+"""Roles that may write rows may take the gateway's role. An owner that has not created it cannot grant it; `migrations.roles` does."""
 POLICIES = """
 DO $$ BEGIN
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'luminary_gateway') THEN

@@ -16,13 +16,12 @@ from psycopg import sql
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
-from infra.local.postgres_roles import GATEWAY
 from infra.local.stack import EmbeddedStack
 from migrations.roles import READER, SCALER, RolesError, read_roles
 from migrations.wait import what_is_missing
 from shared.database import sqlalchemy_url
 from shared.settings import DatabaseSettings
-from shared.tables.walls import ONE_PROJECT, TENANT_TABLES
+from shared.tables.walls import GATEWAY_ROLE, ONE_PROJECT, TENANT_TABLES
 from shared.walls import LOOK
 from tests.support.servers.databases import database_settings, role_url
 
@@ -80,10 +79,10 @@ def server(stack: EmbeddedStack) -> Iterator[Server]:
         )
         for role in (SCALER, READER):
             superuser.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(role)))
-        with hidden(superuser, GATEWAY):
+        with hidden(superuser, GATEWAY_ROLE):
             yield Server(name, variables)
             superuser.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-            for role in (SCALER, READER, services, owner, GATEWAY, admin):
+            for role in (SCALER, READER, services, owner, GATEWAY_ROLE, admin):
                 superuser.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(role)))
 
 
@@ -141,15 +140,15 @@ def test_a_schema_that_is_older_than_the_gateways_role_gets_its_policies_with_it
     assert server.run("migrations.roles").stderr == ""
     with psycopg.connect(stack.postgres.superuser_url(server.database), autocommit=True) as superuser:
         for statement in ("DROP OWNED BY {}", "DROP ROLE {}"):
-            superuser.execute(sql.SQL(statement).format(sql.Identifier(GATEWAY)))
+            superuser.execute(sql.SQL(statement).format(sql.Identifier(GATEWAY_ROLE)))
     assert server.migrate().stderr == ""
     with psycopg.connect(server.variables["DATABASE_URL"]) as services:
-        assert services.execute(LOOK, [GATEWAY]).fetchone() == (False,)
+        assert services.execute(LOOK, [GATEWAY_ROLE]).fetchone() == (False,)
     assert server.run("migrations.roles").stderr == ""
     with psycopg.connect(server.variables["DATABASE_URL"]) as services:
-        assert services.execute(LOOK, [GATEWAY]).fetchone() == (True,)
+        assert services.execute(LOOK, [GATEWAY_ROLE]).fetchone() == (True,)
         assert services.execute(POLICIES, [ONE_PROJECT]).fetchone() == (len(TENANT_TABLES),)
-        services.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(GATEWAY)))
+        services.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(GATEWAY_ROLE)))
         assert services.execute("SELECT count(*) FROM projects").fetchone() == (0,)
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 
 class Purpose(Enum):
-    """What the platform does with the rows of several projects."""
+    """A task of the platform that needs the rows of several projects."""
 
     AUTHENTICATION = "find the project of an API key, before it is known"
     ADMINISTRATION = "requests with the scope admin, about all projects, keys and changes"

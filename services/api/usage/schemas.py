@@ -11,7 +11,7 @@ from shared.schemas.fields import Time
 
 
 class Group(StrEnum):
-    """What usage can be grouped by, in the order of the answer's fields."""
+    """A property by which usage is grouped, in the order of the answer's fields."""
 
     DAY = "day"
     PROJECT = "project"

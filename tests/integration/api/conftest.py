@@ -19,6 +19,7 @@ from shared.settings import (
 )
 from tests.support.gateway.clients import NO_BROKER, NO_SERVER, Project
 from tests.support.gateway.named_projects import checked_statements
+from tests.support.gateway.openai import Painter, add_worker
 from tests.support.gateway.running import admit, running_gateway
 from tests.support.gateway.sessions import Json, create, draw, tree
 
@@ -66,6 +67,16 @@ def bob(database: Database, client: TestClient) -> Project:
 def admin(database: Database, client: TestClient) -> Project:
     """The operator's project, with a key that only administers."""
     return admit(database, client, "operator", scopes=["admin"])
+
+
+@pytest.fixture
+def painter(
+    alice: Project, database: Database, gateway_settings: GatewayProcessSettings
+) -> Iterator[Painter]:
+    """A worker's row, and a thread that draws every job."""
+    add_worker(database)
+    with Painter(database, gateway_settings) as painter:
+        yield painter
 
 
 @pytest.fixture

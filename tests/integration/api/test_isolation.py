@@ -13,7 +13,7 @@ from shared.tables import Job, SessionRow
 from tests.support.gateway.agents import MODERN, Tasks, cancel_task, get_task, over_http, run, update_task
 from tests.support.gateway.belongings import LABEL, MARK, Belongings, belongings_of, drawn_turn
 from tests.support.gateway.clients import Project
-from tests.support.gateway.openai import Painter, add_worker
+from tests.support.gateway.openai import Painter
 from tests.support.gateway.served import served
 from tests.support.gateway.sessions import Json, create
 
@@ -111,23 +111,14 @@ TOOLS: dict[str, list[Json]] = {
 
 
 @pytest.fixture
-def painter(
-    alice: Project, database: Database, gateway_settings: GatewayProcessSettings
-) -> Iterator[Painter]:
-    add_worker(database)
-    with Painter(database, gateway_settings) as painter:
-        yield painter
-
-
-@pytest.fixture
 def hers(alice: Project, painter: Painter) -> Belongings:
-    """What alice has."""
+    """The ids of alice's things."""
     return belongings_of(alice)
 
 
 @pytest.fixture
 def his(bob: Project, painter: Painter) -> dict[str, str]:
-    """What bob has, with `own_` before the names."""
+    """The ids of bob's things, with `own_` before the names."""
     session = create(bob, prompt="a boat")
     turn = drawn_turn(bob, session)
     return {"own_session_id": session["id"], "own_image_id": turn["candidates"][0]["image_id"]}

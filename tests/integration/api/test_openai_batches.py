@@ -1,7 +1,7 @@
 """Batches over HTTP: requests in a file, jobs of low priority, answers in files, whoever dies meanwhile."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
 import pytest
@@ -55,15 +55,6 @@ def lines_of(project: Project, file_id: str | None) -> dict[str, Json]:
         return {}
     content = project.get(f"{FILES}/{file_id}/content").text
     return {one["custom_id"]: one for one in map(json.loads, content.splitlines())}
-
-
-@pytest.fixture
-def painter(
-    alice: Project, database: Database, gateway_settings: GatewayProcessSettings
-) -> Iterator[Painter]:
-    add_worker(database)
-    with Painter(database, gateway_settings) as painter:
-        yield painter
 
 
 def test_answers_and_errors_come_in_files(

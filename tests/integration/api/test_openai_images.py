@@ -3,7 +3,6 @@
 import base64
 import io
 import json
-from collections.abc import Iterator
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -28,16 +27,6 @@ from tests.support.platforms.platform import eventually
 EDITS = "/openai/v1/images/edits"
 FILES = "/openai/v1/files"
 GENERATIONS = "/openai/v1/images/generations"
-
-
-@pytest.fixture
-def painter(
-    alice: Project, database: Database, gateway_settings: GatewayProcessSettings
-) -> Iterator[Painter]:
-    """A worker row, and a thread that draws."""
-    add_worker(database)
-    with Painter(database, gateway_settings) as painter:
-        yield painter
 
 
 def generate(project: Project, headers: dict[str, str] | None = None, **fields: object) -> Json:
